@@ -1,0 +1,221 @@
+package semconv
+
+// Kind is the JSON shape of a field.
+type Kind uint8
+
+// The kinds of fields.
+const (
+	KindString  Kind = iota
+	KindInt          // a whole number, 64 bits
+	KindFloat        // a finite number
+	KindBool         // true or false
+	KindTime         // RFC 3339, UTC, nanoseconds
+	KindAny          // any JSON value
+	KindObject       // a JSON object
+	KindArray        // a JSON array
+	KindStrings      // an array of strings
+)
+
+// Field is one row of the schema.
+type Field struct {
+	Name  string      // the key in the line; the attribute key is "audit." and this
+	Kind  Kind        // its JSON shape
+	Types []EventType // the event types it belongs to; nil means every one
+	Doc   string
+
+	// ref points at the field in an Event. Its dynamic type follows Kind: *string,
+	// *Optional[int64], *Optional[float64], *Optional[bool], *time.Time,
+	// *json.RawMessage or *[]string; event_type is a *EventType.
+	ref func(*Event) any
+}
+
+// Attr is the attribute key that carries the field on a span or log record.
+func (f *Field) Attr() string { return attrPrefix + f.Name }
+
+// Fields is the schema: every field in the order in which a line holds them.
+func Fields() []Field { return append([]Field(nil), fields...) }
+
+// maxFields bounds the table, so that the encoder needs no allocation a record.
+const maxFields = 96
+
+var fields = []Field{
+	{Name: "schema_version", Kind: KindString, ref: func(e *Event) any { return &e.SchemaVersion },
+		Doc: "The version of this schema, \"1\"."},
+	{Name: "event_id", Kind: KindString, ref: func(e *Event) any { return &e.EventID },
+		Doc: "A UUID that is a function of the source record, so that a retry gives the same id."},
+	{Name: "event_type", Kind: KindString, ref: func(e *Event) any { return &e.EventType },
+		Doc: "What happened: one of the event types."},
+	{Name: "timestamp", Kind: KindTime, ref: func(e *Event) any { return &e.Timestamp },
+		Doc: "When it began, by the agent's clock."},
+	{Name: "end_timestamp", Kind: KindTime, ref: func(e *Event) any { return &e.EndTimestamp },
+		Doc: "When it ended, where it lasted."},
+	{Name: "recorded_at", Kind: KindTime, ref: func(e *Event) any { return &e.RecordedAt },
+		Doc: "When this collector took it in."},
+	{Name: "session_id", Kind: KindString, ref: func(e *Event) any { return &e.SessionID },
+		Doc: "The conversation or run; falls back to the trace id, and derived_fields says so."},
+	{Name: "run_id", Kind: KindString, ref: func(e *Event) any { return &e.RunID },
+		Doc: "The trace id: one invocation within a session."},
+	{Name: "step_number", Kind: KindInt, ref: func(e *Event) any { return &e.StepNumber },
+		Doc: "The order within the run."},
+	{Name: "parent_event_id", Kind: KindString, ref: func(e *Event) any { return &e.ParentEventID },
+		Doc: "The event that triggered this one."},
+	{Name: "agent_id", Kind: KindString, ref: func(e *Event) any { return &e.AgentID },
+		Doc: "Which agent."},
+	{Name: "agent_name", Kind: KindString, ref: func(e *Event) any { return &e.AgentName },
+		Doc: "The agent's name."},
+	{Name: "agent_version", Kind: KindString, ref: func(e *Event) any { return &e.AgentVersion },
+		Doc: "Which build of the agent."},
+	{Name: "user_id", Kind: KindString, ref: func(e *Event) any { return &e.UserID },
+		Doc: "On whose behalf."},
+	{Name: "model_id", Kind: KindString, ref: func(e *Event) any { return &e.ModelID },
+		Doc: "The model asked for."},
+	{Name: "response_model_id", Kind: KindString, ref: func(e *Event) any { return &e.ResponseModelID },
+		Doc: "The model that answered."},
+	{Name: "provider", Kind: KindString, ref: func(e *Event) any { return &e.Provider },
+		Doc: "Who serves the model."},
+	{Name: "system_prompt_hash", Kind: KindString, ref: func(e *Event) any { return &e.SystemPromptHash },
+		Doc: "SHA-256 of the exact UTF-8 text of the system prompt, 64 hex digits; several parts are joined by one newline."},
+	{Name: "content", Kind: KindObject, ref: func(e *Event) any { return &e.Content },
+		Doc: "Whatever the event holds that no other field names."},
+	{Name: "trace_id", Kind: KindString, ref: func(e *Event) any { return &e.TraceID },
+		Doc: "The trace of the telemetry it came from, hex."},
+	{Name: "span_id", Kind: KindString, ref: func(e *Event) any { return &e.SpanID },
+		Doc: "The span of the telemetry it came from, hex."},
+	{Name: "parent_span_id", Kind: KindString, ref: func(e *Event) any { return &e.ParentSpanID },
+		Doc: "The parent of that span, hex."},
+	{Name: "source", Kind: KindObject, ref: func(e *Event) any { return &e.Source },
+		Doc: "Where it came from: dialect, scope, scope_version, service, service_version, signal."},
+	{Name: "missing_fields", Kind: KindStrings, ref: func(e *Event) any { return &e.MissingFields },
+		Doc: "Required fields that the source did not give."},
+	{Name: "derived_fields", Kind: KindStrings, ref: func(e *Event) any { return &e.DerivedFields },
+		Doc: "Fields filled by a fallback rather than by the source."},
+	{Name: "oversize", Kind: KindObject, ref: func(e *Event) any { return &e.Oversize },
+		Doc: "Per field that was cut: its full length in bytes and its SHA-256."},
+	{Name: "layer_of", Kind: KindString, ref: func(e *Event) any { return &e.LayerOf },
+		Doc: "The event that tells the same fact from another instrumentation layer: this one is kept, and not counted."},
+	{Name: "alternates", Kind: KindObject, ref: func(e *Event) any { return &e.Alternates },
+		Doc: "Field to second value, where two sources on one record disagree."},
+	{Name: "content_state", Kind: KindString, ref: func(e *Event) any { return &e.ContentState },
+		Doc: "present, withheld, truncated_at_source or not_captured."},
+	{Name: "sender", Kind: KindObject, ref: func(e *Event) any { return &e.Sender },
+		Doc: "Who authenticated to the receiver."},
+	{Name: "retention", Kind: KindString, ref: func(e *Event) any { return &e.Retention },
+		Doc: "The retention class, where one is configured."},
+	{Name: "user_message", Kind: KindString, Types: []EventType{TypeSessionStart}, ref: func(e *Event) any { return &e.UserMessage },
+		Doc: "What the user asked for."},
+	{Name: "tools_available", Kind: KindArray, Types: []EventType{TypeSessionStart, TypeLLMCall}, ref: func(e *Event) any { return &e.ToolsAvailable },
+		Doc: "The tools the agent was offered."},
+	{Name: "final_output", Kind: KindString, Types: []EventType{TypeSessionEnd, TypeFinalOutput}, ref: func(e *Event) any { return &e.FinalOutput },
+		Doc: "The answer of the run."},
+	{Name: "outcome", Kind: KindString, Types: []EventType{TypeSessionEnd, TypeFinalOutput, TypeToolCall, TypeToolResult}, ref: func(e *Event) any { return &e.Outcome },
+		Doc: "success, error or denied."},
+	{Name: "reason", Kind: KindString, Types: []EventType{TypeSessionTimeout, TypeIntervention, TypeGuardrail}, ref: func(e *Event) any { return &e.Reason },
+		Doc: "Why: for a timeout max_iterations, deadline or idle."},
+	{Name: "operation", Kind: KindString, Types: []EventType{TypeLLMCall}, ref: func(e *Event) any { return &e.Operation },
+		Doc: "The kind of model call: chat, text_completion, embeddings and the like."},
+	{Name: "input_messages", Kind: KindArray, Types: []EventType{TypeLLMCall, TypeMessage}, ref: func(e *Event) any { return &e.InputMessages },
+		Doc: "What was sent to the model, in the message shape of the OpenTelemetry GenAI conventions."},
+	{Name: "output_messages", Kind: KindArray, Types: []EventType{TypeLLMCall, TypeMessage}, ref: func(e *Event) any { return &e.OutputMessages },
+		Doc: "What the model answered, in the same shape."},
+	{Name: "output_text", Kind: KindString, Types: []EventType{TypeLLMCall, TypeMessage}, ref: func(e *Event) any { return &e.OutputText },
+		Doc: "The text parts of the answer."},
+	{Name: "reasoning", Kind: KindString, Types: []EventType{TypeLLMCall, TypeMessage}, ref: func(e *Event) any { return &e.Reasoning },
+		Doc: "The reasoning parts of the answer."},
+	{Name: "tool_calls_requested", Kind: KindArray, Types: []EventType{TypeLLMCall, TypeMessage}, ref: func(e *Event) any { return &e.ToolCallsRequested },
+		Doc: "The tool calls the model asked for: id, name, arguments."},
+	{Name: "tools_hash", Kind: KindString, Types: []EventType{TypeLLMCall}, ref: func(e *Event) any { return &e.ToolsHash },
+		Doc: "SHA-256 of the compact JSON of tools_available, 64 hex digits."},
+	{Name: "finish_reasons", Kind: KindStrings, Types: []EventType{TypeLLMCall, TypeMessage}, ref: func(e *Event) any { return &e.FinishReasons },
+		Doc: "Why the model stopped, in the words of the source."},
+	{Name: "input_tokens", Kind: KindInt, Types: []EventType{TypeLLMCall}, ref: func(e *Event) any { return &e.InputTokens },
+		Doc: "Tokens sent, cached ones included."},
+	{Name: "output_tokens", Kind: KindInt, Types: []EventType{TypeLLMCall}, ref: func(e *Event) any { return &e.OutputTokens },
+		Doc: "Tokens received, reasoning included."},
+	{Name: "cached_input_tokens", Kind: KindInt, Types: []EventType{TypeLLMCall}, ref: func(e *Event) any { return &e.CachedInputTokens },
+		Doc: "Tokens of the input that were read from a cache."},
+	{Name: "reasoning_tokens", Kind: KindInt, Types: []EventType{TypeLLMCall}, ref: func(e *Event) any { return &e.ReasoningTokens },
+		Doc: "Tokens of the output that were reasoning."},
+	{Name: "latency_ms", Kind: KindFloat, Types: []EventType{TypeLLMCall}, ref: func(e *Event) any { return &e.LatencyMS },
+		Doc: "How long the call took, in milliseconds."},
+	{Name: "time_to_first_token_ms", Kind: KindFloat, Types: []EventType{TypeLLMCall}, ref: func(e *Event) any { return &e.TimeToFirstTokenMS },
+		Doc: "How long until the first token, in milliseconds."},
+	{Name: "temperature", Kind: KindFloat, Types: []EventType{TypeLLMCall}, ref: func(e *Event) any { return &e.Temperature },
+		Doc: "Sampling temperature asked for."},
+	{Name: "top_p", Kind: KindFloat, Types: []EventType{TypeLLMCall}, ref: func(e *Event) any { return &e.TopP },
+		Doc: "Nucleus sampling asked for."},
+	{Name: "max_tokens", Kind: KindInt, Types: []EventType{TypeLLMCall}, ref: func(e *Event) any { return &e.MaxTokens },
+		Doc: "Most tokens of output asked for."},
+	{Name: "seed", Kind: KindInt, Types: []EventType{TypeLLMCall}, ref: func(e *Event) any { return &e.Seed },
+		Doc: "Sampling seed asked for."},
+	{Name: "response_id", Kind: KindString, Types: []EventType{TypeLLMCall, TypeMessage}, ref: func(e *Event) any { return &e.ResponseID },
+		Doc: "The provider's id of the answer."},
+	{Name: "cost_usd", Kind: KindFloat, Types: []EventType{TypeLLMCall}, ref: func(e *Event) any { return &e.CostUSD },
+		Doc: "What the call cost by the source's account, in US dollars."},
+	{Name: "error", Kind: KindString, Types: []EventType{TypeLLMCall, TypeToolCall, TypeToolResult, TypeError}, ref: func(e *Event) any { return &e.Error },
+		Doc: "What went wrong."},
+	{Name: "tool_name", Kind: KindString, Types: []EventType{TypeToolCall, TypeToolResult, TypeApproval}, ref: func(e *Event) any { return &e.ToolName },
+		Doc: "Which tool."},
+	{Name: "tool_call_id", Kind: KindString, Types: []EventType{TypeToolCall, TypeToolResult, TypeApproval}, ref: func(e *Event) any { return &e.ToolCallID },
+		Doc: "The model's id of the call."},
+	{Name: "tool_type", Kind: KindString, Types: []EventType{TypeToolCall, TypeToolResult}, ref: func(e *Event) any { return &e.ToolType },
+		Doc: "function, extension, datastore or the source's own word."},
+	{Name: "tool_description", Kind: KindString, Types: []EventType{TypeToolCall, TypeToolResult}, ref: func(e *Event) any { return &e.ToolDescription },
+		Doc: "What the agent was told that the tool does."},
+	{Name: "tool_input", Kind: KindAny, Types: []EventType{TypeToolCall, TypeToolResult, TypeApproval}, ref: func(e *Event) any { return &e.ToolInput },
+		Doc: "The parameters."},
+	{Name: "tool_output", Kind: KindAny, Types: []EventType{TypeToolCall, TypeToolResult}, ref: func(e *Event) any { return &e.ToolOutput },
+		Doc: "The result."},
+	{Name: "error_type", Kind: KindString, Types: []EventType{TypeToolCall, TypeToolResult, TypeError}, ref: func(e *Event) any { return &e.ErrorType },
+		Doc: "The class of the error."},
+	{Name: "execution_time_ms", Kind: KindFloat, Types: []EventType{TypeToolCall, TypeToolResult}, ref: func(e *Event) any { return &e.ExecutionTimeMS },
+		Doc: "How long the tool ran, in milliseconds."},
+	{Name: "requires_approval", Kind: KindBool, Types: []EventType{TypeToolCall, TypeToolResult}, ref: func(e *Event) any { return &e.RequiresApproval },
+		Doc: "Whether the action needed an approval."},
+	{Name: "approval_status", Kind: KindString, Types: []EventType{TypeToolCall, TypeToolResult, TypeApproval}, ref: func(e *Event) any { return &e.ApprovalStatus },
+		Doc: "approved, rejected or pending."},
+	{Name: "approver_id", Kind: KindString, Types: []EventType{TypeToolCall, TypeToolResult, TypeApproval}, ref: func(e *Event) any { return &e.ApproverID },
+		Doc: "Who or what decided."},
+	{Name: "mcp_server", Kind: KindString, Types: []EventType{TypeToolCall, TypeToolResult}, ref: func(e *Event) any { return &e.MCPServer },
+		Doc: "The MCP server that ran the tool."},
+	{Name: "mcp_session_id", Kind: KindString, Types: []EventType{TypeToolCall, TypeToolResult}, ref: func(e *Event) any { return &e.MCPSessionID },
+		Doc: "The MCP session."},
+	{Name: "query", Kind: KindString, Types: []EventType{TypeRetrieval}, ref: func(e *Event) any { return &e.Query },
+		Doc: "What was looked for."},
+	{Name: "documents", Kind: KindArray, Types: []EventType{TypeRetrieval}, ref: func(e *Event) any { return &e.Documents },
+		Doc: "What was found: id, score, content."},
+	{Name: "data_source", Kind: KindString, Types: []EventType{TypeRetrieval}, ref: func(e *Event) any { return &e.DataSource },
+		Doc: "Where it was looked for."},
+	{Name: "approval_reason", Kind: KindString, Types: []EventType{TypeApproval}, ref: func(e *Event) any { return &e.ApprovalReason },
+		Doc: "Why it was decided so."},
+	{Name: "approval_source", Kind: KindString, Types: []EventType{TypeApproval}, ref: func(e *Event) any { return &e.ApprovalSource },
+		Doc: "human, config, hook or policy."},
+	{Name: "actor_id", Kind: KindString, Types: []EventType{TypeIntervention}, ref: func(e *Event) any { return &e.ActorID },
+		Doc: "Who intervened."},
+	{Name: "guardrail_name", Kind: KindString, Types: []EventType{TypeGuardrail}, ref: func(e *Event) any { return &e.GuardrailName },
+		Doc: "Which check."},
+	{Name: "verdict", Kind: KindString, Types: []EventType{TypeGuardrail}, ref: func(e *Event) any { return &e.Verdict },
+		Doc: "What the check said."},
+	{Name: "score", Kind: KindFloat, Types: []EventType{TypeGuardrail}, ref: func(e *Event) any { return &e.Score },
+		Doc: "The check's score."},
+	{Name: "stack", Kind: KindString, Types: []EventType{TypeError}, ref: func(e *Event) any { return &e.Stack },
+		Doc: "The stack trace."},
+	{Name: "rule", Kind: KindString, Types: []EventType{TypeFinding}, ref: func(e *Event) any { return &e.Rule },
+		Doc: "The rule that fired."},
+	{Name: "rules_sha256", Kind: KindString, Types: []EventType{TypeFinding}, ref: func(e *Event) any { return &e.RulesSHA256 },
+		Doc: "Digest of the rules in force, 64 hex digits."},
+	{Name: "severity", Kind: KindString, Types: []EventType{TypeFinding}, ref: func(e *Event) any { return &e.Severity },
+		Doc: "How grave."},
+	{Name: "message", Kind: KindString, Types: []EventType{TypeFinding}, ref: func(e *Event) any { return &e.Message },
+		Doc: "What was noticed."},
+	{Name: "evidence", Kind: KindStrings, Types: []EventType{TypeFinding}, ref: func(e *Event) any { return &e.Evidence },
+		Doc: "The ids of the events it is about."},
+}
+
+// fieldIndex finds a field by its attribute key.
+var fieldIndex = func() map[string]int {
+	m := make(map[string]int, len(fields))
+	for i := range fields {
+		m[fields[i].Attr()] = i
+	}
+	return m
+}()

@@ -1,0 +1,381 @@
+package semconv
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// maxJSONDepth bounds the nesting of JSON that is embedded in a line, well below
+// what common parsers refuse (Python about 1,000, Go 10,000).
+const maxJSONDepth = 100
+
+// AppendJSON appends src, one JSON text, to dst in canonical form: no space
+// between tokens, strings with the fewest escapes. It reports false and returns
+// dst unchanged where a strict parser might object to src: it is no JSON or more
+// than one text, is not UTF-8, holds an object with the same key twice, a number
+// beyond float64, or nests deeper than 100 levels.
+func AppendJSON(dst, src []byte) ([]byte, bool) {
+	return compact(dst, src, maxJSONDepth)
+}
+
+func compact(dst, src []byte, depth int) ([]byte, bool) {
+	c := compactor{src: src, dst: dst, max: depth}
+	c.space()
+	if !c.value(0) {
+		return dst, false
+	}
+	c.space()
+	if c.pos != len(src) {
+		return dst, false
+	}
+	return c.dst, true
+}
+
+// AppendString appends s as a JSON string. Invalid UTF-8 becomes U+FFFD.
+func AppendString(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		b := s[i]
+		if b >= utf8.RuneSelf {
+			r, n := utf8.DecodeRuneInString(s[i:])
+			if r == utf8.RuneError && n == 1 {
+				dst = append(append(dst, s[start:i]...), "\ufffd"...)
+				start = i + 1
+			}
+			i += n
+			continue
+		}
+		if b >= ' ' && b != '"' && b != '\\' {
+			i++
+			continue
+		}
+		dst = append(dst, s[start:i]...)
+		dst = appendEscape(dst, b)
+		i++
+		start = i
+	}
+	dst = append(dst, s[start:]...)
+	return append(dst, '"')
+}
+
+func appendEscape(dst []byte, b byte) []byte {
+	const hex = "0123456789abcdef"
+	switch b {
+	case '"', '\\':
+		return append(dst, '\\', b)
+	case '\n':
+		return append(dst, '\\', 'n')
+	case '\r':
+		return append(dst, '\\', 'r')
+	case '\t':
+		return append(dst, '\\', 't')
+	case '\b':
+		return append(dst, '\\', 'b')
+	case '\f':
+		return append(dst, '\\', 'f')
+	}
+	return append(dst, '\\', 'u', '0', '0', hex[b>>4], hex[b&0xf])
+}
+
+// compactor reads one JSON text and writes its canonical form.
+type compactor struct {
+	src []byte
+	pos int
+	dst []byte
+	max int // levels of nesting
+}
+
+func (c *compactor) space() {
+	for c.pos < len(c.src) {
+		switch c.src[c.pos] {
+		case ' ', '\t', '\n', '\r':
+			c.pos++
+		default:
+			return
+		}
+	}
+}
+
+func (c *compactor) value(depth int) bool {
+	if c.pos >= len(c.src) {
+		return false
+	}
+	switch c.src[c.pos] {
+	case '{':
+		return depth < c.max && c.object(depth)
+	case '[':
+		return depth < c.max && c.array(depth)
+	case '"':
+		return c.string()
+	case 't':
+		return c.literal("true")
+	case 'f':
+		return c.literal("false")
+	case 'n':
+		return c.literal("null")
+	default:
+		return c.number()
+	}
+}
+
+func (c *compactor) literal(s string) bool {
+	if !bytes.HasPrefix(c.src[c.pos:], []byte(s)) {
+		return false
+	}
+	c.pos += len(s)
+	c.dst = append(c.dst, s...)
+	return true
+}
+
+func (c *compactor) array(depth int) bool {
+	c.pos++
+	c.dst = append(c.dst, '[')
+	c.space()
+	if c.pos < len(c.src) && c.src[c.pos] == ']' {
+		c.pos++
+		c.dst = append(c.dst, ']')
+		return true
+	}
+	for {
+		if !c.value(depth + 1) {
+			return false
+		}
+		c.space()
+		if c.pos >= len(c.src) {
+			return false
+		}
+		b := c.src[c.pos]
+		c.pos++
+		c.dst = append(c.dst, b)
+		switch b {
+		case ',':
+			c.space()
+		case ']':
+			return true
+		default:
+			return false
+		}
+	}
+}
+
+func (c *compactor) object(depth int) bool {
+	c.pos++
+	c.dst = append(c.dst, '{')
+	c.space()
+	if c.pos < len(c.src) && c.src[c.pos] == '}' {
+		c.pos++
+		c.dst = append(c.dst, '}')
+		return true
+	}
+	var keys keySet
+	for {
+		if c.pos >= len(c.src) || c.src[c.pos] != '"' {
+			return false
+		}
+		from := len(c.dst)
+		if !c.string() || !keys.add(c.dst, from) {
+			return false
+		}
+		c.space()
+		if c.pos >= len(c.src) || c.src[c.pos] != ':' {
+			return false
+		}
+		c.pos++
+		c.dst = append(c.dst, ':')
+		c.space()
+		if !c.value(depth + 1) {
+			return false
+		}
+		c.space()
+		if c.pos >= len(c.src) {
+			return false
+		}
+		b := c.src[c.pos]
+		c.pos++
+		c.dst = append(c.dst, b)
+		switch b {
+		case ',':
+			c.space()
+		case '}':
+			return true
+		default:
+			return false
+		}
+	}
+}
+
+// string copies a string token; one with escapes is unescaped and escaped again,
+// so that equal strings have equal bytes.
+func (c *compactor) string() bool {
+	from := c.pos + 1
+	escaped := false
+	for i := from; i < len(c.src); i++ {
+		switch b := c.src[i]; {
+		case b == '"':
+			tok := c.src[from:i]
+			c.pos = i + 1
+			if !utf8.Valid(tok) {
+				return false
+			}
+			if !escaped {
+				c.dst = append(append(append(c.dst, '"'), tok...), '"')
+				return true
+			}
+			s, ok := unescape(tok)
+			if !ok {
+				return false
+			}
+			c.dst = AppendString(c.dst, s)
+			return true
+		case b == '\\':
+			escaped = true
+			i++
+		case b < ' ':
+			return false
+		}
+	}
+	return false
+}
+
+func unescape(tok []byte) (string, bool) {
+	out := make([]byte, 0, len(tok))
+	for i := 0; i < len(tok); i++ {
+		if tok[i] != '\\' {
+			out = append(out, tok[i])
+			continue
+		}
+		i++
+		if i >= len(tok) {
+			return "", false
+		}
+		switch tok[i] {
+		case '"', '\\', '/':
+			out = append(out, tok[i])
+		case 'n':
+			out = append(out, '\n')
+		case 'r':
+			out = append(out, '\r')
+		case 't':
+			out = append(out, '\t')
+		case 'b':
+			out = append(out, '\b')
+		case 'f':
+			out = append(out, '\f')
+		case 'u':
+			r, ok := hex4(tok[i+1:])
+			if !ok {
+				return "", false
+			}
+			i += 4
+			if utf16.IsSurrogate(r) {
+				// Half a pair alone has no UTF-8 form: U+FFFD, as Go and most parsers do.
+				lo := rune(-1)
+				if i+2 < len(tok) && tok[i+1] == '\\' && tok[i+2] == 'u' {
+					if l, ok := hex4(tok[i+3:]); ok {
+						lo = l
+					}
+				}
+				if r = utf16.DecodeRune(r, lo); r != utf8.RuneError {
+					i += 6
+				}
+			}
+			out = utf8.AppendRune(out, r)
+		default:
+			return "", false
+		}
+	}
+	return string(out), true
+}
+
+func hex4(b []byte) (rune, bool) {
+	if len(b) < 4 {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(b[:4]), 16, 16)
+	return rune(n), err == nil
+}
+
+func (c *compactor) number() bool {
+	from := c.pos
+	i := from
+	digits := func() bool {
+		n := i
+		for i < len(c.src) && c.src[i] >= '0' && c.src[i] <= '9' {
+			i++
+		}
+		return i > n
+	}
+	if i < len(c.src) && c.src[i] == '-' {
+		i++
+	}
+	if i < len(c.src) && c.src[i] == '0' {
+		i++
+	} else if !digits() {
+		return false
+	}
+	if i < len(c.src) && c.src[i] == '.' {
+		i++
+		if !digits() {
+			return false
+		}
+	}
+	exp := false
+	if i < len(c.src) && (c.src[i] == 'e' || c.src[i] == 'E') {
+		exp = true
+		i++
+		if i < len(c.src) && (c.src[i] == '+' || c.src[i] == '-') {
+			i++
+		}
+		if !digits() {
+			return false
+		}
+	}
+	tok := c.src[from:i]
+	if exp || len(tok) > 300 {
+		if _, err := strconv.ParseFloat(string(tok), 64); err != nil {
+			return false
+		}
+	}
+	c.pos = i
+	c.dst = append(c.dst, tok...)
+	return true
+}
+
+// keySet notices a key that comes twice in one object. Objects are mostly small,
+// so it looks through a list of places first and builds a map only for large ones.
+type keySet struct {
+	list [][2]int
+	set  map[string]struct{}
+}
+
+// add reports false when the key in dst[from:] was there already.
+func (k *keySet) add(dst []byte, from int) bool {
+	key := dst[from:]
+	if k.set != nil {
+		if _, dup := k.set[string(key)]; dup {
+			return false
+		}
+		k.set[string(key)] = struct{}{}
+		return true
+	}
+	for _, at := range k.list {
+		if bytes.Equal(dst[at[0]:at[1]], key) {
+			return false
+		}
+	}
+	k.list = append(k.list, [2]int{from, len(dst)})
+	if len(k.list) == 32 {
+		k.set = make(map[string]struct{}, 64)
+		for _, at := range k.list {
+			k.set[string(dst[at[0]:at[1]])] = struct{}{}
+		}
+	}
+	return true
+}
+
+// Text returns the JSON string s as a JSON value, for fields that hold JSON.
+func Text(s string) json.RawMessage { return AppendString(nil, s) }

@@ -1,0 +1,280 @@
+package dialect
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// claudeCode is Claude Code's log events and beta spans, which tell of the same
+// facts: a record that comes second is a layer of the first.
+var claudeCode = &Dialect{
+	Name:  "claude-code",
+	Title: "Claude Code",
+	Match: func(r *Record) bool {
+		if r.Log {
+			return r.Scope == "com.anthropic.claude_code.events" || r.Body.Type() == pcommon.ValueTypeStr && strings.HasPrefix(r.Body.Str(), "claude_code.")
+		}
+		return strings.HasPrefix(r.Name, "claude_code.")
+	},
+	Kind: func(r *Record) Kind {
+		name := strings.TrimPrefix(r.Name, "claude_code.")
+		if r.Log {
+			return claudeLogs[name]
+		}
+		return claudeSpans[name]
+	},
+	Fields: []Source{
+		{Field: "model_id", Keys: []string{"gen_ai.request.model", "model"}},
+		{Field: "output_tokens", Keys: []string{"output_tokens"}},
+		{Field: "cached_input_tokens", Keys: []string{"cache_read_tokens"}},
+		{Field: "cost_usd", Keys: []string{"cost_usd"}},
+		{Field: "time_to_first_token_ms", Keys: []string{"ttft_ms"}},
+		{Field: "response_id", Keys: []string{"gen_ai.response.id", "request_id"}},
+		{Field: "finish_reasons", Keys: []string{"gen_ai.response.finish_reasons", "stop_reason"}, As: asStrings("finish_reasons")},
+		{Field: SystemPrompt, Keys: []string{"system_prompt"}, As: asSystem},
+		{Field: "user_message", Keys: []string{"prompt", "prompt_text", "user_prompt"}},
+		{Field: "output_text", Keys: []string{"response", "response.model_output"}},
+		{Field: "tool_name", Keys: []string{"tool_name", "gen_ai.tool.name"}},
+		{Field: "tool_call_id", Keys: []string{"tool_use_id", "gen_ai.tool.call.id", "use_id"}},
+		{Field: "tool_input", Keys: []string{"tool_input", "tool_parameters"}, As: asClaudeInput},
+		{Field: "error", Keys: []string{"error", "error_name"}},
+		{Field: "error_type", Keys: []string{"error_type", "error_code", "status_code"}},
+		{Field: "reason", Keys: []string{"trigger", "reason_type", "reason_code"}},
+	},
+	Finish: claudeFinish,
+	Ignore: []string{"span.type", "gen_ai.system", "gen_ai.operation.name"},
+}
+
+var claudeLogs = map[string]Kind{
+	"user_prompt": Start, "api_request": LLM, "assistant_response": Message, "api_request_body": Message, "api_response_body": Message,
+	"tool_decision": Approval, "tool_result": Tool, "api_error": Failure, "api_retries_exhausted": Failure, "internal_error": Failure,
+	"api_refusal": LLM, "permission_mode_changed": Intervention, "safety_event": Intervention, "system_prompt": Other,
+}
+
+var claudeSpans = map[string]Kind{
+	"claude_code.interaction": Agent, "interaction": Agent, "llm_request": LLM, "tool": Tool, "tool.execution": Part, "tool.blocked_on_user": Approval,
+}
+
+func claudeFinish(r *Record, e *Draft) {
+	// user.id is an installation, not a person.
+	if id := first(r.text("enduser.id"), r.FromResource("user_id"), r.text("user.email"), r.text("user.account_uuid")); id != "" {
+		if id != e.UserID {
+			r.keep("user.id")
+		}
+		e.UserID = id
+		r.use("enduser.id")
+	}
+	if e.AgentName == "" {
+		e.AgentName = first(r.Service, "claude-code")
+	}
+	if e.Provider == "" && e.Kind == LLM {
+		e.Provider = "anthropic"
+	}
+	r.use("event.sequence", "event.name")
+	session, seq := e.SessionID, r.text("event.sequence")
+	took, hasTook := semconv.ParseFloat(r.text("duration_ms"))
+
+	switch e.Kind {
+	case Start:
+		e.Keys = append(e.Keys, "start/"+r.SpanID.String())
+	case Agent:
+		e.Keys = append(e.Keys, "start/"+r.SpanID.String())
+	case LLM:
+		e.claudeTokens(r)
+		if r.Log && hasTook {
+			e.lasted(took)
+		}
+		if r.text("success") == "false" && e.Error == "" {
+			e.Error = "the request failed"
+		}
+		e.claudeCallKeys(r, session, seq)
+	case Message:
+		e.claudeMessage(r, session, seq)
+	case Tool:
+		e.claudeTool(r)
+		if r.Log && hasTook {
+			e.lasted(took)
+		}
+	case Part:
+		e.Of = r.ParentID
+		e.claudeOutcome(r)
+	case Approval:
+		e.claudeDecision(r)
+	}
+	if e.Kind == LLM || e.Kind == Tool {
+		r.use("duration_ms")
+	}
+}
+
+// lasted moves the beginning of an event that is logged when it ends.
+func (e *Draft) lasted(ms float64) {
+	if ms <= 0 || ms > 1e9 {
+		return
+	}
+	e.EndTimestamp = e.Timestamp
+	e.Timestamp = e.Timestamp.Add(-time.Duration(ms * 1e6))
+}
+
+// claudeTokens counts the cache into the input, which Anthropic's own count leaves out.
+func (e *Draft) claudeTokens(r *Record) {
+	total, any := int64(0), false
+	for _, key := range []string{"input_tokens", "cache_read_tokens", "cache_creation_tokens"} {
+		if n, ok := semconv.ParseInt(r.text(key)); ok {
+			total += n
+			any = true
+		}
+	}
+	if any {
+		e.InputTokens = semconv.Some(total)
+		r.use("input_tokens")
+	}
+}
+
+// claudeCallKeys names the facts by which the log record and the span of one model
+// call are known to be one: the request id, else the interaction it belongs to, the
+// millisecond it ended in, and its tokens.
+func (e *Draft) claudeCallKeys(r *Record, session, seq string) {
+	if e.ResponseID != "" {
+		e.Keys = append(e.Keys, "llm/"+e.ResponseID)
+	}
+	if r.Log && seq != "" {
+		e.Keys = append(e.Keys, "seq/"+session+"/"+seq)
+	}
+	frame, end := r.ParentID, r.End
+	if r.Log {
+		frame, end = r.SpanID, r.Start
+	}
+	if frame.IsEmpty() || !e.OutputTokens.Valid {
+		return
+	}
+	key := func(ms int64) string {
+		return "llm/" + frame.String() + "/" + strconv.FormatInt(ms, 10) + "/" + strconv.FormatInt(e.InputTokens.Value, 10) + "/" + strconv.FormatInt(e.OutputTokens.Value, 10)
+	}
+	ms := end.UnixMilli()
+	if r.Log {
+		e.Keys = append(e.Keys, key(ms))
+	} else {
+		e.Keys = append(e.Keys, key(ms), key(ms-1), key(ms+1))
+	}
+}
+
+// claudeMessage reads an answer or a body that was logged beside its api_request.
+func (e *Draft) claudeMessage(r *Record, session, seq string) {
+	if e.ResponseID != "" {
+		e.Joins = append(e.Joins, "llm/"+e.ResponseID)
+	}
+	if n, ok := semconv.ParseInt(seq); ok && r.Name == "assistant_response" {
+		e.Joins = append(e.Joins, "seq/"+session+"/"+strconv.FormatInt(n-1, 10))
+	}
+	if body, ok := r.get("body"); ok && r.text("body_truncated") != "true" {
+		if r.use("body"); strings.HasSuffix(r.Name, "request_body") {
+			asInput(e, body)
+		} else {
+			asOutput(e, body)
+		}
+	}
+	if e.OutputText != "" && len(e.OutputMessages) == 0 {
+		w := &messageWriter{c: &Conversation{}}
+		w.open("assistant", "")
+		w.text(e.OutputText)
+		w.close("")
+		e.OutputMessages = append(w.out, ']')
+	}
+}
+
+func (e *Draft) claudeTool(r *Record) {
+	for _, ev := range r.Events.All() {
+		if ev.Name() != "tool.output" {
+			continue
+		}
+		if v, ok := ev.Attributes().Get("output"); ok {
+			asResult(e, v)
+		} else if v, ok := ev.Attributes().Get("content"); ok {
+			asResult(e, v)
+		}
+	}
+	if len(e.ToolInput) == 0 {
+		if s := r.takeText("full_command"); s != "" {
+			e.ToolInput = append(semconv.AppendString([]byte(`{"command":`), s), '}')
+		} else if s := r.takeText("file_path"); s != "" {
+			e.ToolInput = append(semconv.AppendString([]byte(`{"file_path":`), s), '}')
+		}
+	}
+	if v, ok := r.get("tool_parameters"); ok {
+		e.MCPServer = valueJSON(v).Get("mcp_server_name").Str
+	}
+	if r.Log {
+		e.claudeOutcome(r)
+		return
+	}
+	e.Parts = true
+}
+
+func (e *Draft) claudeOutcome(r *Record) {
+	switch r.takeText("success") {
+	case "true":
+		e.Outcome = semconv.OutcomeSuccess
+	case "false":
+		e.Outcome = semconv.OutcomeError
+		e.Error = first(e.Error, "the tool failed")
+	}
+}
+
+// claudeDecision reads tool_decision and blocked_on_user. That a decision was
+// accepted proves no person: only some sources are one, and none in a session that
+// a program drives.
+func (e *Draft) claudeDecision(r *Record) {
+	if r.Log {
+		e.Of = r.SpanID
+		e.Keys = append(e.Keys, "approval/"+r.SpanID.String())
+	} else {
+		e.Of = r.ParentID
+		e.Keys = append(e.Keys, "approval/"+r.SpanID.String())
+	}
+	switch r.text("decision") {
+	case "accept":
+		e.ApprovalStatus = semconv.ApprovalApproved
+	case "reject":
+		e.ApprovalStatus = semconv.ApprovalRejected
+	}
+	source := r.text("source")
+	driven := strings.HasPrefix(r.text("app.entrypoint"), "sdk") || r.text("query_source") == "sdk" || r.text("terminal.type") == "non-interactive"
+	switch {
+	case source == "config" && r.text("classifier_verdict") != "":
+		e.ApprovalSource, e.ApproverID = semconv.SourcePolicy, "classifier"
+	case source == "config":
+		e.ApprovalSource, e.ApproverID = semconv.SourceConfig, "config"
+	case source == "hook":
+		e.ApprovalSource, e.ApproverID = semconv.SourceHook, "hook"
+	case source == "classifier":
+		e.ApprovalSource, e.ApproverID = semconv.SourcePolicy, "classifier"
+	case strings.HasPrefix(source, "user_") && !driven:
+		e.ApprovalSource = semconv.SourceHuman
+		if e.UserID != "" {
+			e.ApproverID = e.UserID
+			e.Derive("approver_id")
+		}
+	}
+	if e.ApprovalStatus != "" {
+		r.use("decision")
+	}
+	if e.ApprovalSource != "" && source != "user_permanent" {
+		r.use("source")
+	}
+}
+
+// asClaudeInput reads the input, which detailed tracing puts below a heading line.
+func asClaudeInput(e *Draft, v pcommon.Value) bool {
+	s := v.AsString()
+	if strings.HasPrefix(s, "[TOOL INPUT") {
+		if _, rest, ok := strings.Cut(s, "\n"); ok {
+			v = pcommon.NewValueStr(rest)
+		}
+	}
+	return asJSON("tool_input")(e, v)
+}

@@ -1,0 +1,211 @@
+// Package dialect reads GenAI telemetry: one file for each dialect, which holds
+// the rule that recognises it, a table from source attributes to audit fields, and
+// the few functions for what a table cannot say. A new dialect is a new file and a
+// line in the list of this one.
+package dialect
+
+import (
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// Kind is what a record tells of.
+type Kind uint8
+
+// The kinds of records.
+const (
+	Other        Kind = iota // GenAI telemetry that tells of no event of its own
+	Agent                    // the frame of an agent run
+	Chain                    // a step of a framework; the frame of a run where it is a root
+	LLM                      // a model call
+	Message                  // a message of a model call
+	Tool                     // a tool was run
+	Retrieval                // something was read
+	Guardrail                // a check ran
+	Approval                 // a decision on an action
+	Intervention             // someone took over
+	Failure                  // something failed
+	Start                    // a session or run began
+	Part                     // completes the event of another span, and is none itself
+	Copy                     // repeats what another record tells in full
+)
+
+var typeOf = map[Kind]semconv.EventType{
+	Agent: semconv.TypeSessionStart, Chain: semconv.TypeSessionStart, LLM: semconv.TypeLLMCall, Message: semconv.TypeMessage,
+	Tool: semconv.TypeToolCall, Retrieval: semconv.TypeRetrieval, Guardrail: semconv.TypeGuardrail, Approval: semconv.TypeApproval,
+	Intervention: semconv.TypeIntervention, Failure: semconv.TypeError, Start: semconv.TypeSessionStart, Part: semconv.TypeToolCall,
+}
+
+// Dialect is one vocabulary of GenAI telemetry.
+type Dialect struct {
+	Name  string // in source.dialect
+	Title string // in the documentation
+	// Match recognises a record of this dialect.
+	Match func(*Record) bool
+	// Kind says what a matching record tells of.
+	Kind func(*Record) Kind
+	// Fields says where the dialect keeps each field, before the OpenTelemetry rules
+	// that hold for every dialect.
+	Fields []Source
+	// Finish, if any, completes a draft with what a table cannot say.
+	Finish func(*Record, *Draft)
+	// Ignore lists keys, a final * standing for any rest, that only repeat what the
+	// fields say or that must not be stored, such as headers.
+	Ignore []string
+}
+
+// Source is one row of a dialect's table: the keys that hold a field, in order of
+// preference.
+type Source struct {
+	Field string // of the schema, or one of the pseudo-fields below
+	Keys  []string
+	As    Decoder // nil: by the field's kind
+}
+
+// Pseudo-fields of a table: what is not a field of the schema but leads to some.
+const (
+	SystemPrompt = "system_prompt" // the text that system_prompt_hash is of
+	Ignored      = ""              // read and dropped
+)
+
+// Decoder sets fields of a draft from an attribute; it reports whether it could.
+type Decoder func(*Draft, pcommon.Value) bool
+
+// Draft is an audit event in the making, and what the mapping of a whole run needs
+// to know of it.
+type Draft struct {
+	semconv.Event
+	Kind    Kind
+	Dialect *Dialect
+	Record  *Record
+
+	Prompt    string         // the system prompt, as text
+	Secrets   []string       // every system text on the record, part by part
+	User      string         // the first thing the user said, in what was sent to a model
+	Requested []Call         // the tool calls that a model asked for
+	Answers   []Answer       // decisions told inside messages
+	Approvals []Asked        // decisions told beside the event
+	Of        pcommon.SpanID // the span whose event this completes or belongs to
+	Keys      []string       // what else identifies the fact that this event tells of
+	Joins     []string       // keys of the event that this one completes, where it is in sight
+	Parts     bool           // the outcome stands on other spans: see Part
+	EndedBy   string         // a limit that stopped the run: a reason of session_timeout
+	Alone     bool           // a single value was unwrapped from tool_input
+	Skip      bool           // the record turned out to tell of nothing
+}
+
+// Asked is a request for a person's decision on a tool call.
+type Asked struct {
+	Call
+	Reason string
+}
+
+// dialects in the order in which they are tried; the first that matches is it.
+var dialects = []*Dialect{
+	application, claudeCode, openInference, openLLMetry, vercel, otelGenAI,
+}
+
+// All lists the dialects.
+func All() []*Dialect { return append([]*Dialect(nil), dialects...) }
+
+// Detect finds the dialect of a record; nil where it is no GenAI telemetry.
+func Detect(r *Record) *Dialect {
+	for _, d := range dialects {
+		if d.Match(r) {
+			return d
+		}
+	}
+	return nil
+}
+
+// Map drafts the audit event of a record of this dialect.
+func (d *Dialect) Map(r *Record) *Draft {
+	e := &Draft{Dialect: d, Record: r, Kind: d.Kind(r)}
+	e.EventType = typeOf[e.Kind]
+	e.Timestamp = r.Start
+	if !r.Log && r.End.After(r.Start) {
+		e.EndTimestamp = r.End
+	}
+	if e.Kind == Other || e.Kind == Copy {
+		// Still read whose run it is: a root that maps to nothing may hold the session.
+		e.apply(identity)
+		return e
+	}
+	e.apply(identity)
+	e.apply(d.Fields)
+	if d != otelGenAI {
+		e.apply(otelGenAI.Fields)
+	}
+	e.failure()
+	if d.Finish != nil {
+		d.Finish(r, e)
+	}
+	e.complete()
+	e.override()
+	return e
+}
+
+// apply fills the fields that are still empty from a table.
+func (e *Draft) apply(table []Source) {
+	for i := range table {
+		s := &table[i]
+		if s.Field == Ignored {
+			e.Record.use(s.Keys...)
+			continue
+		}
+		if !e.wants(s.Field) || s.Field == SystemPrompt && e.Prompt != "" || e.Has(s.Field) {
+			continue
+		}
+		v, ok := e.Record.take(s.Keys...)
+		if !ok {
+			continue
+		}
+		if v.Type() == pcommon.ValueTypeStr && withheld(v.Str()) {
+			e.ContentState = semconv.ContentWithheld
+			continue
+		}
+		as := s.As
+		if as == nil {
+			as = plain(s.Field)
+		}
+		if !as(e, v) {
+			e.Record.keep(s.Keys...)
+		}
+	}
+}
+
+// frameFields are what a frame takes beside the fields of its start and end; its
+// token counts repeat those of its calls and stay content.
+var frameFields = map[string]bool{"input_messages": true, "output_messages": true, SystemPrompt: true, "final_output": true, "error": true, "error_type": true, "outcome": true}
+
+// wants reports whether a field belongs to the kind of event.
+func (e *Draft) wants(field string) bool {
+	if field == SystemPrompt {
+		return true
+	}
+	if (e.EventType == semconv.TypeSessionStart) && frameFields[field] {
+		return true
+	}
+	types, ok := fieldTypes[field]
+	if !ok {
+		return false
+	}
+	if types == nil {
+		return true
+	}
+	for _, t := range types {
+		if t == e.EventType {
+			return true
+		}
+	}
+	return false
+}
+
+var fieldTypes = func() map[string][]semconv.EventType {
+	m := map[string][]semconv.EventType{}
+	for _, f := range semconv.Fields() {
+		m[f.Name] = f.Types
+	}
+	return m
+}()

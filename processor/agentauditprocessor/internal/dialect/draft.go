@@ -1,0 +1,271 @@
+package dialect
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+
+	"github.com/tidwall/gjson"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// keep puts attributes back among what no field took.
+func (r *Record) keep(keys ...string) {
+	for _, k := range keys {
+		if i, ok := r.index[k]; ok {
+			r.attrs[i].used = false
+		}
+	}
+}
+
+// Derive notes that a field was filled by a fallback rather than by the source.
+func (e *Draft) Derive(field string) {
+	if !e.Derived(field) {
+		e.DerivedFields = append(e.DerivedFields, field)
+	}
+}
+
+// Derived reports whether a field was filled by a fallback.
+func (e *Draft) Derived(field string) bool { return slices.Contains(e.DerivedFields, field) }
+
+// plain sets a field by its kind.
+func plain(field string) Decoder {
+	return func(e *Draft, v pcommon.Value) bool { return e.Set(field, v) }
+}
+
+// asJSON sets a field that holds JSON, opening JSON that was sent as a string.
+func asJSON(field string) Decoder {
+	return func(e *Draft, v pcommon.Value) bool {
+		if v.Type() == pcommon.ValueTypeStr && cutAtSource(v.Str()) {
+			e.ContentState = semconv.ContentTruncatedAtSource
+		}
+		return e.SetJSON(field, []byte(valueJSON(v).Raw))
+	}
+}
+
+// asSeconds sets a field in milliseconds from seconds.
+func asSeconds(field string) Decoder {
+	return func(e *Draft, v pcommon.Value) bool {
+		x, ok := semconv.ParseFloat(v.AsString())
+		return ok && e.Set(field, pcommon.NewValueDouble(x*1000))
+	}
+}
+
+// asStrings sets a list of strings, also from JSON in a string.
+func asStrings(field string) Decoder {
+	return func(e *Draft, v pcommon.Value) bool { return e.Set(field, v) }
+}
+
+// asLower sets a text in lower case.
+func asLower(field string) Decoder {
+	return func(e *Draft, v pcommon.Value) bool {
+		return e.Set(field, pcommon.NewValueStr(strings.ToLower(v.AsString())))
+	}
+}
+
+// asInput reads messages that were sent to a model.
+func asInput(e *Draft, v pcommon.Value) bool {
+	if v.Type() == pcommon.ValueTypeStr && cutAtSource(v.Str()) {
+		e.ContentState = semconv.ContentTruncatedAtSource
+	}
+	e.input(ReadMessages(valueJSON(v), "user"))
+	return len(e.InputMessages) > 0
+}
+
+// asOutput reads messages that a model answered.
+func asOutput(e *Draft, v pcommon.Value) bool {
+	e.output(ReadMessages(valueJSON(v), "assistant"))
+	return len(e.OutputMessages) > 0
+}
+
+// asSystem reads a system prompt: text, or a list of parts or messages.
+func asSystem(e *Draft, v pcommon.Value) bool {
+	e.system(valueJSON(v))
+	return e.Prompt != ""
+}
+
+func (e *Draft) system(v gjson.Result) {
+	if v.Type == gjson.String {
+		e.Prompt = v.Str
+		e.Secrets = append(e.Secrets, v.Str)
+		return
+	}
+	w := &messageWriter{c: &Conversation{}, role: "system"}
+	if p := v.Get("0"); v.IsArray() && (p.Get("role").Exists() || p.Get("parts").Exists()) {
+		w.list(v, "system", 0)
+	} else {
+		w.content(v, "")
+	}
+	e.Prompt = strings.Join(w.c.System, "\n")
+	e.Secrets = append(e.Secrets, w.c.System...)
+}
+
+func (e *Draft) input(c *Conversation) {
+	e.InputMessages = c.JSON
+	e.User = first(e.User, c.User)
+	e.Secrets = append(e.Secrets, c.System...)
+	if e.Prompt == "" {
+		e.Prompt = strings.Join(c.System, "\n")
+	}
+	if e.UserMessage == "" && (e.Kind == Agent || e.Kind == Chain || e.Kind == Start) {
+		e.UserMessage = c.User
+	}
+	e.Answers = append(e.Answers, c.Approvals...)
+	if c.Withheld {
+		e.ContentState = semconv.ContentWithheld
+	}
+}
+
+func (e *Draft) output(c *Conversation) {
+	e.OutputMessages = c.JSON
+	e.OutputText = strings.Join(c.Text, "\n")
+	e.Reasoning = strings.Join(c.Reasoning, "\n")
+	e.Requested = c.Calls
+	if len(e.FinishReasons) == 0 {
+		e.FinishReasons = c.Finish
+	}
+	if c.Withheld {
+		e.ContentState = semconv.ContentWithheld
+	}
+}
+
+// asTools reads the tools that were offered, in whatever shape; a list of JSON
+// texts is a list of JSON.
+func asTools(e *Draft, v pcommon.Value) bool {
+	list := valueJSON(v)
+	out := []byte{'['}
+	list.ForEach(func(_, t gjson.Result) bool {
+		out = appendElement(out, decodeString(t).Raw)
+		return true
+	})
+	return e.SetJSON("tools_available", append(out, ']'))
+}
+
+func appendElement(out []byte, raw string) []byte {
+	if len(out) > 1 {
+		out = append(out, ',')
+	}
+	return append(out, raw...)
+}
+
+// failure reads the status, the exception and error.type.
+func (e *Draft) failure() {
+	r := e.Record
+	errType := r.takeText("error.type")
+	if !r.Failed && r.Exception == (Exception{}) && errType == "" {
+		return
+	}
+	e.Error = first(e.Error, r.StatusText, r.Exception.Message, r.takeText("error.message"), errType, r.Exception.Type, "error")
+	e.ErrorType = first(e.ErrorType, errType, r.Exception.Type)
+	e.Stack = r.Exception.Stack
+	if e.Outcome == "" {
+		e.Outcome = semconv.OutcomeError
+	}
+}
+
+func first(list ...string) string {
+	for _, s := range list {
+		if s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// complete derives what follows from what is there.
+func (e *Draft) complete() {
+	if e.EventType == semconv.TypeToolCall && e.Kind == Tool {
+		if e.Outcome == "" {
+			e.Outcome = semconv.OutcomeSuccess
+		}
+		if !e.ExecutionTimeMS.Valid && !e.EndTimestamp.IsZero() {
+			e.ExecutionTimeMS = semconv.Some(float64(e.EndTimestamp.Sub(e.Timestamp).Nanoseconds()) / 1e6)
+		}
+	}
+	if e.EventType == semconv.TypeLLMCall && !e.LatencyMS.Valid && !e.EndTimestamp.IsZero() {
+		e.LatencyMS = semconv.Some(float64(e.EndTimestamp.Sub(e.Timestamp).Nanoseconds()) / 1e6)
+	}
+	if len(e.Requested) > 0 && (e.Kind == LLM || e.Kind == Message) {
+		out := []byte{'['}
+		for _, c := range e.Requested {
+			if len(out) > 1 {
+				out = append(out, ',')
+			}
+			out = appendCall(append(out, '{'), c.ID, c.Name, c.Arguments)
+		}
+		e.ToolCallsRequested = append(out, ']')
+	}
+	if len(e.ToolsAvailable) > 0 && e.EventType == semconv.TypeLLMCall {
+		sum := sha256.Sum256(e.ToolsAvailable)
+		e.ToolsHash = hex.EncodeToString(sum[:])
+	}
+	if e.ContentState == "" && (e.EventType == semconv.TypeLLMCall || e.EventType == semconv.TypeToolCall) {
+		e.ContentState = semconv.ContentNotCaptured
+		if len(e.InputMessages) > 0 || len(e.OutputMessages) > 0 || e.OutputText != "" || len(e.ToolInput) > 0 || len(e.ToolOutput) > 0 {
+			e.ContentState = semconv.ContentPresent
+		}
+	}
+}
+
+// override applies the audit.* attributes that the application set itself.
+func (e *Draft) override() {
+	for i := range e.Record.attrs {
+		a := &e.Record.attrs[i]
+		if field, ok := strings.CutPrefix(a.key, "audit."); ok && field != "event_type" {
+			a.used = a.used || e.Set(field, a.val)
+		}
+	}
+}
+
+// Leftover is the content object: what no field took, and what is not to be ignored.
+// It is nil when there is nothing.
+func (e *Draft) Leftover() []byte {
+	var out []byte
+	var seen map[string]bool
+	for i := range e.Record.attrs {
+		a := &e.Record.attrs[i]
+		if a.used || ignored(a.key, e.Dialect.Ignore) || ignored(a.key, secrets) {
+			continue
+		}
+		if out == nil {
+			out = append(out, '{')
+			seen = map[string]bool{}
+		} else {
+			out = append(out, ',')
+		}
+		key := string([]rune(a.key))
+		for seen[key] {
+			key += "'"
+		}
+		seen[key] = true
+		out = append(semconv.AppendString(out, key), ':')
+		out = append(out, valueJSON(a.val).Raw...)
+	}
+	if r := e.Record; r.Log && !r.bodyRead && r.Body.Type() != pcommon.ValueTypeEmpty && !seen["body"] && !strings.HasSuffix(r.Body.AsString(), r.Name) {
+		if out == nil {
+			out = append(out, '{')
+		} else {
+			out = append(out, ',')
+		}
+		out = append(append(out, `"body":`...), valueJSON(r.Body).Raw...)
+	}
+	if out == nil {
+		return nil
+	}
+	return append(out, '}')
+}
+
+// secrets are keys that may hold credentials whatever the dialect.
+var secrets = []string{"ai.request.headers.*", "llm.headers", "gen_ai.headers", "http.request.header.*", "http.response.header.*", "process.command_args", "auth.*"}
+
+func ignored(key string, patterns []string) bool {
+	for _, p := range patterns {
+		if pre, ok := strings.CutSuffix(p, "*"); ok && strings.HasPrefix(key, pre) || key == p {
+			return true
+		}
+	}
+	return false
+}

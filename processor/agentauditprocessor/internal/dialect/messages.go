@@ -1,0 +1,452 @@
+package dialect
+
+import (
+	"strings"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// Conversation is a list of messages brought to the one shape of the schema,
+// [{"role":…,"parts":[…]}], and what an audit wants to know of them.
+type Conversation struct {
+	JSON      []byte   // the list; nil when there is no message
+	System    []string // text parts of system and developer messages
+	User      string   // text of the first user message
+	Text      []string // text parts of assistant messages
+	Reasoning []string // reasoning parts of assistant messages
+	Calls     []Call   // tool calls in assistant messages
+	Results   []Result // tool results in any message
+	Approvals []Answer // answers to requests for approval
+	Finish    []string // finish reasons that stand on messages
+	Withheld  bool     // a library wrote a marker in the place of content
+}
+
+// Call is a tool call that a model asked for.
+type Call struct {
+	ID, Name  string
+	Arguments []byte // JSON
+}
+
+// Result is what came back for a tool call.
+type Result struct {
+	ID     string
+	Output []byte // JSON
+}
+
+// Answer is a decision on a request for approval, told as a part of a message.
+type Answer struct {
+	ID, Name string
+	Approved bool
+	Reason   string
+}
+
+// ReadMessages reads messages in any of the shapes that libraries send: the
+// OpenTelemetry conventions, OpenAI chat completions and responses, Anthropic,
+// Bedrock Converse, Gemini, Vercel AI, LangChain. A message that names no role
+// gets the one given. The JSON must be valid.
+func ReadMessages(v gjson.Result, role string) *Conversation {
+	w := &messageWriter{c: &Conversation{}}
+	w.list(v, role, 0)
+	if w.n > 0 {
+		w.out = append(w.out, ']')
+		w.c.JSON = w.out
+	}
+	return w.c
+}
+
+type messageWriter struct {
+	c     *Conversation
+	out   []byte
+	n     int    // messages so far
+	parts int    // parts of the open message
+	role  string // of the open message
+}
+
+// maxWrap bounds how deep containers around messages are opened.
+const maxWrap = 6
+
+func (w *messageWriter) list(v gjson.Result, role string, depth int) {
+	if depth > maxWrap {
+		return
+	}
+	switch {
+	case v.IsArray():
+		v.ForEach(func(_, m gjson.Result) bool {
+			if m.IsArray() {
+				w.list(m, role, depth+1)
+			} else {
+				w.message(m, role, depth)
+			}
+			return true
+		})
+	case v.IsObject():
+		if !w.container(v, role, depth) {
+			w.message(v, role, depth)
+		}
+	case v.Type == gjson.String && v.Str != "":
+		w.message(v, role, depth)
+	}
+}
+
+// container opens an object that holds messages rather than being one.
+func (w *messageWriter) container(v gjson.Result, role string, depth int) bool {
+	found := false
+	if s := firstOf(v, "system", "systemInstruction", "system_instruction", "config.systemInstruction", "instructions"); s.Exists() && !v.Get("role").Exists() {
+		w.list(s, "system", depth+1)
+		found = true
+	}
+	for _, key := range []string{"messages", "contents", "input", "choices", "generations", "candidates", "output"} {
+		if m := v.Get(key); m.Exists() && (m.IsArray() || key == "input" || key == "output") && !v.Get("role").Exists() && !v.Get("type").Exists() {
+			w.list(m, role, depth+1)
+			found = true
+		}
+	}
+	return found
+}
+
+// message writes one message; one that only wraps another is opened.
+func (w *messageWriter) message(m gjson.Result, role string, depth int) {
+	if m.Type == gjson.String {
+		w.open(role, "")
+		w.text(m.Str)
+		w.close("")
+		return
+	}
+	if !m.IsObject() {
+		return
+	}
+	finish := firstOf(m, "finish_reason", "finishReason", "generationInfo.finish_reason").Str
+	if inner := m.Get("message"); inner.IsObject() && depth <= maxWrap { // a choice, a candidate, a generation
+		if !inner.Get("tool_calls").Exists() && m.Get("tool_calls").Exists() {
+			w.open(roleOf(inner, role), "")
+			w.content(firstOf(inner, "parts", "content"), "")
+			w.toolCalls(m.Get("tool_calls"))
+			w.close(finish)
+			return
+		}
+		n := len(w.c.Finish)
+		w.message(inner, role, depth+1)
+		if finish != "" && len(w.c.Finish) == n {
+			w.c.Finish = append(w.c.Finish, finish)
+		}
+		return
+	}
+	if lc := m.Get("kwargs"); lc.IsObject() && m.Get("lc").Exists() { // LangChain's serialisation
+		w.langChain(m, lc)
+		return
+	}
+	switch m.Get("type").Str {
+	case "function_call", "mcp_call", "function_call_output", "reasoning", "mcp_approval_request", "mcp_approval_response":
+		if !m.Get("role").Exists() { // an item of OpenAI's Responses, which is a part and not a message
+			r := "assistant"
+			switch m.Get("type").Str {
+			case "function_call_output":
+				r = "tool"
+			case "mcp_approval_response":
+				r = "user"
+			}
+			w.open(r, "")
+			w.part(m, "")
+			w.close(finish)
+			return
+		}
+	}
+	r := roleOf(m, role)
+	callID := firstOf(m, "tool_call_id", "toolCallId").Str
+	if callID == "" && r == "tool" {
+		callID = m.Get("id").Str
+	}
+	w.open(r, m.Get("name").Str)
+	body := firstOf(m, "parts", "content", "contents", "text")
+	if callID != "" && body.Exists() {
+		w.result(callID, body)
+	} else {
+		w.content(body, callID)
+	}
+	if s := firstOf(m, "reasoning_content", "reasoning"); s.Type == gjson.String {
+		w.reasoning(s.Str)
+	}
+	w.toolCalls(firstOf(m, "tool_calls", "toolCalls"))
+	if fc := m.Get("function_call"); fc.IsObject() {
+		w.call("", fc.Get("name").Str, fc.Get("arguments"))
+	}
+	if s := m.Get("refusal"); s.Type == gjson.String && s.Str != "" {
+		w.text(s.Str)
+	}
+	w.close(finish)
+}
+
+func (w *messageWriter) langChain(m, lc gjson.Result) {
+	role := "user"
+	id := m.Get("id")
+	switch last := lastOf(id).Str; {
+	case strings.HasPrefix(last, "AIMessage"):
+		role = "assistant"
+	case strings.HasPrefix(last, "SystemMessage"):
+		role = "system"
+	case strings.HasPrefix(last, "ToolMessage"):
+		role = "tool"
+	}
+	w.open(role, "")
+	if call := lc.Get("tool_call_id").Str; call != "" {
+		w.result(call, lc.Get("content"))
+	} else {
+		w.content(lc.Get("content"), "")
+	}
+	calls := lc.Get("tool_calls")
+	if !calls.Exists() || len(calls.Array()) == 0 {
+		calls = lc.Get("additional_kwargs.tool_calls")
+	}
+	w.toolCalls(calls)
+	w.close(lc.Get("response_metadata.finish_reason").Str)
+}
+
+func roleOf(m gjson.Result, fallback string) string {
+	r := m.Get("role").Str
+	if r == "" {
+		r = m.Get("type").Str
+	}
+	switch strings.ToLower(r) {
+	case "human":
+		return "user"
+	case "ai", "model":
+		return "assistant"
+	case "system", "developer", "user", "assistant", "tool":
+		return strings.ToLower(r)
+	case "function", "toolresult":
+		return "tool"
+	case "", "message":
+		return fallback
+	}
+	if m.Get("role").Exists() {
+		return r
+	}
+	return fallback
+}
+
+func (w *messageWriter) open(role, name string) {
+	if w.n == 0 {
+		w.out = append(w.out, '[')
+	} else {
+		w.out = append(w.out, ',')
+	}
+	w.n++
+	w.parts = 0
+	w.role = role
+	w.out = semconv.AppendString(append(w.out, `{"role":`...), role)
+	if name != "" {
+		w.out = semconv.AppendString(append(w.out, `,"name":`...), name)
+	}
+	w.out = append(w.out, `,"parts":[`...)
+}
+
+func (w *messageWriter) close(finish string) {
+	w.out = append(w.out, ']')
+	if finish != "" {
+		w.out = semconv.AppendString(append(w.out, `,"finish_reason":`...), finish)
+		w.c.Finish = append(w.c.Finish, finish)
+	}
+	w.out = append(w.out, '}')
+}
+
+func (w *messageWriter) comma() {
+	if w.parts > 0 {
+		w.out = append(w.out, ',')
+	}
+	w.parts++
+}
+
+func (w *messageWriter) content(v gjson.Result, callID string) {
+	switch {
+	case v.Type == gjson.String:
+		w.text(v.Str)
+	case v.IsArray():
+		v.ForEach(func(_, p gjson.Result) bool {
+			w.part(p, callID)
+			return true
+		})
+	case v.IsObject():
+		if in := v.Get("content"); in.Exists() && len(v.Map()) == 1 { // a map that only holds the content
+			w.content(decodeString(in), callID)
+			return
+		}
+		w.part(v, callID)
+	case v.Type != gjson.Null:
+		w.text(v.String())
+	}
+}
+
+func (w *messageWriter) text(s string) {
+	if withheld(s) {
+		w.c.Withheld = true
+		return
+	}
+	if s == "" {
+		return
+	}
+	w.comma()
+	w.out = append(semconv.AppendString(append(w.out, `{"type":"text","content":`...), s), '}')
+	switch w.role {
+	case "system", "developer":
+		w.c.System = append(w.c.System, s)
+	case "user":
+		if w.c.User == "" {
+			w.c.User = s
+		}
+	case "assistant":
+		w.c.Text = append(w.c.Text, s)
+	}
+}
+
+func (w *messageWriter) reasoning(s string) {
+	if s == "" {
+		return
+	}
+	w.comma()
+	w.out = append(semconv.AppendString(append(w.out, `{"type":"reasoning","content":`...), s), '}')
+	if w.role == "assistant" {
+		w.c.Reasoning = append(w.c.Reasoning, s)
+	}
+}
+
+func (w *messageWriter) toolCalls(v gjson.Result) {
+	v.ForEach(func(_, c gjson.Result) bool {
+		if in := c.Get("tool_call"); in.IsObject() {
+			c = in
+		}
+		args := firstOf(c, "function.arguments", "arguments", "args", "input")
+		w.call(firstOf(c, "id", "call_id", "toolCallId").Str, firstOf(c, "function.name", "name", "toolName").Str, args)
+		return true
+	})
+}
+
+// call writes a tool call, once: some libraries tell of it as a part and again
+// beside the parts.
+func (w *messageWriter) call(id, name string, args gjson.Result) {
+	arguments := jsonOf(args)
+	if w.role == "assistant" {
+		for _, c := range w.c.Calls {
+			if id != "" && c.ID == id {
+				return
+			}
+		}
+		w.c.Calls = append(w.c.Calls, Call{id, name, arguments})
+	}
+	w.comma()
+	w.out = appendCall(append(w.out, `{"type":"tool_call"`...), id, name, arguments)
+}
+
+// appendCall finishes an object that tells of a tool call.
+func appendCall(out []byte, id, name string, arguments []byte) []byte {
+	if out[len(out)-1] != '{' {
+		out = append(out, ',')
+	}
+	if id != "" {
+		out = append(semconv.AppendString(append(out, `"id":`...), id), ',')
+	}
+	out = semconv.AppendString(append(out, `"name":`...), name)
+	if len(arguments) > 0 {
+		out = append(append(out, `,"arguments":`...), arguments...)
+	}
+	return append(out, '}')
+}
+
+func (w *messageWriter) result(id string, v gjson.Result) {
+	out := jsonOf(v)
+	w.c.Results = append(w.c.Results, Result{id, out})
+	w.comma()
+	w.out = append(w.out, `{"type":"tool_call_response"`...)
+	if id != "" {
+		w.out = semconv.AppendString(append(w.out, `,"id":`...), id)
+	}
+	if len(out) > 0 {
+		w.out = append(append(w.out, `,"result":`...), out...)
+	}
+	w.out = append(w.out, '}')
+}
+
+// part writes one part of a message by its shape; one of a shape that is not
+// known is kept as it is.
+func (w *messageWriter) part(p gjson.Result, callID string) {
+	if p.Type == gjson.String {
+		w.text(p.Str)
+		return
+	}
+	if !p.IsObject() {
+		return
+	}
+	if in := p.Get("message_content"); in.IsObject() { // OpenInference
+		if c := p.Get("tool_call"); c.IsObject() {
+			w.call(c.Get("id").Str, c.Get("function.name").Str, c.Get("function.arguments"))
+			return
+		}
+		p = in
+	}
+	switch p.Get("type").Str {
+	case "text", "input_text", "output_text":
+		w.text(firstOf(p, "content", "text").String())
+		return
+	case "reasoning", "thinking":
+		s := firstOf(p, "content", "text", "thinking", "reasoning", "summary")
+		if s.IsArray() {
+			s.ForEach(func(_, e gjson.Result) bool {
+				w.reasoning(firstOf(e, "text", "content").Str)
+				return true
+			})
+		} else {
+			w.reasoning(s.String())
+		}
+		return
+	case "tool_call", "tool-call", "tool_use", "function_call", "server_tool_call", "mcp_call":
+		id := firstOf(p, "call_id", "toolCallId", "id", "tool_call.id").Str
+		name := firstOf(p, "name", "toolName", "function.name", "tool_call.function.name").Str
+		w.call(id, name, firstOf(p, "arguments", "input", "args", "server_tool_call", "function.arguments", "tool_call.function.arguments"))
+		return
+	case "tool_call_response", "tool-result", "tool_result", "function_call_output", "server_tool_call_response":
+		w.result(firstOf(p, "call_id", "toolCallId", "tool_use_id", "id").Str,
+			firstOf(p, "response", "result", "output.value", "output", "content", "server_tool_call_response"))
+		return
+	case "tool_approval_response", "tool-approval-response", "function_approval_response", "mcp_approval_response":
+		if a := firstOf(p, "approved", "approve"); a.IsBool() {
+			w.c.Approvals = append(w.c.Approvals, Answer{
+				ID:       firstOf(p, "approval_id", "approvalId", "approval_request_id", "id").Str,
+				Name:     p.Get("function_call.name").Str,
+				Approved: a.Bool(), Reason: p.Get("reason").Str,
+			})
+		}
+	case "":
+		if w.untyped(p) {
+			return
+		}
+	}
+	w.comma()
+	w.out = append(w.out, p.Raw...)
+}
+
+// untyped writes the parts of Bedrock, Gemini and Genkit, which name their kind by
+// the key they use.
+func (w *messageWriter) untyped(p gjson.Result) bool {
+	if t := p.Get("text"); t.Type == gjson.String {
+		if p.Get("thought").Bool() {
+			w.reasoning(t.Str)
+		} else {
+			w.text(t.Str)
+		}
+		return true
+	}
+	if c := firstOf(p, "toolUse", "functionCall", "function_call", "toolRequest"); c.IsObject() {
+		w.call(firstOf(c, "toolUseId", "id", "ref").Str, c.Get("name").Str, firstOf(c, "input", "args", "arguments"))
+		return true
+	}
+	if c := firstOf(p, "toolResult", "functionResponse", "function_response", "toolResponse"); c.IsObject() {
+		w.result(firstOf(c, "toolUseId", "id", "ref").Str, firstOf(c, "content", "response", "output"))
+		return true
+	}
+	if c := p.Get("reasoningContent.reasoningText.text"); c.Exists() {
+		w.reasoning(c.Str)
+		return true
+	}
+	return false
+}

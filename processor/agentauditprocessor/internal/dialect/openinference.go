@@ -1,0 +1,292 @@
+package dialect
+
+import (
+	"strings"
+
+	"github.com/tidwall/gjson"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// openInference is Arize's conventions: openinference.span.kind, flattened messages
+// under llm.input_messages.N, inputs and outputs of tools and chains as values.
+var openInference = &Dialect{
+	Name:  "openinference",
+	Title: "OpenInference",
+	Match: func(r *Record) bool {
+		return !r.Log && (r.has("openinference.span.kind") || strings.HasPrefix(r.Scope, "openinference.") ||
+			strings.HasPrefix(r.Scope, "@arizeai/openinference-"))
+	},
+	Kind: func(r *Record) Kind {
+		switch strings.ToUpper(r.text("openinference.span.kind")) {
+		case "LLM", "EMBEDDING", "RERANKER":
+			return LLM
+		case "TOOL":
+			return Tool
+		case "AGENT":
+			return Agent
+		case "CHAIN":
+			return Chain
+		case "RETRIEVER":
+			return Retrieval
+		case "GUARDRAIL", "EVALUATOR":
+			return Guardrail
+		case "":
+			return otelKind(r)
+		}
+		return Other
+	},
+	Fields: []Source{
+		{Field: "model_id", Keys: []string{"llm.request.model_name"}},
+		{Field: "response_model_id", Keys: []string{"llm.response.model_name", "llm.model_name"}},
+		{Field: "provider", Keys: []string{"llm.provider", "llm.system"}, As: asProvider},
+		{Field: "finish_reasons", Keys: []string{"llm.finish_reason", "llm.stop_reason"}, As: asStrings("finish_reasons")},
+		{Field: "input_tokens", Keys: []string{"llm.token_count.prompt"}},
+		{Field: "output_tokens", Keys: []string{"llm.token_count.completion"}},
+		{Field: "cached_input_tokens", Keys: []string{"llm.token_count.prompt_details.cache_read"}},
+		{Field: "reasoning_tokens", Keys: []string{"llm.token_count.completion_details.reasoning"}},
+		{Field: "cost_usd", Keys: []string{"llm.cost.total"}},
+		{Field: "tool_name", Keys: []string{"tool.name"}},
+		{Field: "tool_call_id", Keys: []string{"tool_call.id", "tool.id"}, As: asCallID},
+		{Field: "tool_description", Keys: []string{"tool.description"}},
+		{Field: "tool_input", Keys: []string{"input.value"}, As: asJSON("tool_input")},
+		{Field: "tool_output", Keys: []string{"output.value"}, As: asLangChainResult},
+		{Field: "query", Keys: []string{"input.value"}},
+		{Field: "agent_id", Keys: []string{"graph.node.id"}},
+		{Field: "verdict", Keys: []string{"guardrail.triggered", "output.value"}},
+	},
+	Finish: openInferenceFinish,
+	Ignore: []string{"openinference.span.kind", "input.mime_type", "output.mime_type", "llm.token_count.total"},
+}
+
+func openInferenceFinish(r *Record, e *Draft) {
+	e.metadata(r)
+	switch e.Kind {
+	case LLM:
+		e.openInferenceLLM(r)
+	case Tool:
+		if e.ToolName == "" {
+			e.ToolName = r.Name
+		}
+		if len(e.ToolInput) == 0 {
+			if v, ok := r.get("tool.parameters"); ok && !valueJSON(v).Get("properties").Exists() { // arguments, not their schema
+				e.SetJSON("tool_input", []byte(valueJSON(v).Raw))
+				r.use("tool.parameters")
+			}
+		}
+		// LangChain hands a tool with one parameter the bare value.
+		e.Alone = len(e.ToolInput) > 0 && e.ToolInput[0] != '{' && e.ToolInput[0] != '['
+		if strings.Contains(e.Error, "was not approved") || string(e.ToolOutput) == `"Tool execution was not approved."` {
+			e.Outcome = semconv.OutcomeDenied
+		}
+	case Agent, Chain:
+		if e.AgentName == "" && e.Kind == Agent {
+			e.AgentName = first(e.AgentID, r.Name)
+		}
+		if v, ok := r.take("input.value"); ok {
+			e.UserMessage = userText(v)
+		}
+		if v, ok := r.take("output.value"); ok {
+			e.FinalOutput = answerText(v)
+		}
+		e.Requested = nil
+	case Retrieval:
+		e.documents(r.indexed("retrieval.documents."))
+	case Guardrail:
+		e.GuardrailName = first(e.GuardrailName, r.Name)
+	}
+}
+
+// metadata reads the JSON attribute of that name, where LangChain keeps what the
+// caller said of the run.
+func (e *Draft) metadata(r *Record) {
+	v, ok := r.get("metadata")
+	if !ok {
+		return
+	}
+	m := valueJSON(v)
+	set := func(p *string, paths ...string) {
+		if s := firstOf(m, paths...); *p == "" && s.Type == gjson.String {
+			*p = s.Str
+		}
+	}
+	set(&e.SessionID, "session_id", "conversation_id", "thread_id", "sessionId")
+	set(&e.UserID, "user_id", "userId")
+	set(&e.AgentName, "lc_agent_name")
+}
+
+func (e *Draft) openInferenceLLM(r *Record) {
+	if v := r.indexed("llm.input_messages."); v.Exists() && len(e.InputMessages) == 0 {
+		e.input(ReadMessages(v, "user"))
+	}
+	if v := r.indexed("llm.output_messages."); v.Exists() && len(e.OutputMessages) == 0 {
+		e.output(ReadMessages(v, "assistant"))
+	}
+	if v := r.indexed("llm.tools."); v.Exists() && len(e.ToolsAvailable) == 0 {
+		e.tools(v, "tool.json_schema")
+	}
+	e.documents(r.indexed("retrieval.documents."))
+
+	// The raw request and response of the provider fill what the flattened keys lack;
+	// otherwise they repeat them.
+	var in, out, params gjson.Result
+	if v, ok := r.take("input.value"); ok {
+		in = valueJSON(v)
+	}
+	if v, ok := r.take("output.value"); ok {
+		out = valueJSON(v)
+	}
+	if v, ok := r.take("llm.invocation_parameters"); ok {
+		params = valueJSON(v)
+	}
+	if e.Prompt == "" || len(e.InputMessages) == 0 {
+		c := ReadMessages(in, "user")
+		if len(e.InputMessages) == 0 {
+			e.InputMessages = c.JSON
+		}
+		e.User = first(e.User, c.User)
+		e.Secrets = append(e.Secrets, c.System...)
+		e.Prompt = first(e.Prompt, strings.Join(c.System, "\n"), out.Get("instructions").Str, params.Get("system").Str)
+	}
+	if c := ReadMessages(out, "assistant"); len(e.OutputMessages) == 0 || lackIDs(e.Requested) && len(c.Calls) == len(e.Requested) {
+		e.output(c)
+	}
+	if e.ModelID == "" {
+		e.ModelID = first(firstOf(in, "model", "modelId").Str, params.Get("model").Str)
+	}
+	e.ResponseID = first(e.ResponseID, out.Get("id").Str)
+	e.parameters(params)
+	if e.Operation == "" {
+		switch strings.ToUpper(r.text("openinference.span.kind")) {
+		case "EMBEDDING":
+			e.Operation = "embeddings"
+		case "RERANKER":
+			e.Operation = "rerank"
+		default:
+			e.Operation = "chat"
+		}
+	}
+	e.fallbackModel()
+}
+
+func lackIDs(calls []Call) bool {
+	for _, c := range calls {
+		if c.ID == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// parameters reads what a request asked of the model; the rest of the parameters
+// becomes content, without what other fields hold.
+func (e *Draft) parameters(params gjson.Result) {
+	if !params.IsObject() {
+		return
+	}
+	number := func(field string, paths ...string) {
+		if v := firstOf(params, paths...); v.Type == gjson.Number && !e.Has(field) {
+			e.Set(field, pcommon.NewValueStr(v.Raw))
+		}
+	}
+	number("temperature", "temperature")
+	number("top_p", "top_p", "topP")
+	number("max_tokens", "max_tokens", "max_completion_tokens", "max_output_tokens", "maxTokens")
+	number("seed", "seed")
+
+	rest := []byte{'{'}
+	params.ForEach(func(k, v gjson.Result) bool {
+		switch k.Str {
+		case "model", "messages", "tools", "system", "instructions", "input", "temperature", "top_p", "max_tokens", "max_completion_tokens", "max_output_tokens", "maxTokens", "topP", "seed", "output":
+		default:
+			rest = append(appendElement(rest, k.Raw), ':')
+			rest = append(rest, v.Raw...)
+		}
+		return true
+	})
+	if i, ok := e.Record.index["llm.invocation_parameters"]; ok && len(rest) > 1 {
+		e.Record.attrs[i].val = pcommon.NewValueStr(string(append(rest, '}')))
+		e.Record.attrs[i].used = false
+	}
+}
+
+func (e *Draft) tools(v gjson.Result, path string) {
+	out := []byte{'['}
+	v.ForEach(func(_, t gjson.Result) bool {
+		if path != "" {
+			t = t.Get(path)
+		}
+		out = appendElement(out, decodeString(t).Raw)
+		return true
+	})
+	e.SetJSON("tools_available", append(out, ']'))
+}
+
+func (e *Draft) documents(v gjson.Result) {
+	if !v.Exists() {
+		return
+	}
+	out := []byte{'['}
+	v.ForEach(func(_, d gjson.Result) bool {
+		if in := d.Get("document"); in.IsObject() {
+			d = in
+		}
+		out = appendElement(out, d.Raw)
+		return true
+	})
+	e.SetJSON("documents", append(out, ']'))
+}
+
+// asLangChainResult reads a tool's output, out of the ToolMessage that LangChain
+// wraps it in.
+func asLangChainResult(e *Draft, v pcommon.Value) bool {
+	return e.langChainResult(valueJSON(v))
+}
+
+func (e *Draft) langChainResult(v gjson.Result) bool {
+	if in := v.Get("output"); in.Get("lc").Exists() {
+		v = in
+	}
+	if k := v.Get("kwargs"); v.Get("lc").Exists() && k.IsObject() {
+		e.ToolCallID = first(e.ToolCallID, k.Get("tool_call_id").Str)
+		if e.ToolName == "" || e.ToolName == "DynamicStructuredTool" {
+			e.ToolName = first(k.Get("name").Str, e.ToolName)
+		}
+		if k.Get("status").Str == "error" {
+			e.Outcome = semconv.OutcomeError
+		}
+		v = decodeString(k.Get("content"))
+	}
+	return e.result(v)
+}
+
+// userText is what the user said, in the input of a frame: messages, or plain text.
+func userText(v pcommon.Value) string {
+	in := valueJSON(v)
+	if in.Type == gjson.String {
+		return in.Str
+	}
+	return ReadMessages(in, "user").User
+}
+
+// answerText is the answer in the output of a frame: the text of the last message
+// of the model, or plain text. A run that stopped to ask has none.
+func answerText(v pcommon.Value) string {
+	out := valueJSON(v)
+	if out.Type == gjson.String {
+		return out.Str
+	}
+	if s := firstOf(out, "output", "answer", "text", "result"); s.Type == gjson.String {
+		return s.Str
+	}
+	c := ReadMessages(out, "assistant")
+	if len(c.JSON) == 0 {
+		return ""
+	}
+	last := lastOf(gjson.ParseBytes(c.JSON))
+	if last.Get("role").Str != "assistant" || last.Get(`parts.#(type=="tool_call")`).Exists() || len(c.Text) == 0 {
+		return ""
+	}
+	return c.Text[len(c.Text)-1]
+}

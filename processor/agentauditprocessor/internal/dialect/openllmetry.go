@@ -1,0 +1,151 @@
+package dialect
+
+import (
+	"strings"
+
+	"github.com/tidwall/gjson"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+)
+
+// openLLMetry is Traceloop's conventions: traceloop.* around model calls that are
+// told with indexed gen_ai.prompt.N keys (older) or the keys of OpenTelemetry (newer).
+var openLLMetry = &Dialect{
+	Name:  "openllmetry",
+	Title: "OpenLLMetry (Traceloop)",
+	Match: func(r *Record) bool {
+		if r.Log {
+			return false
+		}
+		return r.has("traceloop.span.kind") || r.has("traceloop.entity.name") || r.has("traceloop.workflow.name") || r.has("llm.request.type") || r.has("gen_ai.prompt.0.role") ||
+			r.Scope == "traceloop.tracer" || strings.HasPrefix(r.Scope, "@traceloop/")
+	},
+	Kind: func(r *Record) Kind {
+		switch r.text("traceloop.span.kind") {
+		case "agent":
+			return Agent
+		case "tool":
+			return Tool
+		case "workflow":
+			return Chain
+		case "task":
+			// LangGraph's tools are tasks by this key and tools by the operation.
+			if otelKind(r) == Tool {
+				return Tool
+			}
+			return Chain
+		}
+		if r.has("llm.request.type") || r.has("gen_ai.prompt.0.role") || r.has("gen_ai.completion.0.role") {
+			return LLM
+		}
+		return otelKind(r)
+	},
+	Fields: []Source{
+		{Field: "provider", Keys: []string{"gen_ai.provider.name", "gen_ai.system"}, As: asProvider},
+		{Field: "operation", Keys: []string{"gen_ai.operation.name", "llm.request.type"}},
+		{Field: "tool_name", Keys: []string{"gen_ai.tool.name", "traceloop.entity.name"}},
+		{Field: "tool_input", Keys: []string{"gen_ai.tool.call.arguments", "traceloop.entity.input"}, As: asTraceloopInput},
+		{Field: "tool_output", Keys: []string{"gen_ai.tool.call.result", "traceloop.entity.output"}, As: asTraceloopOutput},
+		{Field: "agent_name", Keys: []string{"gen_ai.agent.name"}},
+	},
+	Finish: openLLMetryFinish,
+	Ignore: []string{"traceloop.span.kind", "gen_ai.usage.total_tokens", "llm.usage.total_tokens"},
+}
+
+func openLLMetryFinish(r *Record, e *Draft) {
+	switch e.Kind {
+	case LLM:
+		if v := r.indexed("gen_ai.prompt."); v.Exists() && len(e.InputMessages) == 0 {
+			e.input(ReadMessages(v, "user"))
+		}
+		if v := r.indexed("gen_ai.completion."); v.Exists() && len(e.OutputMessages) == 0 {
+			e.output(ReadMessages(thinking(v), "assistant"))
+		}
+		if v := r.indexed("llm.request.functions."); v.Exists() && len(e.ToolsAvailable) == 0 {
+			e.tools(v, "")
+		}
+		if e.Provider == "anthropic" && e.InputTokens.Valid && e.CachedInputTokens.Valid && e.CachedInputTokens.Value > 0 && r.Scope == "@traceloop/instrumentation-anthropic" {
+			// This package counts as Anthropic does, without what the cache gave.
+			e.InputTokens.Value += e.CachedInputTokens.Value
+		}
+	case Agent, Chain:
+		if e.AgentName == "" && e.Kind == Agent {
+			e.AgentName = r.text("traceloop.entity.name")
+		}
+		if v, ok := r.take("traceloop.entity.input"); ok && e.UserMessage == "" {
+			e.UserMessage = traceloopText(valueJSON(v))
+		}
+		if v, ok := r.take("traceloop.entity.output"); ok && e.FinalOutput == "" {
+			e.FinalOutput = answerText(v)
+		}
+	}
+	otelFinish(r, e)
+}
+
+// thinking turns an entry of role thinking, as older packages write Anthropic's
+// reasoning, into a message of the model.
+func thinking(v gjson.Result) gjson.Result {
+	if !strings.Contains(v.Raw, `"role":"thinking"`) {
+		return v
+	}
+	out := []byte{'['}
+	v.ForEach(func(_, m gjson.Result) bool {
+		raw := m.Raw
+		if m.Get("role").Str == "thinking" {
+			raw = `{"role":"assistant","parts":[{"type":"reasoning","content":` + m.Get("content").Raw + `}]}`
+		}
+		out = appendElement(out, raw)
+		return true
+	})
+	return gjson.ParseBytes(append(out, ']'))
+}
+
+// asTraceloopInput opens what the decorators and LangChain wrap arguments in.
+func asTraceloopInput(e *Draft, v pcommon.Value) bool {
+	in := valueJSON(v)
+	if in.IsObject() {
+		if in.Get("inputs").Exists() || in.Get("input_str").Exists() { // LangChain
+			if s := firstOf(in, "inputs"); s.IsObject() {
+				in = s
+			} else if s := firstOf(in, "input_str"); s.Exists() {
+				in = decodeString(s)
+			}
+		} else if kw, args := in.Get("kwargs"), in.Get("args"); kw.Exists() || args.Exists() {
+			switch {
+			case kw.IsObject() && len(kw.Map()) > 0 && len(args.Array()) == 0:
+				in = kw
+			case args.IsArray() && len(args.Array()) == 1 && len(kw.Map()) == 0:
+				in = decodeString(args.Get("0"))
+			case args.IsArray() && len(args.Array()) > 0 && len(kw.Map()) == 0:
+				in = args
+			}
+		}
+	}
+	return e.SetJSON("tool_input", []byte(in.Raw))
+}
+
+func asTraceloopOutput(e *Draft, v pcommon.Value) bool {
+	out := valueJSON(v)
+	if in := firstOf(out, "output", "outputs"); out.IsObject() && in.Exists() && out.Get("kwargs").Exists() && !out.Get("lc").Exists() {
+		out = in
+	}
+	return e.langChainResult(out)
+}
+
+// traceloopText is the one text among the arguments of a workflow, if there is one.
+func traceloopText(in gjson.Result) string {
+	for _, p := range []string{"args.0", "inputs"} {
+		if s := in.Get(p); s.Type == gjson.String {
+			return s.Str
+		} else if s.IsObject() || s.IsArray() {
+			return ReadMessages(s, "user").User
+		}
+	}
+	text := ""
+	in.Get("kwargs").ForEach(func(_, v gjson.Result) bool {
+		if v.Type == gjson.String {
+			text = v.Str
+		}
+		return text == ""
+	})
+	return text
+}

@@ -1,0 +1,322 @@
+package dialect
+
+import (
+	"strings"
+
+	"github.com/tidwall/gjson"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// otelGenAI is the OpenTelemetry conventions for GenAI in their generations:
+// messages as span events and log events (up to 1.36), as attributes and in
+// gen_ai.client.inference.operation.details (from 1.37). Its table holds for every
+// dialect, after the dialect's own.
+var otelGenAI = &Dialect{
+	Name:  "otel-genai",
+	Title: "OpenTelemetry GenAI",
+	Match: func(r *Record) bool {
+		if r.Log {
+			return strings.HasPrefix(r.Name, "gen_ai.")
+		}
+		if r.has("gen_ai.operation.name") || r.has("gen_ai.provider.name") || r.has("gen_ai.system") || r.has("gen_ai.request.model") ||
+			r.has("gen_ai.input.messages") || r.has("gen_ai.tool.name") || r.has("gen_ai.tool.call.id") || r.has("mcp.method.name") {
+			return true
+		}
+		for _, ev := range r.Events.All() {
+			if strings.HasPrefix(ev.Name(), "gen_ai.") {
+				return true
+			}
+		}
+		return false
+	},
+	Kind: otelKind,
+	Fields: []Source{
+		{Field: "operation", Keys: []string{"gen_ai.operation.name"}},
+		{Field: "provider", Keys: []string{"gen_ai.provider.name", "gen_ai.system"}, As: asProvider},
+		{Field: "model_id", Keys: []string{"gen_ai.request.model"}},
+		{Field: "response_model_id", Keys: []string{"gen_ai.response.model"}},
+		{Field: "response_id", Keys: []string{"gen_ai.response.id"}},
+		{Field: "finish_reasons", Keys: []string{"gen_ai.response.finish_reasons", "gen_ai.response.finish_reason", "anthropic.message.stop_reason"}, As: asStrings("finish_reasons")},
+		{Field: "input_tokens", Keys: []string{"gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens"}},
+		{Field: "output_tokens", Keys: []string{"gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens"}},
+		{Field: "cached_input_tokens", Keys: []string{
+			"gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_read_input_tokens", "gen_ai.usage.cached_tokens", "gen_ai.usage.details.cache_read_tokens",
+		}},
+		{Field: "reasoning_tokens", Keys: []string{
+			"gen_ai.usage.reasoning.output_tokens", "gen_ai.usage.reasoning_tokens", "gen_ai.usage.details.reasoning_tokens", "llm.usage.reasoning_tokens",
+		}},
+		{Field: "temperature", Keys: []string{"gen_ai.request.temperature"}},
+		{Field: "top_p", Keys: []string{"gen_ai.request.top_p"}},
+		{Field: "max_tokens", Keys: []string{"gen_ai.request.max_tokens"}},
+		{Field: "seed", Keys: []string{"gen_ai.request.seed"}},
+		{Field: "time_to_first_token_ms", Keys: []string{"gen_ai.response.time_to_first_chunk"}, As: asSeconds("time_to_first_token_ms")},
+		{Field: "cost_usd", Keys: []string{"gen_ai.usage.cost", "operation.cost"}},
+		{Field: SystemPrompt, Keys: []string{"gen_ai.system_instructions", "gen_ai.system.instructions"}, As: asSystem},
+		{Field: "input_messages", Keys: []string{"gen_ai.input.messages"}, As: asInput},
+		{Field: "output_messages", Keys: []string{"gen_ai.output.messages"}, As: asOutput},
+		{Field: "tools_available", Keys: []string{"gen_ai.tool.definitions", "gen_ai.request.tools"}, As: asTools},
+		{Field: "tool_name", Keys: []string{"gen_ai.tool.name"}},
+		{Field: "tool_call_id", Keys: []string{"gen_ai.tool.call.id", "gen_ai.tool.call_id"}, As: asCallID},
+		{Field: "tool_type", Keys: []string{"gen_ai.tool.type"}},
+		{Field: "tool_description", Keys: []string{"gen_ai.tool.description"}},
+		{Field: "tool_input", Keys: []string{"gen_ai.tool.call.arguments"}, As: asJSON("tool_input")},
+		{Field: "tool_output", Keys: []string{"gen_ai.tool.call.result", "anthropic.tool_result.content"}, As: asResult},
+		{Field: "query", Keys: []string{"gen_ai.retrieval.query.text"}},
+		{Field: "documents", Keys: []string{"gen_ai.retrieval.documents"}, As: asJSON("documents")},
+		{Field: "data_source", Keys: []string{"gen_ai.data_source.id"}},
+		{Field: "guardrail_name", Keys: []string{"gen_ai.guardrail.name", "gen_ai.evaluation.name"}},
+		{Field: "verdict", Keys: []string{"gen_ai.guardrail.triggered", "gen_ai.evaluation.score.label"}},
+		{Field: "score", Keys: []string{"gen_ai.evaluation.score.value"}},
+		{Field: "reason", Keys: []string{"gen_ai.evaluation.explanation"}},
+	},
+}
+
+// The rules read the table, and the table names the rules.
+func init() { otelGenAI.Finish = otelFinish }
+
+func otelKind(r *Record) Kind {
+	if r.Log {
+		return otelLogKind(r)
+	}
+	if m := r.text("mcp.method.name"); m != "" && m != "tools/call" {
+		return Other
+	}
+	switch op := r.text("gen_ai.operation.name"); op {
+	case "chat", "text_completion", "completion", "generate", "generate_content", "embeddings", "rerank":
+		return LLM
+	case "execute_tool":
+		return Tool
+	case "invoke_agent":
+		return Agent
+	case "invoke_workflow":
+		return Chain
+	case "retrieval", "search_memory":
+		return Retrieval
+	case "create_agent", "agent_step", "plan", "create_thread", "create_message", "create_conversation":
+		return Other
+	default:
+		switch {
+		case strings.HasSuffix(op, "_memory"):
+			return LLM
+		case op == "" && (r.has("gen_ai.tool.name") || r.has("gen_ai.tool.call.id") || r.has("mcp.method.name")):
+			return Tool
+		case op == "" && (r.has("gen_ai.request.model") || r.has("gen_ai.response.model") || r.has("gen_ai.input.messages") || hasMessageEvents(r)):
+			return LLM
+		}
+		return Chain
+	}
+}
+
+func otelLogKind(r *Record) Kind {
+	switch r.Name {
+	case "gen_ai.system.message", "gen_ai.user.message", "gen_ai.assistant.message", "gen_ai.tool.message", "gen_ai.choice":
+		return Message
+	case "gen_ai.client.inference.operation.details":
+		return LLM
+	case "gen_ai.evaluation.result":
+		return Guardrail
+	case "gen_ai.client.operation.exception":
+		return Failure
+	}
+	return Other
+}
+
+func hasMessageEvents(r *Record) bool {
+	for _, ev := range r.Events.All() {
+		if messageRole(ev.Name()) != "" || strings.HasPrefix(ev.Name(), "gen_ai.content.") {
+			return true
+		}
+	}
+	return false
+}
+
+// messageRole is the role that an event of up to 1.36 stands for, "" for others.
+func messageRole(name string) string {
+	switch name {
+	case "gen_ai.system.message":
+		return "system"
+	case "gen_ai.user.message":
+		return "user"
+	case "gen_ai.assistant.message", "gen_ai.choice":
+		return "assistant"
+	case "gen_ai.tool.message":
+		return "tool"
+	}
+	return ""
+}
+
+func otelFinish(r *Record, e *Draft) {
+	if e.Kind == Message {
+		e.Of = r.SpanID
+		r.bodyRead = true
+		list := messageOf(nil, r.Name, bodyMap(r))
+		c := ReadMessages(gjson.ParseBytes(append(list, ']')), messageRole(r.Name))
+		if r.Name == "gen_ai.choice" {
+			e.output(c)
+		} else {
+			e.input(c)
+		}
+		return
+	}
+	if r.Log && e.Kind == LLM {
+		e.Keys = append(e.Keys, "llm/"+r.SpanID.String())
+	}
+	if e.Kind == Failure {
+		e.Error = first(r.takeText("exception.message"), e.Error)
+		e.ErrorType = first(r.takeText("exception.type"), e.ErrorType)
+		e.Stack = r.takeText("exception.stacktrace")
+	}
+	if e.Kind == LLM || e.Kind == Agent || e.Kind == Chain {
+		e.fromEvents(r)
+	}
+	if e.Kind == Tool && e.ToolName == "" {
+		e.ToolName = first(strings.TrimPrefix(r.text("mcp.method.name"), "tools/call"), strings.TrimPrefix(strings.TrimPrefix(r.Name, "execute_tool "), "tools/call "))
+	}
+	e.fallbackModel()
+}
+
+// fallbackModel takes the model that answered for the one asked for, where nothing
+// else is known.
+func (e *Draft) fallbackModel() {
+	if e.Kind == LLM && e.ModelID == "" && e.ResponseModelID != "" {
+		e.ModelID = e.ResponseModelID
+		e.Derive("model_id")
+	}
+}
+
+// fromEvents reads messages that came as span events.
+func (e *Draft) fromEvents(r *Record) {
+	var in, out []byte
+	for _, ev := range r.Events.All() {
+		switch name := ev.Name(); {
+		case name == "gen_ai.choice":
+			out = messageOf(out, name, ev.Attributes())
+		case messageRole(name) != "":
+			in = messageOf(in, name, ev.Attributes())
+		case name == "gen_ai.content.prompt" && len(e.InputMessages) == 0:
+			if v, ok := ev.Attributes().Get("gen_ai.prompt"); ok {
+				asInput(e, v)
+			}
+		case name == "gen_ai.content.completion" && len(e.OutputMessages) == 0:
+			if v, ok := ev.Attributes().Get("gen_ai.completion"); ok {
+				asOutput(e, v)
+			}
+		case name == "gen_ai.client.inference.operation.details":
+			for _, s := range otelGenAI.Fields {
+				if v, ok := ev.Attributes().Get(s.Keys[0]); ok && s.As != nil && e.wants(s.Field) && !e.Has(s.Field) {
+					s.As(e, v)
+				}
+			}
+		}
+	}
+	if in != nil && len(e.InputMessages) == 0 {
+		e.input(ReadMessages(gjson.ParseBytes(append(in, ']')), "user"))
+	}
+	if out != nil && len(e.OutputMessages) == 0 {
+		e.output(ReadMessages(gjson.ParseBytes(append(out, ']')), "assistant"))
+	}
+}
+
+func bodyMap(r *Record) pcommon.Map {
+	if r.Body.Type() == pcommon.ValueTypeMap {
+		return r.Body.Map()
+	}
+	m := pcommon.NewMap()
+	if s := r.Body.AsString(); s != "" {
+		m.PutStr("content", s)
+	}
+	return m
+}
+
+// messageOf appends the message that an event of up to 1.36 tells of to a JSON list,
+// which the caller closes.
+func messageOf(list []byte, name string, m pcommon.Map) []byte {
+	if list == nil {
+		list = append(list, '[')
+	} else {
+		list = append(list, ',')
+	}
+	list = append(list, '{')
+	role := false
+	n := 0
+	seen := map[string]bool{}
+	put := func(k string, v pcommon.Value) {
+		if seen[k] || v.Type() == pcommon.ValueTypeEmpty {
+			return
+		}
+		seen[k] = true
+		role = role || k == "role" && v.AsString() != ""
+		if n++; n > 1 {
+			list = append(list, ',')
+		}
+		list = append(semconv.AppendString(list, k), ':')
+		list = append(list, leaf(k, v).Raw...)
+	}
+	for k, v := range m.All() {
+		if k == "gen_ai.event.content" { // Azure's SDKs: the body as JSON in one attribute
+			in := valueJSON(v)
+			in.ForEach(func(k, v gjson.Result) bool {
+				if key := k.String(); in.IsObject() && !seen[key] {
+					seen[key] = true
+					role = role || key == "role"
+					if n++; n > 1 {
+						list = append(list, ',')
+					}
+					list = append(append(append(list, k.Raw...), ':'), v.Raw...)
+				}
+				return true
+			})
+			continue
+		}
+		put(k, v)
+	}
+	if !role {
+		if n > 0 {
+			list = append(list, ',')
+		}
+		list = semconv.AppendString(append(list, `"role":`...), messageRole(name))
+	}
+	return append(list, '}')
+}
+
+// providers renames values that the conventions renamed.
+var providers = map[string]string{
+	"az.ai.inference": "azure.ai.inference", "az.ai.openai": "azure.ai.openai", "vertex_ai": "gcp.vertex_ai", "gemini": "gcp.gemini", "xai": "x_ai",
+}
+
+func asProvider(e *Draft, v pcommon.Value) bool {
+	p := strings.ToLower(v.AsString())
+	if to, ok := providers[p]; ok {
+		p = to
+	}
+	e.Provider = p
+	return p != ""
+}
+
+// asCallID leaves out what stands for "there is none".
+func asCallID(e *Draft, v pcommon.Value) bool {
+	if s := v.AsString(); s != "unknown" && !withheld(s) {
+		e.ToolCallID = s
+	}
+	return e.ToolCallID != ""
+}
+
+// asResult reads the result of a tool: content blocks of one text are that text.
+func asResult(e *Draft, v pcommon.Value) bool {
+	return e.result(valueJSON(v))
+}
+
+func (e *Draft) result(v gjson.Result) bool {
+	if v.Type == gjson.String && cutAtSource(v.Str) {
+		e.ContentState = semconv.ContentTruncatedAtSource
+	}
+	if a := v.Array(); v.IsArray() && len(a) == 1 && a[0].Get("type").Str == "text" {
+		v = decodeString(a[0].Get("text"))
+	}
+	if v.Get("denied").Bool() || v.Get("type").Str == "execution-denied" {
+		e.Outcome = semconv.OutcomeDenied
+	}
+	return e.SetJSON("tool_output", []byte(v.Raw))
+}

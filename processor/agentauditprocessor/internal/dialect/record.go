@@ -1,0 +1,227 @@
+package dialect
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// Record is one span or log record as a dialect reads it. It remembers which
+// attributes were read, so that what no field took is kept under content.
+type Record struct {
+	Log          bool
+	Name         string // of the span, or of the log event
+	Scope        string
+	ScopeVersion string
+	Service      string
+	Resource     pcommon.Map
+	TraceID      pcommon.TraceID
+	SpanID       pcommon.SpanID
+	ParentID     pcommon.SpanID
+	Start, End   time.Time
+	Failed       bool   // span status ERROR, or a log record of severity ERROR or worse
+	StatusText   string // the status message
+	Exception    Exception
+	Events       ptrace.SpanEventSlice // of a span
+	Body         pcommon.Value         // of a log record
+
+	attrs    []attr
+	index    map[string]int
+	bodyRead bool
+}
+
+// Exception is what an exception event says.
+type Exception struct{ Type, Message, Stack string }
+
+type attr struct {
+	key  string
+	val  pcommon.Value
+	used bool
+}
+
+// Scope is what all records of one instrumentation scope share.
+type Scope struct {
+	Resource      pcommon.Map
+	Name, Version string
+	Service       string
+}
+
+// NewScope reads the resource and the scope once for their records.
+func NewScope(res pcommon.Resource, scope pcommon.InstrumentationScope) *Scope {
+	s := &Scope{Resource: res.Attributes(), Name: scope.Name(), Version: scope.Version()}
+	if v, ok := s.Resource.Get("service.name"); ok {
+		s.Service = v.AsString()
+	}
+	return s
+}
+
+// Span makes the record of a span.
+func (s *Scope) Span(span ptrace.Span) *Record {
+	r := s.record(span.Attributes())
+	r.Name = span.Name()
+	r.TraceID, r.SpanID, r.ParentID = span.TraceID(), span.SpanID(), span.ParentSpanID()
+	r.Start, r.End = span.StartTimestamp().AsTime(), span.EndTimestamp().AsTime()
+	r.Failed = span.Status().Code() == ptrace.StatusCodeError
+	r.StatusText = span.Status().Message()
+	r.Events = span.Events()
+	for _, e := range r.Events.All() {
+		if e.Name() == "exception" {
+			r.Exception = Exception{attrText(e.Attributes(), "exception.type"), attrText(e.Attributes(), "exception.message"), attrText(e.Attributes(), "exception.stacktrace")}
+		}
+	}
+	return r
+}
+
+// LogRecord makes the record of a log record. Its time is the record's, else the
+// event.timestamp attribute, else when it was observed; its name the event name,
+// else what stands in its place.
+func (s *Scope) LogRecord(lr plog.LogRecord) *Record {
+	r := s.record(lr.Attributes())
+	r.Log = true
+	r.TraceID, r.SpanID = lr.TraceID(), lr.SpanID()
+	r.Failed = lr.SeverityNumber() >= plog.SeverityNumberError
+	r.Body = lr.Body()
+	r.Events = ptrace.NewSpanEventSlice()
+	r.Name = lr.EventName()
+	for _, key := range []string{"event.name", "event_name"} {
+		// Where both are set, a name with a space or a colon is a call site, not a name.
+		if v := r.text(key); v != "" && (r.Name == "" || strings.ContainsAny(r.Name, " :")) {
+			r.Name = v
+			r.use(key)
+		}
+	}
+	if b := r.Body; r.Name == "" && b.Type() == pcommon.ValueTypeMap {
+		r.Name = attrText(b.Map(), "event.name")
+	}
+	if b := r.Body; r.Name == "" && b.Type() == pcommon.ValueTypeStr && len(b.Str()) < 128 && !strings.Contains(b.Str(), " ") {
+		r.Name = b.Str()
+	}
+	switch t, err := time.Parse(time.RFC3339Nano, r.text("event.timestamp")); {
+	case lr.Timestamp() != 0:
+		r.Start = lr.Timestamp().AsTime()
+	case err == nil:
+		r.Start = t.UTC()
+	default:
+		r.Start = lr.ObservedTimestamp().AsTime()
+	}
+	r.use("event.timestamp")
+	return r
+}
+
+func (s *Scope) record(m pcommon.Map) *Record {
+	r := &Record{Scope: s.Name, ScopeVersion: s.Version, Service: s.Service, Resource: s.Resource}
+	r.attrs = make([]attr, 0, m.Len())
+	r.index = make(map[string]int, m.Len())
+	for k, v := range m.All() {
+		// The empty value is absent; of a key that comes twice the first counts, the
+		// other stays what it is: content.
+		if v.Type() == pcommon.ValueTypeEmpty {
+			continue
+		}
+		if _, dup := r.index[k]; !dup {
+			r.index[k] = len(r.attrs)
+		}
+		r.attrs = append(r.attrs, attr{key: k, val: v})
+	}
+	return r
+}
+
+func (r *Record) get(key string) (pcommon.Value, bool) {
+	i, ok := r.index[key]
+	if !ok {
+		return pcommon.Value{}, false
+	}
+	return r.attrs[i].val, true
+}
+
+func (r *Record) has(key string) bool {
+	_, ok := r.index[key]
+	return ok
+}
+
+// text is an attribute as text, "" when absent; it does not count as read.
+func (r *Record) text(key string) string {
+	if v, ok := r.get(key); ok {
+		return v.AsString()
+	}
+	return ""
+}
+
+// use marks attributes as read.
+func (r *Record) use(keys ...string) {
+	for _, k := range keys {
+		if i, ok := r.index[k]; ok {
+			r.attrs[i].used = true
+		}
+	}
+}
+
+// take is the first of the keys that holds something, which counts as read, and so
+// do the others where they say the same.
+func (r *Record) take(keys ...string) (pcommon.Value, bool) {
+	var got pcommon.Value
+	found := false
+	for _, k := range keys {
+		v, ok := r.get(k)
+		if !ok || v.Type() == pcommon.ValueTypeStr && v.Str() == "" {
+			continue
+		}
+		if !found {
+			got, found = v, true
+			r.use(k)
+		} else if v.Equal(got) {
+			r.use(k)
+		}
+	}
+	return got, found
+}
+
+// takeText is take for text.
+func (r *Record) takeText(keys ...string) string {
+	if v, ok := r.take(keys...); ok {
+		return v.AsString()
+	}
+	return ""
+}
+
+// hasPrefix reports whether a key begins so.
+func (r *Record) hasPrefix(prefix string) bool {
+	for i := range r.attrs {
+		if strings.HasPrefix(r.attrs[i].key, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+func attrText(m pcommon.Map, key string) string {
+	if v, ok := m.Get(key); ok {
+		return v.AsString()
+	}
+	return ""
+}
+
+// ServiceVersion is the version of the service that the resource names.
+func (r *Record) ServiceVersion() string { return attrText(r.Resource, "service.version") }
+
+// Fingerprint is a digest of what the record says, for records that share all else.
+func (r *Record) Fingerprint() string {
+	h := sha256.New()
+	var buf []byte
+	for i := range r.attrs {
+		buf = semconv.AppendString(buf[:0], r.attrs[i].key)
+		buf = semconv.AppendValue(append(buf, ':'), r.attrs[i].val)
+		h.Write(buf)
+	}
+	if r.Body != (pcommon.Value{}) {
+		h.Write(semconv.AppendValue(buf[:0], r.Body))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

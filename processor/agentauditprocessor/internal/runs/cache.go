@@ -1,0 +1,105 @@
+package runs
+
+import (
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
+)
+
+// Bounds of what is remembered of one run.
+const (
+	maxFacts    = 1024    // keys of facts, requested calls, and spans each
+	maxPending  = 256     // spans that messages wait for
+	pendingSize = 1 << 20 // bytes of those messages
+)
+
+// run is what is remembered of one trace, or of one session where records carry no
+// trace id.
+type run struct {
+	seen time.Time
+	step int64
+
+	session, user, agentID, agentName, agentVersion string
+	rootSession                                     bool // session stands on the root
+	prompt                                          string
+	model                                           string // "" unknown or several
+	models                                          int
+	lastText                                        string // the last answer of a model that asked for no tool
+	userText                                        string
+
+	facts    map[string]fact             // keys of facts that events told
+	requests []*request                  // tool calls that models asked for
+	spans    map[pcommon.SpanID]spanFact // events by span
+	llmKids  map[pcommon.SpanID][]string // model calls by the span they are directly below
+	pending  map[pcommon.SpanID]*pending // messages that came before their span
+	size     int                         // bytes in pending
+	frames   []frameFact
+	events   int
+}
+
+type fact struct {
+	event string
+	typ   string
+	log   bool
+}
+
+type spanFact struct {
+	parent pcommon.SpanID
+	event  string
+}
+
+type frameFact struct{ start, end string }
+
+type request struct {
+	dialect.Call
+	event   string
+	claimed bool
+}
+
+// pending is what log records said of a model call whose span has not come.
+type pending struct {
+	in, out [][]byte // messages, each the inside of a JSON list
+	draft   *dialect.Draft
+}
+
+func newRun() *run {
+	return &run{
+		facts: map[string]fact{}, spans: map[pcommon.SpanID]spanFact{}, llmKids: map[pcommon.SpanID][]string{},
+		pending: map[pcommon.SpanID]*pending{},
+	}
+}
+
+// cache keeps the runs seen lately.
+type cache struct {
+	lru     *simplelru.LRU[string, *run]
+	ttl     time.Duration
+	evicted int
+}
+
+func newCache(maxRuns int, ttl time.Duration) *cache {
+	c := &cache{ttl: ttl}
+	// The only error is a size below one, which the configuration excludes.
+	c.lru, _ = simplelru.NewLRU(max(maxRuns, 1), func(string, *run) { c.evicted++ })
+	return c
+}
+
+// get is the run of that key, a new one if it is not known or has expired.
+func (c *cache) get(key string, now time.Time) *run {
+	for { // the least recently used expire first
+		k, old, ok := c.lru.GetOldest()
+		if !ok || now.Sub(old.seen) <= c.ttl {
+			break
+		}
+		c.lru.Remove(k)
+	}
+	r, ok := c.lru.Get(key)
+	if !ok {
+		r = newRun()
+		c.lru.Add(key, r)
+	}
+	r.seen = now
+	return r
+}

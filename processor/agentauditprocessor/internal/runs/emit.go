@@ -1,0 +1,195 @@
+package runs
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// mainID is the id of the event that a record gives, other than the end of a run.
+func (n *node) mainID() string {
+	d := n.d
+	if d.EventID != "" {
+		return d.EventID
+	}
+	if !d.Record.Log {
+		return semconv.SpanEventID(n.key.trace, n.key.span, string(d.EventType))
+	}
+	// Many log records share a span: a record is known by what it says itself.
+	r := d.Record
+	return semconv.RecordEventID(r.Service, d.SessionID, r.Name, r.Start.UTC().Format("2006-01-02T15:04:05.000000000"),
+		n.key.trace.String(), n.key.span.String(), r.Fingerprint(), string(d.EventType))
+}
+
+// emit makes the events of the request.
+func (b *batch) emit() {
+	for _, n := range b.nodes {
+		switch {
+		case n.d == nil:
+		case n.isRun && n.joined == nil:
+			b.emitRun(n)
+		case n.isEvent():
+			n.main = b.place(n, n.d.Event, n.mainID(), 0)
+			b.emitAnswers(n)
+			if n.d.Kind == dialect.Approval && n.d.Record.Log && n.d.ApprovalStatus == semconv.ApprovalRejected {
+				b.emitDenied(n)
+			}
+		}
+	}
+}
+
+func (b *batch) place(n *node, e semconv.Event, id string, rank int) *placed {
+	e.EventID = id
+	e.Source = n.source()
+	p := &placed{n: n, ev: &Event{Event: e, Dialect: n.d.Dialect.Name, Prompt: n.d.Prompt, Secrets: n.d.Secrets, Span: n.key.span}, rank: rank}
+	b.out = append(b.out, p)
+	return p
+}
+
+// emitRun makes the start and the end of a run of one frame.
+func (b *batch) emitRun(n *node) {
+	d := n.d
+	content := d.Leftover()
+	base := d.Event
+	base.InputMessages, base.OutputMessages, base.OutputText, base.Reasoning = nil, nil, "", ""
+	base.FinishReasons, base.ToolCallsRequested = nil, nil
+	base.Operation, base.ContentState, base.ResponseID, base.ResponseModelID = "", "", "", ""
+	base.ToolName, base.ToolCallID, base.ToolInput, base.ToolOutput = "", "", nil, nil
+
+	start := base
+	start.EventType = semconv.TypeSessionStart
+	start.FinalOutput, start.Outcome, start.Error, start.ErrorType, start.Stack = "", "", "", "", ""
+	start.EndTimestamp = d.EndTimestamp
+	if start.UserMessage == "" && n.frame == nil && n.run.userText != "" {
+		start.UserMessage = n.run.userText
+		start.DerivedFields = append(append([]string(nil), base.DerivedFields...), "user_message")
+	}
+	start.Content = content
+	if n.resume == nil {
+		n.start = b.place(n, start, semconv.SpanEventID(n.key.trace, n.key.span, string(semconv.TypeSessionStart)), -1)
+	}
+	if b.goesOn(n) {
+		return
+	}
+	end := base
+	end.EventType = semconv.TypeSessionEnd
+	end.Timestamp, end.EndTimestamp = d.Record.End, d.EndTimestamp
+	if end.Timestamp.Before(d.Timestamp) {
+		end.Timestamp = d.Timestamp
+	}
+	end.EndTimestamp = end.Timestamp
+	end.UserMessage, end.ToolsAvailable = "", nil
+	if n.resume != nil {
+		end.Content = content
+	}
+	if end.FinalOutput == "" {
+		if end.FinalOutput = b.lastAnswer(n); end.FinalOutput != "" {
+			end.DerivedFields = append(append([]string(nil), base.DerivedFields...), "final_output")
+		}
+	}
+	if end.Outcome == "" {
+		end.Outcome = semconv.OutcomeSuccess
+	}
+	if d.EndedBy != "" {
+		end.EventType, end.Reason = semconv.TypeSessionTimeout, d.EndedBy
+	}
+	n.end = b.place(n, end, semconv.SpanEventID(n.key.trace, n.key.span, string(semconv.TypeSessionEnd)), 1)
+}
+
+// goesOn reports whether another run of the request goes on with this one.
+func (b *batch) goesOn(n *node) bool {
+	for _, x := range b.nodes {
+		if x.resume == n {
+			return true
+		}
+	}
+	return false
+}
+
+// lastAnswer is the answer of the last model call of a run, where that call asked
+// for no tool: what the run said at its end.
+func (b *batch) lastAnswer(n *node) string {
+	var last *node
+	for _, x := range b.byTrace[n.runKey] {
+		if x.isEvent() && x.d.Kind == dialect.LLM && (x.frame == n || n.frame == nil) &&
+			(last == nil || !x.d.Record.End.Before(last.d.Record.End)) {
+			last = x
+		}
+	}
+	switch {
+	case last != nil && len(last.d.Requested) > 0:
+		return ""
+	case last != nil && last.d.OutputText != "":
+		return last.d.OutputText
+	}
+	return n.run.lastText
+}
+
+// emitAnswers makes approvals of decisions that are told inside messages. The
+// history repeats in every later call: an answer is told once.
+func (b *batch) emitAnswers(n *node) {
+	for i, a := range n.d.Answers {
+		key := "answer/" + a.ID
+		if a.ID == "" {
+			key = "answer/" + strconv.Itoa(i)
+		}
+		if _, known := n.run.facts[key]; known || b.facts[n.runKey+key] != nil {
+			continue
+		}
+		e := base(n)
+		e.EventType = semconv.TypeApproval
+		e.ApprovalStatus = semconv.ApprovalRejected
+		if a.Approved {
+			e.ApprovalStatus = semconv.ApprovalApproved
+		}
+		e.ApprovalReason, e.ToolName, e.ToolCallID = a.Reason, a.Name, a.ID
+		b.facts[n.runKey+key] = b.place(n, e, semconv.SpanEventID(n.key.trace, n.key.span, key), -1)
+	}
+}
+
+// emitDenied makes the tool call of a refusal, which leaves no other record.
+func (b *batch) emitDenied(n *node) {
+	e := base(n)
+	e.EventType = semconv.TypeToolCall
+	e.Outcome = semconv.OutcomeDenied
+	e.ToolName, e.ToolCallID, e.ToolInput = n.d.ToolName, n.d.ToolCallID, n.d.ToolInput
+	e.ApprovalStatus, e.ApproverID = n.d.ApprovalStatus, n.d.ApproverID
+	p := b.place(n, e, semconv.RecordEventID(n.mainID(), "denied"), 1)
+	p.ev.ParentEventID = n.mainID()
+}
+
+// base is an event with only the identity of its record.
+func base(n *node) semconv.Event {
+	d := n.d
+	return semconv.Event{
+		Timestamp: d.Timestamp, SessionID: d.SessionID, RunID: d.RunID, AgentID: d.AgentID, AgentName: d.AgentName, AgentVersion: d.AgentVersion,
+		UserID: d.UserID, ModelID: d.ModelID, Provider: d.Provider, TraceID: d.TraceID, SpanID: d.SpanID, ParentSpanID: d.ParentSpanID,
+		DerivedFields: append([]string(nil), d.DerivedFields...),
+	}
+}
+
+// source says where a record came from.
+func (n *node) source() []byte {
+	r := n.d.Record
+	signal := "traces"
+	if r.Log {
+		signal = "logs"
+	}
+	out := []byte{'{'}
+	for _, m := range [][2]string{
+		{"dialect", n.d.Dialect.Name}, {"scope", r.Scope}, {"scope_version", r.ScopeVersion},
+		{"service", r.Service}, {"service_version", r.ServiceVersion()}, {"signal", signal},
+	} {
+		if m[1] == "" {
+			continue
+		}
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = append(semconv.AppendString(out, m[0]), ':')
+		out = semconv.AppendString(out, strings.ToValidUTF8(m[1], "\ufffd"))
+	}
+	return append(out, '}')
+}

@@ -1,0 +1,226 @@
+package runs
+
+import (
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// layers marks events that tell what another tells already: an SDK's span inside
+// a framework's span for one model call or tool call, a span and a log record of
+// one thing. The mark is on the inner one, else on the one that came later.
+func (b *batch) layers() {
+	inner := map[*node][]*node{}
+	for _, n := range b.nodes {
+		if n.main == nil || n.d.Record.Log || n.d.Kind != dialect.LLM && n.d.Kind != dialect.Tool {
+			continue
+		}
+		n.above(func(p *node) bool {
+			if p.d == nil || p.main == nil && !p.isRun {
+				return true
+			}
+			if p.main != nil && sameCall(p, n) {
+				inner[p] = append(inner[p], n)
+			}
+			return false
+		})
+	}
+	for outer, list := range inner {
+		if len(list) == 1 {
+			list[0].main.ev.LayerOf = outer.main.ev.EventID
+			complete(outer.d, list[0].d)
+			outer.refresh()
+			continue
+		}
+		// Around several calls, the outer one is no call of its own.
+		outer.main.ev.LayerOf = list[0].main.ev.EventID
+	}
+	for _, p := range b.out {
+		b.knownFact(p)
+	}
+	for _, n := range b.nodes {
+		if n.main == nil || n.d.Record.Log || n.d.Kind != dialect.LLM || len(inner[n]) > 0 || n.main.ev.LayerOf != "" {
+			continue
+		}
+		// The inner span ends first and may have come in an earlier request.
+		if kids := n.run.llmKids[n.key.span]; len(kids) == 1 {
+			n.main.ev.LayerOf = kids[0]
+		}
+	}
+	for _, n := range b.nodes {
+		// A workflow around a run that was told of before.
+		if n.start != nil && n.frame == nil && n.pid.IsEmpty() && len(n.run.frames) == 1 && n.run.frames[0].start != n.start.ev.EventID {
+			n.start.ev.LayerOf = n.run.frames[0].start
+			if n.end != nil {
+				n.end.ev.LayerOf = n.run.frames[0].end
+			}
+		}
+	}
+}
+
+// refresh copies into the event what completed its draft.
+func (n *node) refresh() {
+	id, source, derived, parent := n.main.ev.EventID, n.main.ev.Source, n.main.ev.DerivedFields, n.main.ev.ParentEventID
+	n.main.ev.Event = n.d.Event
+	n.main.ev.EventID, n.main.ev.Source, n.main.ev.DerivedFields, n.main.ev.ParentEventID = id, source, derived, parent
+	n.main.ev.Prompt, n.main.ev.Secrets = n.d.Prompt, n.d.Secrets
+}
+
+// sameCall reports whether a span directly below another, of the same kind, is the
+// same call seen by another layer.
+func sameCall(outer, in *node) bool {
+	if outer.d.Kind != in.d.Kind {
+		return false
+	}
+	if in.d.Kind == dialect.LLM {
+		return true
+	}
+	return outer.d.ToolCallID != "" && outer.d.ToolCallID == in.d.ToolCallID || outer.d.ToolName == in.d.ToolName
+}
+
+// knownFact finds the event of this or an earlier request that tells the same fact.
+func (b *batch) knownFact(p *placed) {
+	log := p.n.d.Record.Log
+	for _, k := range p.keys() {
+		key := p.n.runKey + k
+		if first := b.facts[key]; first != nil {
+			if first != p && first.ev.EventType == p.ev.EventType && p.ev.LayerOf == "" && (first.n.d.Record.Log != log || first.n.key == p.n.key) {
+				p.ev.LayerOf = first.ev.EventID
+			}
+			continue
+		}
+		b.facts[key] = p
+		if f, ok := p.n.run.facts[k]; ok && f.event != p.ev.EventID && f.typ == string(p.ev.EventType) && f.log != log && p.ev.LayerOf == "" {
+			p.ev.LayerOf = f.event
+		}
+	}
+}
+
+// keys names the facts that an event tells, beside its own id. They say enough only
+// between a span and a log record: two spans with one key are two things.
+func (p *placed) keys() []string {
+	var keys []string
+	switch {
+	case p == p.n.main || p == p.n.start:
+		keys = append(keys, p.n.d.Keys...)
+	}
+	if p.ev.EventType == semconv.TypeToolCall && p.ev.ToolCallID != "" {
+		keys = append(keys, "tool/"+p.ev.ToolCallID)
+	}
+	if p.ev.EventType == semconv.TypeLLMCall && !p.n.key.span.IsEmpty() && !p.n.d.Record.Log {
+		keys = append(keys, "llm/"+p.n.key.span.String())
+	}
+	return keys
+}
+
+// parents links events to what triggered them: a tool call to the model call that
+// asked for it, else anything to the event of the nearest span above that has one.
+func (b *batch) parents() {
+	for _, p := range b.out {
+		n := p.n
+		switch {
+		case p == n.end:
+			if n.start != nil {
+				p.ev.ParentEventID = n.start.ev.EventID
+			}
+			if n.start == nil && n.resume != nil && n.resume.start != nil {
+				p.ev.ParentEventID = n.resume.start.ev.EventID
+			}
+			continue
+		case p.ev.ParentEventID != "":
+			continue
+		case n.asked != nil && n.asked.main != nil:
+			p.ev.ParentEventID = n.asked.main.ev.EventID
+			continue
+		case n.d.Kind == dialect.Message && !n.d.Of.IsEmpty():
+			p.ev.ParentEventID = semconv.SpanEventID(n.key.trace, n.d.Of, string(semconv.TypeLLMCall))
+			continue
+		}
+		p.ev.ParentEventID = b.above(n)
+		if p.ev.ParentEventID == p.ev.EventID {
+			p.ev.ParentEventID = ""
+		}
+	}
+}
+
+func (b *batch) above(n *node) string {
+	id := ""
+	top := n
+	n.above(func(p *node) bool {
+		top = p
+		id = p.eventID()
+		return id == ""
+	})
+	if id != "" || top.pid.IsEmpty() || n.run == nil {
+		return id
+	}
+	// Above what is in sight: spans that came in earlier requests.
+	at := top.pid
+	for range 64 {
+		s, ok := n.run.spans[at]
+		if !ok {
+			return ""
+		}
+		if s.event != "" {
+			return s.event
+		}
+		at = s.parent
+	}
+	return ""
+}
+
+// eventID is the event that stands for a span as a parent.
+func (n *node) eventID() string {
+	switch {
+	case n.start != nil:
+		return n.start.ev.EventID
+	case n.main != nil:
+		return n.main.ev.EventID
+	case n.resume != nil && n.resume.start != nil:
+		return n.resume.start.ev.EventID
+	}
+	return ""
+}
+
+// remember keeps for later requests what this one told.
+func (b *batch) remember() {
+	for _, p := range b.out {
+		r := p.n.run
+		r.events++
+		for _, k := range p.keys() {
+			if _, known := r.facts[k]; !known && len(r.facts) < maxFacts {
+				r.facts[k] = fact{p.ev.EventID, string(p.ev.EventType), p.n.d.Record.Log}
+			}
+		}
+	}
+	for key, p := range b.facts {
+		r := p.n.run
+		k := key[len(p.n.runKey):]
+		if _, known := r.facts[k]; !known && len(r.facts) < maxFacts {
+			r.facts[k] = fact{p.ev.EventID, string(p.ev.EventType), p.n.d.Record.Log}
+		}
+	}
+	for _, n := range b.nodes {
+		if n.d == nil || n.d.Record.Log {
+			continue
+		}
+		if len(n.run.spans) < maxFacts {
+			n.run.spans[n.key.span] = spanFact{n.pid, n.eventID()}
+		}
+		if n.main != nil && n.d.Kind == dialect.LLM && n.parent == nil && !n.pid.IsEmpty() && len(n.run.llmKids) < maxFacts {
+			n.run.llmKids[n.pid] = append(n.run.llmKids[n.pid], n.main.ev.EventID)
+		}
+		if n.start != nil && n.end != nil && len(n.run.frames) < maxFacts {
+			n.run.frames = append(n.run.frames, frameFact{n.start.ev.EventID, n.end.ev.EventID})
+		}
+		if n.d.Kind == dialect.LLM {
+			if p := n.run.pending[n.key.span]; p != nil {
+				delete(n.run.pending, n.key.span)
+			}
+		}
+	}
+	for _, p := range b.out {
+		if len(p.ev.Content) == 0 && p == p.n.main {
+			p.ev.Content = p.n.d.Leftover()
+		}
+	}
+}

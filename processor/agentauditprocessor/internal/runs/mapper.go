@@ -1,0 +1,221 @@
+package runs
+
+import (
+	"sort"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// Mapper makes events of drafts. It is safe for concurrent use.
+type Mapper struct {
+	mu    sync.Mutex
+	cache *cache
+}
+
+// NewMapper makes a mapper that remembers at most maxRuns runs, each for ttl after
+// its last record.
+func NewMapper(maxRuns int, ttl time.Duration) *Mapper {
+	return &Mapper{cache: newCache(maxRuns, ttl)}
+}
+
+// Event is a finished event with what the policies need to know beside it.
+type Event struct {
+	semconv.Event
+	Dialect string
+	Prompt  string   // the system prompt in force, as text
+	Secrets []string // system texts of the run that content may repeat
+	Span    pcommon.SpanID
+}
+
+// Span is a span of the request that no dialect recognised: it maps to nothing, and
+// parents are climbed to through it.
+type Span struct {
+	Trace      pcommon.TraceID
+	ID, Parent pcommon.SpanID
+}
+
+// Map turns the drafts of one export request into events, in the order of their
+// runs' steps. evicted is how many runs were forgotten for it.
+func (m *Mapper) Map(drafts []*dialect.Draft, others []Span, now time.Time) (events []*Event, evicted int) {
+	b := newBatch(drafts, others)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.cache.evicted = 0
+	b.runs(m.cache, now)
+	b.joinRecords()
+	b.frames()
+	b.resume()
+	b.inherit()
+	b.pairCalls()
+	b.emit()
+	b.layers()
+	b.parents()
+	b.steps()
+	b.remember()
+	for _, n := range b.out {
+		n.ev.RecordedAt = now
+		events = append(events, n.ev)
+	}
+	return events, m.cache.evicted
+}
+
+type spanKey struct {
+	trace pcommon.TraceID
+	span  pcommon.SpanID
+}
+
+// node is a record of the request in its tree.
+type node struct {
+	d      *dialect.Draft // nil for a span of no dialect
+	key    spanKey
+	parent *node // in sight, else nil
+	pid    pcommon.SpanID
+	run    *run
+	runKey string
+
+	frame  *node // the nearest frame above; nil at the top
+	isRun  bool  // a frame that is a run of its own
+	joined *node // the frame or record that this one is part of
+	resume *node // the run that this run goes on with
+	asked  *node // the model call that asked for this tool call
+
+	start, end, main *placed // the events it gives
+}
+
+// placed is an event of the request with where it comes from.
+type placed struct {
+	n    *node
+	ev   *Event
+	rank int // order among events of the same time
+}
+
+type batch struct {
+	nodes   []*node
+	bySpan  map[spanKey]*node
+	byTrace map[string][]*node
+	out     []*placed
+	facts   map[string]*placed // by run and key
+}
+
+func newBatch(drafts []*dialect.Draft, others []Span) *batch {
+	b := &batch{bySpan: make(map[spanKey]*node, len(drafts)+len(others)), byTrace: map[string][]*node{}, facts: map[string]*placed{}}
+	for _, s := range others {
+		n := &node{key: spanKey{s.Trace, s.ID}, pid: s.Parent}
+		b.nodes = append(b.nodes, n)
+		b.bySpan[n.key] = n
+	}
+	for _, d := range drafts {
+		r := d.Record
+		n := &node{d: d, key: spanKey{r.TraceID, r.SpanID}, pid: r.ParentID}
+		b.nodes = append(b.nodes, n)
+		if !r.Log && b.bySpan[n.key] == nil {
+			b.bySpan[n.key] = n
+		}
+	}
+	for _, n := range b.nodes {
+		switch {
+		case n.d != nil && n.d.Record.Log:
+			n.parent = b.bySpan[n.key]
+		case !n.pid.IsEmpty():
+			if p := b.bySpan[spanKey{n.key.trace, n.pid}]; p != n {
+				n.parent = p
+			}
+		}
+	}
+	b.cutLoops()
+	return b
+}
+
+// cutLoops breaks chains of parents that lead back to where they began, which only
+// broken or hostile telemetry has.
+func (b *batch) cutLoops() {
+	state := make(map[*node]int8, len(b.nodes)) // 1 on the way up, 2 fine
+	for _, n := range b.nodes {
+		var path []*node
+		for x := n; x != nil && state[x] != 2; x = x.parent {
+			if state[x] == 1 {
+				x.parent = nil
+				break
+			}
+			state[x] = 1
+			path = append(path, x)
+		}
+		for _, x := range path {
+			state[x] = 2
+		}
+	}
+}
+
+// runs finds the run of each record: its trace, or its session where it has none.
+func (b *batch) runs(c *cache, now time.Time) {
+	for _, n := range b.nodes {
+		if n.d == nil {
+			continue
+		}
+		d := n.d
+		switch {
+		case !n.key.trace.IsEmpty():
+			n.runKey = string(n.key.trace[:])
+			d.RunID = n.key.trace.String()
+			d.TraceID = d.RunID
+		case d.SessionID != "":
+			n.runKey = "s/" + d.Record.Service + "/" + d.SessionID
+		default:
+			n.runKey = "r/" + d.Record.Service + "/" + d.Record.FromResource("session_id")
+		}
+		if !n.key.span.IsEmpty() {
+			d.SpanID = n.key.span.String()
+		}
+		if !n.pid.IsEmpty() {
+			d.ParentSpanID = n.pid.String()
+		}
+		n.run = c.get(n.runKey, now)
+		b.byTrace[n.runKey] = append(b.byTrace[n.runKey], n)
+	}
+}
+
+// isEvent reports whether the record gives an event of its own besides a frame's.
+func (n *node) isEvent() bool {
+	if n.d == nil || n.joined != nil || n.d.Skip {
+		return false
+	}
+	switch n.d.Kind {
+	case dialect.Other, dialect.Copy, dialect.Part, dialect.Agent, dialect.Chain:
+		return false
+	}
+	return true
+}
+
+// above calls f with each ancestor in sight, nearest first, until it returns false.
+func (n *node) above(f func(*node) bool) {
+	for p := n.parent; p != nil; p = p.parent {
+		if !f(p) {
+			return
+		}
+	}
+}
+
+// steps orders the events of each run and numbers them on from the last request.
+func (b *batch) steps() {
+	sort.SliceStable(b.out, func(i, j int) bool {
+		x, y := b.out[i], b.out[j]
+		if !x.ev.Timestamp.Equal(y.ev.Timestamp) {
+			return x.ev.Timestamp.Before(y.ev.Timestamp)
+		}
+		if x.rank != y.rank {
+			return x.rank < y.rank
+		}
+		return x.ev.EndTimestamp.Before(y.ev.EndTimestamp)
+	})
+	for _, p := range b.out {
+		if !p.ev.StepNumber.Valid {
+			p.n.run.step++
+			p.ev.StepNumber = semconv.Some(p.n.run.step)
+		}
+	}
+}

@@ -1,0 +1,218 @@
+package agentauditprocessor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/processor/processorhelper"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/metadata"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/runs"
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// auditor maps telemetry to audit events and applies the policies to them. It is
+// safe for concurrent use.
+type auditor struct {
+	cfg     *Config
+	prompts prompts
+	mapper  *runs.Mapper
+	tb      *metadata.TelemetryBuilder
+	now     func() time.Time
+}
+
+func newAuditor(set component.TelemetrySettings, cfg *Config) (*auditor, error) {
+	tb, err := metadata.NewTelemetryBuilder(set)
+	if err != nil {
+		return nil, err
+	}
+	return &auditor{
+		cfg:     cfg,
+		prompts: prompts{mode: cfg.SystemPrompt.Mode, key: []byte(cfg.SystemPrompt.HMACKey)},
+		mapper:  runs.NewMapper(cfg.RunCache.MaxRuns, cfg.RunCache.TTL),
+		tb:      tb,
+		now:     time.Now,
+	}, nil
+}
+
+func (a *auditor) shutdown() { a.tb.Shutdown() }
+
+// processTraces replaces the spans of a request by its audit events, one span each.
+func (a *auditor) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
+	var req request
+	for _, rs := range td.ResourceSpans().All() {
+		for _, ss := range rs.ScopeSpans().All() {
+			scope := dialect.NewScope(rs.Resource(), ss.Scope())
+			for _, span := range ss.Spans().All() {
+				if !req.add(scope.Span(span)) {
+					req.others = append(req.others, runs.Span{Trace: span.TraceID(), ID: span.SpanID(), Parent: span.ParentSpanID()})
+				}
+			}
+		}
+	}
+	events, err := a.events(ctx, &req)
+	if err != nil {
+		return td, err
+	}
+	out := ptrace.NewTraces()
+	spans := out.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty()
+	spans.Scope().SetName(metadata.ScopeName)
+	for _, e := range events {
+		span := spans.Spans().AppendEmpty()
+		semconv.WriteSpan(&e.Event, span)
+		a.control(e, span.Attributes().PutBool, span.Attributes().PutStr)
+	}
+	return out, nil
+}
+
+// processLogs replaces the log records of a request by its audit events, one record each.
+func (a *auditor) processLogs(ctx context.Context, ld plog.Logs) (plog.Logs, error) {
+	var req request
+	for _, rl := range ld.ResourceLogs().All() {
+		for _, sl := range rl.ScopeLogs().All() {
+			scope := dialect.NewScope(rl.Resource(), sl.Scope())
+			for _, rec := range sl.LogRecords().All() {
+				req.add(scope.LogRecord(rec))
+			}
+		}
+	}
+	events, err := a.events(ctx, &req)
+	if err != nil {
+		return ld, err
+	}
+	out := plog.NewLogs()
+	recs := out.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty()
+	recs.Scope().SetName(metadata.ScopeName)
+	for _, e := range events {
+		rec := recs.LogRecords().AppendEmpty()
+		semconv.WriteLog(&e.Event, rec)
+		a.control(e, rec.Attributes().PutBool, rec.Attributes().PutStr)
+	}
+	return out, nil
+}
+
+// control adds the attributes that tell the exporter what to do with an event.
+func (a *auditor) control(e *runs.Event, putBool func(string, bool), putStr func(string, string)) {
+	if a.cfg.OnMissing == onMissingQuarantine && len(e.MissingFields) > 0 {
+		putBool(semconv.AttrQuarantine, true)
+	}
+	if a.cfg.SystemPrompt.Mode == promptStore && e.Prompt != "" {
+		putStr(semconv.AttrSystemPrompt, e.Prompt)
+	}
+}
+
+// request gathers what one export request holds.
+type request struct {
+	drafts  []*dialect.Draft
+	others  []runs.Span
+	unknown int
+}
+
+// add drafts the event of a record; it reports false where no dialect knows it.
+func (q *request) add(r *dialect.Record) bool {
+	d := dialect.Detect(r)
+	if d == nil {
+		q.unknown++
+		return false
+	}
+	q.drafts = append(q.drafts, d.Map(r))
+	return true
+}
+
+// events makes the events of a request and applies the policies. The error is for
+// the sender: with on_missing reject, nothing of a request is taken that holds an
+// event without its required fields.
+func (a *auditor) events(ctx context.Context, req *request) ([]*runs.Event, error) {
+	events, evicted := a.mapper.Map(req.drafts, req.others, a.now().UTC())
+	secrets := map[string][]string{}
+	for _, e := range events {
+		for _, s := range append(e.Secrets, e.Prompt) {
+			if s != "" && !slices.Contains(secrets[e.RunID], s) {
+				secrets[e.RunID] = append(secrets[e.RunID], s)
+			}
+		}
+	}
+	var refused []string
+	for _, e := range events {
+		a.prompts.apply(e, secrets[e.RunID])
+		if a.prompts.mode == promptKeep && e.Prompt != "" && e.EventType == semconv.TypeLLMCall {
+			keepPrompt(&e.Event, e.Prompt)
+		}
+		withhold(&e.Event, a.cfg.Content)
+		for _, f := range shorten(&e.Event, a.cfg.MaxFieldBytes) {
+			a.tb.AgentauditProcessorOversize.Add(ctx, 1, metric.WithAttributes(attribute.String("field", f)))
+		}
+		e.MissingFields = missing(&e.Event, a.cfg.Required)
+		of := metric.WithAttributes(attribute.String("event_type", string(e.EventType)), attribute.String("dialect", e.Dialect))
+		for _, f := range e.MissingFields {
+			a.tb.AgentauditProcessorMissingFields.Add(ctx, 1, of, metric.WithAttributes(attribute.String("field", f)))
+		}
+		if len(e.MissingFields) == 0 {
+			continue
+		}
+		switch a.cfg.OnMissing {
+		case onMissingQuarantine:
+			a.tb.AgentauditProcessorQuarantined.Add(ctx, 1, of)
+		case onMissingReject:
+			a.tb.AgentauditProcessorRejected.Add(ctx, 1, of)
+			if len(refused) < 5 {
+				refused = append(refused, fmt.Sprintf("%s (span %s): %s", e.EventType, e.SpanID, strings.Join(e.MissingFields, ", ")))
+			}
+		}
+	}
+	a.count(ctx, req, events, evicted)
+	if len(refused) > 0 {
+		return nil, consumererror.NewPermanent(fmt.Errorf("refused: required fields are missing: %s", strings.Join(refused, "; ")))
+	}
+	for _, e := range events {
+		a.tb.AgentauditProcessorEvents.Add(ctx, 1, metric.WithAttributes(attribute.String("event_type", string(e.EventType)), attribute.String("dialect", e.Dialect)))
+	}
+	if len(events) == 0 {
+		return nil, processorhelper.ErrSkipProcessingData
+	}
+	return events, nil
+}
+
+// count reports what gave no event.
+func (a *auditor) count(ctx context.Context, req *request, events []*runs.Event, evicted int) {
+	dropped := func(reason, of string, n int64) {
+		a.tb.AgentauditProcessorDropped.Add(ctx, n, metric.WithAttributes(attribute.String("reason", reason), attribute.String("dialect", of)))
+	}
+	if req.unknown > 0 {
+		dropped("not_genai", "", int64(req.unknown))
+	}
+	for _, d := range req.drafts {
+		switch {
+		case d.Kind == dialect.Copy:
+			dropped("copy", d.Dialect.Name, 1)
+		case d.Kind == dialect.Other || d.Skip:
+			dropped("no_event", d.Dialect.Name, 1)
+		}
+	}
+	if evicted > 0 {
+		a.tb.AgentauditProcessorRunCacheEvictions.Add(ctx, int64(evicted))
+	}
+}
+
+// keepPrompt puts the text of a prompt that stands in no message into content.
+func keepPrompt(e *semconv.Event, text string) {
+	if strings.Contains(string(e.InputMessages), inner(text)) {
+		return
+	}
+	member := semconv.AppendString([]byte(`"system_prompt":`), text)
+	if len(e.Content) < 3 {
+		e.Content = append(append([]byte{'{'}, member...), '}')
+		return
+	}
+	e.Content = append(append(append(append([]byte(nil), e.Content[:len(e.Content)-1]...), ','), member...), '}')
+}

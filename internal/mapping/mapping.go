@@ -1,0 +1,149 @@
+// Package mapping runs the processor over recorded telemetry, outside a collector.
+package mapping
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/processor"
+
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor"
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// maxLine bounds one export request, in bytes.
+const maxLine = 256 << 20
+
+// Mapper maps OTLP JSON as the file exporter writes it: one export request a line,
+// of traces or of logs.
+type Mapper struct {
+	traces processor.Traces
+	logs   processor.Logs
+	sink   *sink
+}
+
+// New makes a mapper that writes each audit event as a line to out.
+func New(ctx context.Context, cfg *agentauditprocessor.Config, out io.Writer) (*Mapper, error) {
+	f := agentauditprocessor.NewFactory()
+	m := &Mapper{sink: &sink{out: out}}
+	set := processor.Settings{ID: component.NewID(f.Type()), TelemetrySettings: componenttest.NewNopTelemetrySettings()}
+	var err error
+	if m.traces, err = f.CreateTraces(ctx, set, cfg, m.sink); err != nil {
+		return nil, err
+	}
+	if m.logs, err = f.CreateLogs(ctx, set, cfg, m.sink); err != nil {
+		return nil, err
+	}
+	return m, errors.Join(m.traces.Start(ctx, componenttest.NewNopHost()), m.logs.Start(ctx, componenttest.NewNopHost()))
+}
+
+// Close ends the mapper.
+func (m *Mapper) Close(ctx context.Context) error {
+	return errors.Join(m.traces.Shutdown(ctx), m.logs.Shutdown(ctx))
+}
+
+// Events is how many events were written.
+func (m *Mapper) Events() int { return m.sink.events }
+
+// Read maps every request of r. The error names the line that is none.
+func (m *Mapper) Read(ctx context.Context, r io.Reader) error {
+	lines := bufio.NewScanner(r)
+	lines.Buffer(make([]byte, 1<<20), maxLine)
+	for n := 1; lines.Scan(); n++ {
+		line := bytes.TrimSpace(lines.Bytes())
+		if len(line) == 0 {
+			continue
+		}
+		if err := m.request(ctx, line); err != nil {
+			return fmt.Errorf("line %d: %w", n, err)
+		}
+	}
+	return lines.Err()
+}
+
+func (m *Mapper) request(ctx context.Context, line []byte) error {
+	var kind struct {
+		ResourceSpans json.RawMessage `json:"resourceSpans"`
+		ResourceLogs  json.RawMessage `json:"resourceLogs"`
+	}
+	if err := json.Unmarshal(line, &kind); err != nil {
+		return fmt.Errorf("no OTLP JSON: %w", err)
+	}
+	if kind.ResourceSpans == nil && kind.ResourceLogs == nil {
+		return errors.New("no OTLP JSON: neither `resourceSpans` nor `resourceLogs`")
+	}
+	if kind.ResourceSpans != nil {
+		td, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(line)
+		if err != nil {
+			return fmt.Errorf("no OTLP JSON: %w", err)
+		}
+		if err := m.traces.ConsumeTraces(ctx, td); err != nil {
+			return err
+		}
+	}
+	if kind.ResourceLogs != nil {
+		ld, err := (&plog.JSONUnmarshaler{}).UnmarshalLogs(line)
+		if err != nil {
+			return fmt.Errorf("no OTLP JSON: %w", err)
+		}
+		return m.logs.ConsumeLogs(ctx, ld)
+	}
+	return nil
+}
+
+// sink writes audit records as lines, with the exporter's own encoder.
+type sink struct {
+	out    io.Writer
+	line   []byte
+	events int
+}
+
+func (*sink) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
+
+func (s *sink) ConsumeTraces(_ context.Context, td ptrace.Traces) error {
+	for _, rs := range td.ResourceSpans().All() {
+		for _, ss := range rs.ScopeSpans().All() {
+			for _, span := range ss.Spans().All() {
+				line, _, err := semconv.AppendSpan(s.line[:0], span)
+				if err := s.write(line, err); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (s *sink) ConsumeLogs(_ context.Context, ld plog.Logs) error {
+	for _, rl := range ld.ResourceLogs().All() {
+		for _, sl := range rl.ScopeLogs().All() {
+			for _, rec := range sl.LogRecords().All() {
+				line, _, err := semconv.AppendLog(s.line[:0], rec)
+				if err := s.write(line, err); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (s *sink) write(line []byte, err error) error {
+	if err != nil {
+		return err
+	}
+	s.line = append(line, '\n')
+	s.events++
+	_, err = s.out.Write(s.line)
+	return err
+}

@@ -48,7 +48,8 @@ type fact struct {
 
 type spanFact struct {
 	parent pcommon.SpanID
-	event  string
+	event  string // the event that stands for the span
+	call   bool   // a model call
 }
 
 type frameFact struct{ start, end string }

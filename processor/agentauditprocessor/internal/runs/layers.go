@@ -41,9 +41,12 @@ func (b *batch) layers() {
 		if n.main == nil || n.d.Record.Log || n.d.Kind != dialect.LLM || len(inner[n]) > 0 || n.main.ev.LayerOf != "" {
 			continue
 		}
-		// The inner span ends first and may have come in an earlier request.
+		// The inner span ends first and may have come in an earlier request; seldom the
+		// outer one has.
 		if kids := n.run.llmKids[n.key.span]; len(kids) == 1 {
 			n.main.ev.LayerOf = kids[0]
+		} else if up, ok := n.run.spans[n.pid]; ok && up.call && n.parent == nil && len(n.run.llmKids[n.pid]) == 0 {
+			n.main.ev.LayerOf = up.event
 		}
 	}
 	for _, n := range b.nodes {
@@ -204,7 +207,7 @@ func (b *batch) remember() {
 			continue
 		}
 		if len(n.run.spans) < maxFacts {
-			n.run.spans[n.key.span] = spanFact{n.pid, n.eventID()}
+			n.run.spans[n.key.span] = spanFact{n.pid, n.eventID(), n.main != nil && n.d.Kind == dialect.LLM}
 		}
 		if n.main != nil && n.d.Kind == dialect.LLM && n.parent == nil && !n.pid.IsEmpty() && len(n.run.llmKids) < maxFacts {
 			n.run.llmKids[n.pid] = append(n.run.llmKids[n.pid], n.main.ev.EventID)

@@ -1,0 +1,237 @@
+package agentauditprocessor
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// one maps a request of one span to its one event.
+func one(t *testing.T, scope, name string, a attrs, more ...func(ptrace.Span)) *semconv.Event {
+	t.Helper()
+	r := newRig(t, nil)
+	td := ptrace.NewTraces()
+	s := span(td, scope, name, 1, 9, a)
+	for _, f := range more {
+		f(s)
+	}
+	require.NoError(t, r.traces.ConsumeTraces(context.Background(), td))
+	require.Len(t, r.events(), 1)
+	return r.events()[0]
+}
+
+func TestOpenTelemetryTool(t *testing.T) {
+	e := one(t, "x", "execute_tool get_weather", attrs{
+		"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "get_weather", "gen_ai.tool.call.id": "c1",
+		"gen_ai.tool.call.arguments": `{"city":"Paris"}`, "gen_ai.tool.call.result": `"rain"`,
+	})
+	require.Equal(t, semconv.TypeToolCall, e.EventType)
+	require.Equal(t, `{"city":"Paris"}`, text(e.ToolInput))
+	require.Equal(t, `"rain"`, text(e.ToolOutput))
+	require.Equal(t, "success", e.Outcome)
+	require.Equal(t, "otel-genai", sourceOf(e)["dialect"])
+}
+
+func TestOpenTelemetryChoiceLog(t *testing.T) {
+	r := newRig(t, nil)
+	ld := plog.NewLogs()
+	rec := log(ld, "x", attrs{
+		"index": 0, "finish_reason": "tool_calls",
+		"message": map[string]any{"role": "assistant", "tool_calls": []any{map[string]any{"id": "c1", "type": "function", "function": map[string]any{"name": "get_weather", "arguments": `{"city":"Paris"}`}}}},
+	}.plain(), attrs{"gen_ai.system": "openai"})
+	rec.SetEventName("gen_ai.choice")
+	rec.SetTraceID(pcommon.TraceID{1})
+	rec.SetSpanID(pcommon.SpanID{5})
+	require.NoError(t, r.logs.ConsumeLogs(context.Background(), ld))
+	td := ptrace.NewTraces()
+	span(td, "x", "chat m", 5, 0, attrs{"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"})
+	require.NoError(t, r.traces.ConsumeTraces(context.Background(), td))
+
+	events := r.events()
+	require.Len(t, events, 2)
+	call, message := events[0], events[1]
+	require.Equal(t, semconv.TypeLLMCall, call.EventType)
+	require.JSONEq(t, `[{"id":"c1","name":"get_weather","arguments":{"city":"Paris"}}]`, text(call.ToolCallsRequested))
+	require.Equal(t, []string{"tool_calls"}, call.FinishReasons)
+	require.Equal(t, semconv.TypeMessage, message.EventType)
+	require.Equal(t, call.EventID, message.ParentEventID)
+}
+
+func TestSpanEventMessages(t *testing.T) {
+	e := one(t, "x", "chat", attrs{"gen_ai.operation.name": "chat", "gen_ai.system": "OpenAI", "gen_ai.request.model": "m"}, func(s ptrace.Span) {
+		ev := s.Events().AppendEmpty()
+		ev.SetName("gen_ai.system.message")
+		ev.Attributes().PutStr("content", "Answer in one short sentence.")
+		ev = s.Events().AppendEmpty()
+		ev.SetName("gen_ai.user.message")
+		ev.Attributes().PutStr("gen_ai.event.content", `{"content":"hi"}`)
+		ev = s.Events().AppendEmpty()
+		ev.SetName("gen_ai.choice")
+		ev.Attributes().PutStr("message", `{"role":"assistant","content":"hello"}`)
+		ev.Attributes().PutStr("finish_reason", "stop")
+	})
+	require.Len(t, e.SystemPromptHash, 64)
+	require.NotContains(t, text(e.InputMessages), "one short sentence")
+	require.Contains(t, text(e.InputMessages), `"content":"hi"`)
+	require.Equal(t, "hello", e.OutputText)
+	require.Equal(t, "openai", e.Provider)
+}
+
+func TestOpenLLMetryIndexed(t *testing.T) {
+	e := one(t, "opentelemetry.instrumentation.openai", "openai.chat", attrs{
+		"gen_ai.prompt.0.role": "system", "gen_ai.prompt.0.content": "You look up the weather.",
+		"gen_ai.prompt.10.role": "user", "gen_ai.prompt.10.content": "and now?",
+		"gen_ai.prompt.2.role": "tool", "gen_ai.prompt.2.tool_call_id": "c1", "gen_ai.prompt.2.content": "rain",
+		"gen_ai.prompt.2000000000.role": "user", "gen_ai.prompt.2000000000.content": "far",
+		"llm.request.type": "chat", "gen_ai.system": "OpenAI", "gen_ai.request.model": "m",
+		"gen_ai.completion.0.role": "assistant", "gen_ai.completion.0.content": "dry",
+	})
+	require.Equal(t, "openai", e.Provider)
+	require.Regexp(t, `"role":"system".*"role":"tool".*"id":"c1","result":"rain".*"role":"user".*and now\?`, text(e.InputMessages))
+	require.NotContains(t, text(e.InputMessages), "far", "an index out of bounds is no place")
+	require.Contains(t, text(e.Content), `"gen_ai.prompt.2000000000.content":"far"`)
+	require.Equal(t, "dry", e.OutputText)
+}
+
+func TestOpenLLMetryTool(t *testing.T) {
+	e := one(t, "traceloop.tracer", "get_weather.tool", attrs{
+		"traceloop.span.kind": "tool", "traceloop.entity.name": "get_weather",
+		"traceloop.entity.input": `{"inputs":{"city":"Paris"},"tags":[],"metadata":{},"kwargs":{},"input_str":"{'city': 'Paris'}"}`,
+	})
+	require.Equal(t, `{"city":"Paris"}`, text(e.ToolInput))
+	require.Equal(t, "get_weather", e.ToolName)
+}
+
+func TestOpenInferenceWithheld(t *testing.T) {
+	e := one(t, "openinference.instrumentation.openai", "ChatCompletion", attrs{
+		"openinference.span.kind": "LLM", "llm.input_messages.1.message.role": "user", "llm.input_messages.1.message.content": "__REDACTED__",
+		"llm.token_count.prompt": 12, "session.id": "s1", "llm.model_name": "m",
+	})
+	require.Equal(t, semconv.ContentWithheld, e.ContentState)
+	require.NotContains(t, text(e.InputMessages), "REDACTED")
+	require.Equal(t, "s1", e.SessionID)
+	require.Equal(t, semconv.Some(int64(12)), e.InputTokens)
+	require.Contains(t, e.DerivedFields, "model_id")
+}
+
+func TestVercelLegacyCountsTheInnerSpan(t *testing.T) {
+	r := newRig(t, nil)
+	td := ptrace.NewTraces()
+	span(td, "ai", "ai.streamText.doStream", 2, 1, attrs{
+		"ai.operationId": "ai.streamText.doStream", "ai.model.id": "m", "ai.prompt.tools": []any{`{"type":"function","name":"get_weather"}`},
+		"ai.response.toolCalls": `[{"toolCallId":"c1","toolName":"get_weather","input":"{\"city\":\"Paris\"}"}]`,
+	})
+	span(td, "ai", "ai.streamText", 1, 0, attrs{"ai.operationId": "ai.streamText", "ai.model.id": "m"})
+	require.NoError(t, r.traces.ConsumeTraces(context.Background(), td))
+	var types []semconv.EventType
+	for _, e := range r.events() {
+		types = append(types, e.EventType)
+		if e.EventType == semconv.TypeLLMCall {
+			require.JSONEq(t, `[{"id":"c1","name":"get_weather","arguments":{"city":"Paris"}}]`, text(e.ToolCallsRequested))
+			require.JSONEq(t, `[{"type":"function","name":"get_weather"}]`, text(e.ToolsAvailable))
+		}
+	}
+	require.ElementsMatch(t, []semconv.EventType{semconv.TypeSessionStart, semconv.TypeLLMCall, semconv.TypeSessionEnd}, types)
+}
+
+func TestVercelApprovalIsToldOnce(t *testing.T) {
+	history := `[{"role":"tool","parts":[{"type":"tool_approval_response","approval_id":"a1","approved":false,"reason":"no"}]}]`
+	r := newRig(t, nil)
+	for id := byte(1); id < 4; id++ {
+		td := ptrace.NewTraces()
+		span(td, "gen_ai", "chat m", id, 9, attrs{"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "gen_ai.input.messages": history})
+		require.NoError(t, r.traces.ConsumeTraces(context.Background(), td))
+	}
+	var approvals []*semconv.Event
+	for _, e := range r.events() {
+		if e.EventType == semconv.TypeApproval {
+			approvals = append(approvals, e)
+		}
+	}
+	require.Len(t, approvals, 1, "the history repeats in every later call")
+	require.Equal(t, semconv.ApprovalRejected, approvals[0].ApprovalStatus)
+	require.Equal(t, "no", approvals[0].ApprovalReason)
+	require.Contains(t, approvals[0].MissingFields, "approver_id")
+}
+
+func TestClaudeCodeRefusal(t *testing.T) {
+	r := newRig(t, nil)
+	ld := plog.NewLogs()
+	log(ld, "com.anthropic.claude_code.events", "claude_code.tool_decision", attrs{
+		"event.name": "tool_decision", "session.id": "s1", "decision": "reject", "source": "user_reject", "tool_name": "Bash", "tool_use_id": "t1",
+		"tool_parameters": `{"full_command":"rm -rf /"}`, "user.email": "ann@example.com",
+	})
+	log(ld, "com.anthropic.claude_code.events", "claude_code.tool_decision", attrs{
+		"event.name": "tool_decision", "session.id": "s1", "decision": "perhaps", "source": "config", "tool_name": "Bash", "tool_use_id": "t2",
+	})
+	require.NoError(t, r.logs.ConsumeLogs(context.Background(), ld))
+	var denied, rejected, undecided int
+	for _, e := range r.events() {
+		switch {
+		case e.EventType == semconv.TypeToolCall:
+			denied++
+			require.Equal(t, semconv.OutcomeDenied, e.Outcome)
+			require.Equal(t, `{"full_command":"rm -rf /"}`, text(e.ToolInput))
+		case e.ApprovalStatus == semconv.ApprovalRejected:
+			rejected++
+			require.Equal(t, "ann@example.com", e.ApproverID)
+			require.Equal(t, semconv.SourceHuman, e.ApprovalSource)
+		case e.ApprovalStatus == "":
+			undecided++
+			require.Contains(t, e.MissingFields, "approval_status", "an unknown decision is never an approval")
+			require.Contains(t, text(e.Content), "perhaps")
+		}
+	}
+	require.Equal(t, [3]int{1, 1, 1}, [3]int{denied, rejected, undecided})
+}
+
+func TestClaudeCodeHostIsNoHuman(t *testing.T) {
+	r := newRig(t, nil)
+	ld := plog.NewLogs()
+	log(ld, "com.anthropic.claude_code.events", "claude_code.tool_decision", attrs{
+		"event.name": "tool_decision", "session.id": "s1", "decision": "accept", "source": "user_temporary", "tool_name": "Bash", "tool_use_id": "t1",
+		"app.entrypoint": "sdk-ts", "user.email": "ann@example.com",
+	})
+	require.NoError(t, r.logs.ConsumeLogs(context.Background(), ld))
+	e := r.events()[0]
+	require.Equal(t, semconv.ApprovalApproved, e.ApprovalStatus)
+	require.Empty(t, e.ApprovalSource, "a program that answers for the user is no person")
+	require.Empty(t, e.ApproverID)
+}
+
+func TestApplicationAttributesWin(t *testing.T) {
+	e := one(t, "x", "execute_tool pay", attrs{
+		"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "pay",
+		semconv.AttrToolName: "payments.pay", semconv.AttrRequiresApproval: true, semconv.AttrApprovalStatus: "approved", semconv.AttrApproverID: "ann",
+	})
+	require.Equal(t, "payments.pay", e.ToolName)
+	require.Equal(t, semconv.Some(true), e.RequiresApproval)
+	require.Equal(t, "ann", e.ApproverID)
+}
+
+func TestApplicationEvent(t *testing.T) {
+	e := one(t, "x", "review", attrs{semconv.AttrEventType: "approval", semconv.AttrApprovalStatus: "approved", semconv.AttrApproverID: "ann", semconv.AttrToolName: "pay"})
+	require.Equal(t, semconv.TypeApproval, e.EventType)
+	require.Equal(t, "ann", e.ApproverID)
+	require.Empty(t, e.MissingFields)
+}
+
+func TestErrorOnACall(t *testing.T) {
+	e := one(t, "x", "chat m", attrs{"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "error.type": "InternalServerError"}, func(s ptrace.Span) {
+		s.Status().SetCode(ptrace.StatusCodeError)
+		s.Status().SetMessage("500 mock failure")
+	})
+	require.Equal(t, "500 mock failure", e.Error)
+	require.Equal(t, "InternalServerError", e.ErrorType)
+}
+
+func TestUnknownKeysAreKept(t *testing.T) {
+	e := one(t, "x", "chat m", attrs{"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "gen_ai.next.year": map[string]any{"a": 1}, "http.request.header.authorization": "Bearer x"})
+	require.JSONEq(t, `{"gen_ai.next.year":{"a":1}}`, text(e.Content), "kept with their types, secrets apart")
+}

@@ -1,0 +1,121 @@
+package agentauditprocessor
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// seeds are the recordings, request by request.
+func seeds(f *testing.F, pattern string) {
+	files, err := filepath.Glob(filepath.Join("..", "..", "testdata", "captures", "*", pattern))
+	require.NoError(f, err)
+	require.NotEmpty(f, files)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(f, err)
+		for _, line := range strings.Split(strings.TrimSpace(string(text)), "\n") {
+			f.Add([]byte(line))
+		}
+	}
+}
+
+func fuzzAuditor(t *testing.T) *auditor {
+	a, err := newAuditor(componenttest.NewNopTelemetrySettings(), createDefaultConfig().(*Config))
+	require.NoError(t, err)
+	t.Cleanup(a.shutdown)
+	return a
+}
+
+func checkLine(t *testing.T, line []byte, err error) {
+	require.NoError(t, err)
+	require.True(t, json.Valid(line), "%q", line)
+	require.NotContains(t, string(line), "\n")
+	_, err = semconv.ParseLine(line)
+	require.NoError(t, err, "%q", line)
+}
+
+// FuzzTraces: whatever OTLP says, each event is a line that a strict parser takes.
+func FuzzTraces(f *testing.F) {
+	seeds(f, "*.traces.otlp.jsonl")
+	f.Fuzz(func(t *testing.T, text []byte) {
+		td, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(text)
+		if err != nil {
+			return
+		}
+		out, err := fuzzAuditor(t).processTraces(context.Background(), td)
+		if err != nil {
+			return
+		}
+		for _, s := range out.ResourceSpans().At(0).ScopeSpans().At(0).Spans().All() {
+			line, _, err := semconv.AppendSpan(nil, s)
+			checkLine(t, line, err)
+		}
+	})
+}
+
+func FuzzLogs(f *testing.F) {
+	seeds(f, "*.logs.otlp.jsonl")
+	f.Fuzz(func(t *testing.T, text []byte) {
+		ld, err := (&plog.JSONUnmarshaler{}).UnmarshalLogs(text)
+		if err != nil {
+			return
+		}
+		out, err := fuzzAuditor(t).processLogs(context.Background(), ld)
+		if err != nil {
+			return
+		}
+		for _, s := range out.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().All() {
+			line, _, err := semconv.AppendLog(nil, s)
+			checkLine(t, line, err)
+		}
+	})
+}
+
+// TestHostile sends what broken and hostile senders do.
+func TestHostile(t *testing.T) {
+	deep := strings.Repeat(`[`, 10000) + strings.Repeat(`]`, 10000)
+	many := `[` + strings.Repeat(`{"role":"user","content":"x"},`, 10000) + `{"role":"user","content":"end"}]`
+	for name, a := range map[string]attrs{
+		"deep":          {"gen_ai.input.messages": deep},
+		"many":          {"gen_ai.input.messages": many},
+		"cut":           {"gen_ai.input.messages": `[{"role":"user","content":"half`},
+		"duplicates":    {"gen_ai.input.messages": `[{"role":"user","role":"system","content":"x"}]`},
+		"invalid UTF-8": {"gen_ai.input.messages": "[{\"role\":\"user\",\"content\":\"\xff\"}]", "gen_ai.tool.name": "\xfe"},
+		"wrong types":   {"gen_ai.input.messages": 12, "gen_ai.usage.input_tokens": "many", "gen_ai.response.finish_reasons": map[string]any{"a": 1}, "session.id": []any{1, 2}},
+		"double":        {"gen_ai.input.messages": `"[{\"role\":\"user\",\"content\":\"x\"}]"`},
+		"numbers":       {"gen_ai.tool.call.arguments": `{"n":1e999999}`, "gen_ai.usage.input_tokens": 1 << 62, "gen_ai.request.temperature": "NaN"},
+		"megabytes":     {"gen_ai.input.messages": strings.Repeat("x", 4<<20)},
+		"names":         {"a\nb": "x\ny", "\x1b[31m": "\x00"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a["gen_ai.operation.name"] = "chat"
+			r := newRig(t, nil)
+			td := ptrace.NewTraces()
+			s := span(td, "x", "chat", 1, 1, a) // its own parent
+			s.SetStartTimestamp(1<<64 - 1)
+			s.SetEndTimestamp(1)
+			require.NoError(t, r.traces.ConsumeTraces(context.Background(), td))
+			require.Len(t, r.events(), 1)
+			e := r.events()[0]
+			switch name {
+			case "cut", "duplicates":
+				require.Contains(t, text(e.InputMessages)+text(e.Content), "role", "what cannot be parsed is kept as text")
+			case "many":
+				require.Contains(t, text(e.InputMessages), "end")
+			case "double":
+				require.JSONEq(t, `[{"role":"user","parts":[{"type":"text","content":"x"}]}]`, text(e.InputMessages))
+			}
+		})
+	}
+}

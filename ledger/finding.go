@@ -1,0 +1,64 @@
+package ledger
+
+import "fmt"
+
+// Severity is how much a finding counts.
+type Severity string
+
+// The severities. Only an error makes a verdict of NOT CONFIRMED.
+const (
+	SeverityError   Severity = "error"
+	SeverityWarning Severity = "warning"
+	SeverityInfo    Severity = "info"
+)
+
+// Codes of findings. They are stable: programs may rely on them.
+const (
+	CodeManifestMissing = "manifest_missing" // a sequence number between others has no manifest
+	CodeChainBroken     = "chain_broken"     // a signed manifest does not continue the one before it
+	CodeStartMissing    = "start_missing"    // the oldest manifests are gone before their retention ended
+	CodeObjectMissing   = "object_missing"   // a sealed object is gone before its retention ended
+	CodeObjectAltered   = "object_altered"   // no version of an object has the digest that was signed
+	CodeNotLocked       = "not_locked"       // an object is not locked as promised
+	CodeLineInvalid     = "line_invalid"     // a line is no event of the schema
+	CodeMerkleMismatch  = "merkle_mismatch"  // the lines do not give the signed Merkle root
+	CodeCountMismatch   = "count_mismatch"   // the description of an object does not fit its lines
+	CodeEncodingInvalid = "encoding_invalid" // an object is not one whole compressed stream of whole lines
+	CodeForeignManifest = "foreign_manifest" // something at a manifest's key that no trusted key signed
+	CodeOtherWriter     = "other_writer"     // a second writer uses the same log id
+	CodeLaterVersion    = "later_version"    // a version over a sealed object
+	CodeDeleteMarker    = "delete_marker"    // a delete marker over a sealed object
+	CodeOrphan          = "orphan"           // a data object that no manifest names
+	CodeForeignObject   = "foreign_object"   // an object that is not part of a trail
+	CodeEventIDReused   = "event_id_reused"  // one event id with two contents
+	CodeIDsNotCompared  = "ids_not_compared" // more event ids than are compared at once
+	CodeClockSkew       = "clock_skew"       // the writer's clock went back
+	CodeStaleHead       = "stale_head"       // the newest manifest is older than allowed
+	CodeStepHole        = "step_hole"        // a run lacks a step number
+	CodeUncleanStart    = "unclean_start"    // a writer started without the one before having closed
+	CodeExpired         = "expired"          // an object is gone as its retention promised
+	CodeStartExpired    = "start_expired"    // the oldest manifests are gone as their retention promised
+)
+
+// Finding is something that verification noticed.
+type Finding struct {
+	Severity Severity `json:"severity"`
+	Code     string   `json:"code"`
+	Log      string   `json:"log,omitempty"`
+	Seq      int64    `json:"seq"`
+	Object   string   `json:"object,omitempty"`
+	Version  string   `json:"version,omitempty"`
+	Line     int      `json:"line,omitempty"` // from 1
+	Expected string   `json:"expected,omitempty"`
+	Found    string   `json:"found,omitempty"`
+	Message  string   `json:"message"`
+}
+
+// Error makes a finding an error for readers that meet it on the way.
+func (f *Finding) Error() string {
+	at := f.Object
+	if f.Line > 0 {
+		at = fmt.Sprintf("%s line %d", at, f.Line)
+	}
+	return fmt.Sprintf("%s: %s: %s", f.Code, at, f.Message)
+}

@@ -1,0 +1,115 @@
+package ledger
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// maxLine bounds a line, in bytes.
+const maxLine = 256 << 20
+
+// encodingError is what is wrong with an object below the level of lines.
+type encodingError struct{ error }
+
+func broken(format string, args ...any) error {
+	return &encodingError{fmt.Errorf(format, args...)}
+}
+
+// eachLine calls f with each line of an object, without its newline. It is strict:
+// one gzip member or zstd frame and nothing after it, a newline after every line.
+// The suffix of the key names the compression.
+func eachLine(key string, body []byte, f func(line []byte) error) error {
+	in := bytes.NewReader(body)
+	var r io.Reader = in
+	switch {
+	case strings.HasSuffix(key, ".gz"):
+		z, err := gzip.NewReader(in)
+		if err != nil {
+			return broken("gzip: %w", err)
+		}
+		z.Multistream(false)
+		defer z.Close()
+		r = z
+	case strings.HasSuffix(key, ".zst"):
+		if err := oneFrame(body); err != nil {
+			return err
+		}
+		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(1<<30))
+		if err != nil {
+			return broken("zstd: %w", err)
+		}
+		defer z.Close()
+		r = z
+	}
+	lines := bufio.NewReaderSize(r, 1<<20)
+	var long []byte
+	for {
+		part, err := lines.ReadSlice('\n')
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			if long = append(long, part...); len(long) > maxLine {
+				return broken("a line of more than %d bytes", maxLine)
+			}
+			continue
+		case errors.Is(err, io.EOF):
+			if len(long)+len(part) > 0 {
+				return broken("the last line has no newline")
+			}
+			if strings.HasSuffix(key, ".gz") && in.Len() > 0 {
+				return broken("%d bytes after the end of the gzip member", in.Len())
+			}
+			return nil
+		case err != nil:
+			return broken("%w", err)
+		}
+		line := part[:len(part)-1]
+		if len(long) > 0 {
+			line = append(long, line...)
+		}
+		if err := f(line); err != nil {
+			return err
+		}
+		long = long[:0]
+	}
+}
+
+// oneFrame checks that a body is one zstd frame: its blocks are followed to the end
+// (RFC 8878, section 3.1.1).
+func oneFrame(body []byte) error {
+	var h zstd.Header
+	if err := h.Decode(body); err != nil {
+		return broken("zstd: %w", err)
+	}
+	if h.Skippable {
+		return broken("zstd: a skippable frame, which holds no data")
+	}
+	at := h.HeaderSize
+	for {
+		if at+3 > len(body) {
+			return broken("zstd: cut off")
+		}
+		block := int(body[at]) | int(body[at+1])<<8 | int(body[at+2])<<16
+		last, kind, size := block&1 == 1, block>>1&3, block>>3
+		if kind == 1 { // a run: one byte stands for size bytes
+			size = 1
+		}
+		at += 3 + size
+		if last {
+			break
+		}
+	}
+	if h.HasCheckSum {
+		at += 4
+	}
+	if at != len(body) {
+		return broken("zstd: %d bytes, the frame has %d", len(body), at)
+	}
+	return nil
+}

@@ -1,0 +1,220 @@
+package ledger
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// Compressions of data objects.
+const (
+	Gzip = "gzip"
+	Zstd = "zstd"
+	None = "none"
+)
+
+var suffixes = map[string]string{Gzip: ".jsonl.gz", Zstd: ".jsonl.zst", None: ".jsonl"}
+
+// Object is what a manifest says of a data object: one entry of its `objects`.
+type Object struct {
+	Key               string           `json:"key"`
+	SHA256            string           `json:"sha256"` // of the object as stored
+	Bytes             int64            `json:"bytes"`  // as stored
+	Events            int64            `json:"events"`
+	UncompressedBytes int64            `json:"uncompressed_bytes"`
+	MerkleRoot        string           `json:"merkle_root"` // RFC 6962, over the lines without their newlines
+	MinTimestamp      time.Time        `json:"min_timestamp"`
+	MaxTimestamp      time.Time        `json:"max_timestamp"`
+	EventTypes        map[string]int64 `json:"event_types"`
+	MissingFields     map[string]int64 `json:"missing_fields,omitempty"`
+	Retention         ObjectRetention  `json:"retention"`
+	Sessions          Sessions         `json:"sessions"`
+}
+
+// ObjectRetention is the lock that an object was promised.
+type ObjectRetention struct {
+	Class string    `json:"class"`
+	Mode  string    `json:"mode"`
+	Until time.Time `json:"until"`
+}
+
+// ObjectOptions say how an object is built.
+type ObjectOptions struct {
+	Log            string
+	Quarantine     bool   // under quarantine/ instead of data/
+	Compression    string // Gzip, Zstd or None
+	Level          int    // of the compression; 0 is its default
+	Retention      Retention
+	RetentionClass string // "" is "default"
+}
+
+// SealedObject is an object that is ready to be stored.
+type SealedObject struct {
+	Object
+	Body   []byte
+	Digest [32]byte // SHA-256 of Body
+}
+
+// ObjectBuilder gathers lines into one data object, compressing as they come. It is
+// not safe for concurrent use.
+type ObjectBuilder struct {
+	obj      Object
+	body     bytes.Buffer
+	digest   hash.Hash // of the body as it grows
+	comp     io.WriteCloser
+	release  func()
+	tree     *Tree
+	sessions sessionSet
+	seen     summary
+	err      error // the first, for Finish
+}
+
+// NewObjectBuilder begins an object whose key carries the time now. Options that
+// are wrong are an error of Finish.
+func NewObjectBuilder(o ObjectOptions, now time.Time) *ObjectBuilder {
+	var random [4]byte
+	_, _ = rand.Read(random[:]) // never fails: crypto/rand
+	prefix := DataPrefix
+	if o.Quarantine {
+		prefix = QuarantinePrefix
+	}
+	class := o.RetentionClass
+	if class == "" {
+		class = "default"
+	}
+	b := &ObjectBuilder{digest: sha256.New(), tree: NewTree(), seen: newSummary()}
+	b.obj.Key = objectKey(prefix, o.Log, now, hex.EncodeToString(random[:]), suffixes[o.Compression])
+	b.obj.Retention = ObjectRetention{Class: class, Mode: o.Retention.Mode, Until: o.Retention.Until.UTC()}
+	b.err = b.compressor(o.Compression, o.Level)
+	if !ValidLog(o.Log) {
+		b.err = fmt.Errorf("log id %q must match %s", o.Log, logID)
+	}
+	return b
+}
+
+// Pools of compressors by level; one is some hundred kilobytes.
+var gzipPools, zstdPools sync.Map
+
+func (b *ObjectBuilder) compressor(name string, level int) error {
+	out := io.MultiWriter(&b.body, b.digest)
+	switch name {
+	case Gzip:
+		if level == 0 {
+			level = gzip.DefaultCompression
+		}
+		p, _ := gzipPools.LoadOrStore(level, &sync.Pool{})
+		pool := p.(*sync.Pool)
+		w, _ := pool.Get().(*gzip.Writer)
+		if w == nil {
+			var err error
+			if w, err = gzip.NewWriterLevel(nil, level); err != nil {
+				return err
+			}
+		}
+		w.Reset(out)
+		b.comp, b.release = w, func() { pool.Put(w) }
+	case Zstd:
+		if level == 0 {
+			level = 3
+		}
+		p, _ := zstdPools.LoadOrStore(level, &sync.Pool{})
+		pool := p.(*sync.Pool)
+		w, _ := pool.Get().(*zstd.Encoder)
+		if w == nil {
+			var err error
+			// One goroutine: objects are built in parallel as it is.
+			if w, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(level)), zstd.WithEncoderConcurrency(1)); err != nil {
+				return err
+			}
+		}
+		w.Reset(out)
+		b.comp, b.release = w, func() { pool.Put(w) }
+	case None:
+		b.comp, b.release = nopCloser{out}, func() {}
+	default:
+		return fmt.Errorf("compression %q must be gzip, zstd or none", name)
+	}
+	return nil
+}
+
+type nopCloser struct{ io.Writer }
+
+func (nopCloser) Close() error { return nil }
+
+var newline = []byte{'\n'}
+
+// Add puts a line, without its newline, into the object.
+func (b *ObjectBuilder) Add(line []byte, m semconv.Meta) {
+	if b.err != nil {
+		return
+	}
+	b.tree.Append(line)
+	b.seen.add(m.EventType, m.Timestamp, m.Missing)
+	b.sessions.add(m.SessionID)
+	b.obj.Events++
+	b.obj.UncompressedBytes += int64(len(line)) + 1
+	if _, b.err = b.comp.Write(line); b.err == nil {
+		_, b.err = b.comp.Write(newline)
+	}
+}
+
+// Events is how many lines the object holds.
+func (b *ObjectBuilder) Events() int { return int(b.obj.Events) }
+
+// Size is how many bytes they are, uncompressed.
+func (b *ObjectBuilder) Size() int { return int(b.obj.UncompressedBytes) }
+
+// Finish ends the object; the builder is of no more use.
+func (b *ObjectBuilder) Finish() (*SealedObject, error) {
+	if b.err != nil {
+		return nil, b.err
+	}
+	if err := b.comp.Close(); err != nil {
+		return nil, err
+	}
+	b.release()
+	s := &SealedObject{Object: b.obj, Body: b.body.Bytes()}
+	b.digest.Sum(s.Digest[:0])
+	s.SHA256 = hex.EncodeToString(s.Digest[:])
+	s.Bytes = int64(len(s.Body))
+	s.MerkleRoot = hex.EncodeToString(b.tree.Root())
+	s.MinTimestamp, s.MaxTimestamp = b.seen.min, b.seen.max
+	s.EventTypes, s.MissingFields = b.seen.types, b.seen.missing
+	s.Sessions = b.sessions.summary()
+	return s, nil
+}
+
+// summary is what an object's description counts over its lines; the verifier
+// counts it again.
+type summary struct {
+	min, max time.Time
+	types    map[string]int64
+	missing  map[string]int64
+}
+
+func newSummary() summary { return summary{types: map[string]int64{}, missing: map[string]int64{}} }
+
+func (s *summary) add(typ string, at time.Time, missing []string) {
+	at = at.UTC()
+	if len(s.types) == 0 || at.Before(s.min) {
+		s.min = at
+	}
+	if len(s.types) == 0 || at.After(s.max) {
+		s.max = at
+	}
+	s.types[typ]++
+	for _, f := range missing {
+		s.missing[f]++
+	}
+}

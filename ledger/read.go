@@ -1,0 +1,122 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+)
+
+// ReadOptions say which events to read.
+type ReadOptions struct {
+	Keys    []PublicKey
+	Logs    []string // nil: all
+	Session string   // only objects that may hold events of this session; "" for all
+	// Sessions, if any, is asked instead of Session for each object.
+	Sessions func(*Sessions) bool
+}
+
+// EventLine is a line of a sealed object whose content was checked.
+type EventLine struct {
+	Line   []byte // valid until the next step of the iteration
+	Log    string
+	Seq    int64
+	Object string
+	N      int // the line's number, from 1
+}
+
+// Events reads the lines of a trail, in the order in which each log sealed them,
+// verified as they are read: the chain, the digest and the Merkle root of an object
+// before any of its lines. What does not hold comes as an error that is a *Finding,
+// and the reading goes on; any other error ends it.
+func Events(ctx context.Context, r Reader, o ReadOptions) iter.Seq2[EventLine, error] {
+	return func(yield func(EventLine, error) bool) {
+		if err := readEvents(ctx, r, o, yield); err != nil && !errors.Is(err, errStopped) {
+			yield(EventLine{}, err)
+		}
+	}
+}
+
+var errStopped = errors.New("stopped")
+
+func readEvents(ctx context.Context, r Reader, o ReadOptions, yield func(EventLine, error) bool) error {
+	if len(o.Keys) == 0 {
+		return errors.New("no public key to verify with")
+	}
+	logs := o.Logs
+	if logs == nil {
+		var err error
+		if logs, err = Logs(ctx, r); err != nil {
+			return err
+		}
+	}
+	if len(logs) == 0 {
+		return errors.New("there is no manifest: not a trail, or the wrong prefix")
+	}
+	stopped := false
+	note := func(f Finding) {
+		if f.Severity != SeverityInfo && !stopped {
+			stopped = !yield(EventLine{}, &f)
+		}
+	}
+	for _, log := range logs {
+		w := &walker{r: r, keys: o.Keys, log: log, note: note}
+		err := w.walk(ctx, func(m *Manifest, _ Version) error {
+			for i := range m.Predicate.Objects {
+				obj := &m.Predicate.Objects[i]
+				if o.Sessions != nil && !o.Sessions(&obj.Sessions) || o.Sessions == nil && o.Session != "" && !obj.Sessions.Has(o.Session) {
+					continue
+				}
+				if err := readObject(ctx, r, job{log, m.Predicate.Seq, obj}, note, func(l EventLine) {
+					if !stopped {
+						stopped = !yield(l, nil)
+					}
+				}); err != nil {
+					return err
+				}
+				if stopped {
+					return errStopped
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if w.at == nil {
+			return fmt.Errorf("log %s has no manifest that the given key signed", log)
+		}
+	}
+	return nil
+}
+
+func readObject(ctx context.Context, r Reader, j job, note func(Finding), each func(EventLine)) error {
+	body, _, findings, err := findVersion(ctx, r, j, time.Now())
+	if err != nil {
+		return err
+	}
+	for _, f := range findings {
+		note(f)
+	}
+	if body == nil {
+		return nil
+	}
+	tree := NewTree()
+	if err := eachLine(j.obj.Key, body, func(line []byte) error { tree.Append(line); return nil }); err != nil {
+		note(j.finding(CodeEncodingInvalid, err.Error()))
+		return nil
+	}
+	if root := fmt.Sprintf("%x", tree.Root()); root != j.obj.MerkleRoot {
+		f := j.finding(CodeMerkleMismatch, "the Merkle root of the lines is not what was signed")
+		f.Expected, f.Found = j.obj.MerkleRoot, root
+		note(f)
+		return nil
+	}
+	n := 0
+	return eachLine(j.obj.Key, body, func(line []byte) error {
+		n++
+		each(EventLine{Line: line, Log: j.log, Seq: j.seq, Object: j.obj.Key, N: n})
+		return nil
+	})
+}

@@ -1,0 +1,109 @@
+package ledger
+
+import (
+	"fmt"
+	"time"
+)
+
+// Level is how deep verification goes; each level does what the one before does.
+type Level int
+
+// The levels.
+const (
+	LevelChain   Level = iota + 1 // signatures, sequence, previous, tree
+	LevelObjects                  // contents and locks of the sealed objects
+	LevelEvents                   // the lines in them
+)
+
+var levelNames = map[Level]string{LevelChain: "chain", LevelObjects: "objects", LevelEvents: "events"}
+
+func (l Level) String() string { return levelNames[l] }
+
+// ParseLevel reads the name of a level.
+func ParseLevel(s string) (Level, error) {
+	for l, name := range levelNames {
+		if s == name {
+			return l, nil
+		}
+	}
+	return 0, fmt.Errorf("level %q must be chain, objects or events", s)
+}
+
+// Verdict is what verification says.
+type Verdict string
+
+// The verdicts.
+const (
+	Confirmed    Verdict = "CONFIRMED"     // everything asked was checked and holds
+	NotConfirmed Verdict = "NOT CONFIRMED" // something checked does not hold
+	NoVerdict    Verdict = "NO VERDICT"    // it could not be checked
+)
+
+// Report is the result of a verification.
+type Report struct {
+	Verdict  Verdict     `json:"verdict"`
+	Reason   string      `json:"reason,omitempty"` // why there is no verdict
+	Level    string      `json:"level"`
+	Logs     []LogReport `json:"logs"`
+	Objects  int64       `json:"objects"`
+	Events   int64       `json:"events"`
+	Doubles  int64       `json:"doubles"` // lines that repeat another's event, to the letter
+	Bytes    int64       `json:"bytes"`
+	Errors   int         `json:"errors"`
+	Warnings int         `json:"warnings"`
+	Findings []Finding   `json:"findings"`
+	// Omitted counts the findings past those that are listed.
+	Omitted int `json:"omitted,omitempty"`
+}
+
+// LogReport sums up one log.
+type LogReport struct {
+	Log       string    `json:"log"`
+	First     int64     `json:"first"`
+	Last      int64     `json:"last"`
+	HeadSHA   string    `json:"head_sha256"`
+	HeadRoot  string    `json:"tree_root"` // of the tree of all manifests
+	WrittenAt time.Time `json:"written_at"`
+	Closed    bool      `json:"closed"` // the writer stopped cleanly
+	Objects   int64     `json:"objects"`
+	Events    int64     `json:"events"`
+}
+
+// maxFindings bounds the list of a report; all are counted.
+const maxFindings = 10000
+
+func (r *Report) add(f Finding) {
+	switch f.Severity {
+	case SeverityError:
+		r.Errors++
+	case SeverityWarning:
+		r.Warnings++
+	}
+	if len(r.Findings) >= maxFindings {
+		r.Omitted++
+		return
+	}
+	r.Findings = append(r.Findings, f)
+}
+
+// conclude sets the verdict from what was found.
+func (r *Report) conclude() {
+	r.Verdict = Confirmed
+	if r.Errors > 0 {
+		r.Verdict = NotConfirmed
+	}
+}
+
+// ExitCode is 0 for CONFIRMED, 1 for NOT CONFIRMED, 2 for NO VERDICT, and 3 for
+// CONFIRMED with warnings when strict.
+func (r *Report) ExitCode(strict bool) int {
+	switch {
+	case r.Verdict == NotConfirmed:
+		return 1
+	case r.Verdict != Confirmed:
+		return 2
+	case strict && r.Warnings > 0:
+		return 3
+	}
+	return 0
+}

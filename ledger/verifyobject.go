@@ -1,0 +1,225 @@
+package ledger
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"maps"
+	"strconv"
+	"time"
+
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// job is one sealed object to check.
+type job struct {
+	log string
+	seq int64
+	obj *Object
+}
+
+func (j *job) finding(code, message string) Finding {
+	return Finding{Severity: SeverityError, Code: code, Log: j.log, Seq: j.seq, Object: j.obj.Key, Message: message}
+}
+
+// object checks one sealed object: that a version has the content that was signed,
+// that it is locked as promised, and at the level of events what is in it.
+func (v *verifier) object(ctx context.Context, j job) error {
+	body, at, findings, err := findVersion(ctx, v.r, j, v.o.Now)
+	if err != nil {
+		return err
+	}
+	for _, f := range findings {
+		v.note(f)
+	}
+	if body != nil {
+		if err := v.lock(ctx, j.log, j.seq, at, Retention{Mode: j.obj.Retention.Mode, Until: j.obj.Retention.Until}); err != nil {
+			return err
+		}
+		if v.o.Level >= LevelEvents {
+			v.events(j, body)
+		}
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.done.Objects++
+	v.done.Events += j.obj.Events
+	v.done.Bytes += int64(len(body))
+	v.report.Objects++
+	v.report.Events += j.obj.Events
+	v.report.Bytes += int64(len(body))
+	v.progress()
+	return nil
+}
+
+// findVersion finds the version of a sealed object whose content is what was
+// signed. Later versions and delete markers are warnings. Where there is none, the
+// findings say so, with the first line that is not what it was, as far as that can
+// be told; body is then nil.
+func findVersion(ctx context.Context, r Reader, j job, now time.Time) (body []byte, at Version, findings []Finding, err error) {
+	versions, err := r.Versions(ctx, j.obj.Key)
+	if err != nil {
+		return nil, at, nil, err
+	}
+	var wrong []byte
+	var wrongAt Version
+	wrongs := 0
+	for _, ver := range versions {
+		if ver.DeleteMarker {
+			f := j.finding(CodeDeleteMarker, "a delete marker hides the object from listings; it was read through")
+			f.Severity, f.Version = SeverityWarning, ver.ID
+			findings = append(findings, f)
+			continue
+		}
+		if body != nil {
+			f := j.finding(CodeLaterVersion, "a later version lies over the sealed one; it is not believed")
+			f.Severity, f.Version = SeverityWarning, ver.ID
+			findings = append(findings, f)
+			continue
+		}
+		content, err := r.Get(ctx, j.obj.Key, ver.ID)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, at, nil, err
+		}
+		sum := sha256.Sum256(content)
+		if hexDigest(sum) == j.obj.SHA256 && int64(len(content)) == j.obj.Bytes {
+			body, at = content, ver
+			continue
+		}
+		if wrongs++; wrongs == 1 {
+			wrong, wrongAt = content, ver
+		}
+	}
+	switch {
+	case body != nil:
+		if wrongs > 0 {
+			f := j.finding(CodeLaterVersion, "another version of the object is not the sealed one; it is not believed")
+			f.Severity, f.Version = SeverityWarning, wrongAt.ID
+			findings = append(findings, f)
+		}
+	case wrong != nil:
+		sum := sha256.Sum256(wrong)
+		f := j.finding(CodeObjectAltered, "the content is not what was signed")
+		f.Version, f.Expected, f.Found = wrongAt.ID, "sha256 "+j.obj.SHA256+", "+strconv.FormatInt(j.obj.Bytes, 10)+" bytes", "sha256 "+hexDigest(sum)+", "+strconv.Itoa(len(wrong))+" bytes"
+		var why string
+		f.Line, why = firstBadLine(j.obj.Key, wrong)
+		f.Message += ": " + why
+		findings = append(findings, f)
+	case !j.obj.Retention.Until.IsZero() && !j.obj.Retention.Until.After(now):
+		f := j.finding(CodeExpired, "the object is gone, as its retention promised")
+		f.Severity, f.Expected = SeverityInfo, "until "+j.obj.Retention.Until.UTC().Format(time.RFC3339)
+		findings = append(findings, f)
+	default:
+		f := j.finding(CodeObjectMissing, "the object is gone")
+		f.Expected, f.Found = "an object locked until "+j.obj.Retention.Until.UTC().Format(time.RFC3339), "none"
+		findings = append(findings, f)
+	}
+	return body, at, findings, nil
+}
+
+// firstBadLine tells as well as it can where altered content stops being what a
+// writer writes. Without the original, a change that leaves every line an event
+// cannot be placed: the line is then 0.
+func firstBadLine(key string, body []byte) (line int, why string) {
+	n := 0
+	err := eachLine(key, body, func(text []byte) error {
+		n++
+		if _, err := semconv.ParseLine(text); err != nil {
+			return fmt.Errorf("line %d is no event: %w", n, err)
+		}
+		return nil
+	})
+	if err == nil {
+		return 0, "every line is still an event"
+	}
+	var e *encodingError
+	if errors.As(err, &e) {
+		return n + 1, fmt.Sprintf("line %d cannot be read: %v", n+1, err)
+	}
+	return n, err.Error()
+}
+
+// events checks the lines of an object whose content is what was signed.
+func (v *verifier) events(j job, body []byte) {
+	tree := NewTree()
+	seen := newSummary()
+	var sessions sessionSet
+	var events, size int64
+	bad := 0
+	err := eachLine(j.obj.Key, body, func(line []byte) error {
+		events++
+		size += int64(len(line)) + 1
+		tree.Append(line)
+		e, err := semconv.ParseLine(line)
+		if err != nil {
+			if bad++; bad <= 10 {
+				f := j.finding(CodeLineInvalid, err.Error())
+				f.Line = int(events)
+				v.note(f)
+			}
+			return nil
+		}
+		seen.add(string(e.EventType), e.Timestamp, e.MissingFields)
+		sessions.add(e.SessionID)
+		v.compare(j, int(events), e, line)
+		return nil
+	})
+	if err != nil {
+		f := j.finding(CodeEncodingInvalid, err.Error())
+		f.Line = int(events) + 1
+		v.note(f)
+		return
+	}
+	mismatch := func(code, what string, want, have any) {
+		f := j.finding(code, what+" is not what was signed")
+		f.Expected, f.Found = fmt.Sprint(want), fmt.Sprint(have)
+		v.note(f)
+	}
+	if root := fmt.Sprintf("%x", tree.Root()); root != j.obj.MerkleRoot {
+		mismatch(CodeMerkleMismatch, "the Merkle root of the lines", j.obj.MerkleRoot, root)
+	}
+	if events != j.obj.Events {
+		mismatch(CodeCountMismatch, "the number of events", j.obj.Events, events)
+	}
+	if size != j.obj.UncompressedBytes {
+		mismatch(CodeCountMismatch, "the uncompressed size", j.obj.UncompressedBytes, size)
+	}
+	if bad > 0 {
+		return // the rest counts what the lines say
+	}
+	if !maps.Equal(seen.types, j.obj.EventTypes) {
+		mismatch(CodeCountMismatch, "the count by event type", j.obj.EventTypes, seen.types)
+	}
+	if !maps.Equal(seen.missing, j.obj.MissingFields) {
+		mismatch(CodeCountMismatch, "the count of missing fields", j.obj.MissingFields, seen.missing)
+	}
+	if !seen.min.Equal(j.obj.MinTimestamp) || !seen.max.Equal(j.obj.MaxTimestamp) {
+		mismatch(CodeCountMismatch, "the span of time", j.obj.MinTimestamp.Format(time.RFC3339Nano)+" to "+j.obj.MaxTimestamp.Format(time.RFC3339Nano), seen.min.Format(time.RFC3339Nano)+" to "+seen.max.Format(time.RFC3339Nano))
+	}
+	if set := sessions.summary(); !set.equal(&j.obj.Sessions) {
+		mismatch(CodeCountMismatch, "the set of sessions", j.obj.Sessions.Count, set.Count)
+	}
+}
+
+// compare holds an event against the others of the same id and of the same run.
+func (v *verifier) compare(j job, n int, e *semconv.Event, line []byte) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	switch v.ids.see(e.EventID, contentHash(line)) {
+	case idSame:
+		v.report.Doubles++
+	case idOther:
+		f := j.finding(CodeEventIDReused, "event "+e.EventID+" is told with another content elsewhere: ids come from senders, both count")
+		f.Severity, f.Line = SeverityWarning, n
+		v.report.add(f)
+	case idFull:
+		f := j.finding(CodeIDsNotCompared, fmt.Sprintf("only the first %d event ids are compared", maxIDs))
+		f.Severity, f.Line = SeverityWarning, n
+		v.report.add(f)
+	}
+	v.steps.see(j, e)
+}

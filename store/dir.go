@@ -1,0 +1,202 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/agentaudit/otelcol-agentaudit/ledger"
+)
+
+// A local copy of a trail: the newest version of each key stands at that key as
+// its path. What has no path of its own (older versions, keys that are no safe
+// path) stands in copyFolder, and copyIndex there has one line of JSON for each
+// version and delete marker, by key, then oldest first.
+const (
+	copyFolder   = ".agentaudit"
+	copyContents = copyFolder + "/contents"
+	copyIndex    = copyFolder + "/versions.jsonl"
+)
+
+// copied is one line of copyIndex.
+type copied struct {
+	Key          string     `json:"key"`
+	VersionID    string     `json:"version_id"`
+	ETag         string     `json:"etag,omitempty"`
+	Size         int64      `json:"size"`
+	LastModified time.Time  `json:"last_modified"`
+	Latest       bool       `json:"latest,omitempty"`
+	DeleteMarker bool       `json:"delete_marker,omitempty"`
+	Mode         string     `json:"mode,omitempty"`
+	Until        *time.Time `json:"until,omitempty"`
+	// File holds the content, relative to the copy; none for a delete marker.
+	File string `json:"file,omitempty"`
+	// Unreadable is why the store did not give the content.
+	Unreadable string `json:"unreadable,omitempty"`
+}
+
+func (c *copied) version() ledger.Version {
+	return ledger.Version{
+		Key: c.Key, ID: c.VersionID, ETag: c.ETag, Size: c.Size,
+		LastModified: c.LastModified, Latest: c.Latest, DeleteMarker: c.DeleteMarker,
+	}
+}
+
+// Dir is a local copy of a trail that Pull made. It says of versions and locks
+// what the store said then; the contents are those of the files as they are now.
+// It is safe for concurrent use.
+type Dir struct {
+	root  *os.Root // no path, and no symbolic link, leads out of it
+	index []copied // by key, then oldest first
+}
+
+var _ ledger.Reader = (*Dir)(nil)
+
+// OpenDir opens a local copy that Pull made.
+func OpenDir(path string) (*Dir, error) {
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, err
+	}
+	index, err := readIndex(root)
+	if err != nil {
+		_ = root.Close()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%s is no copy of a trail: make one with `agentaudit pull`: %w", path, err)
+		}
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return &Dir{root: root, index: index}, nil
+}
+
+func readIndex(root *os.Root) ([]copied, error) {
+	f, err := root.Open(copyIndex)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	var index []copied
+	lines := json.NewDecoder(f)
+	lines.DisallowUnknownFields()
+	for {
+		var line copied
+		err := lines.Decode(&line)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: entry %d: %w", copyIndex, len(index)+1, err)
+		}
+		index = append(index, line)
+	}
+	slices.SortStableFunc(index, func(a, b copied) int { return strings.Compare(a.Key, b.Key) })
+	return index, nil
+}
+
+// Close ends the use of the copy.
+func (d *Dir) Close() error { return d.root.Close() }
+
+// Get reads the content of a version from its file; "" is the newest one.
+func (d *Dir) Get(_ context.Context, key, versionID string) ([]byte, error) {
+	c, err := d.find(key, versionID)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case c.DeleteMarker:
+		return nil, fmt.Errorf("%w: %s is a delete marker", ledger.ErrNotFound, key)
+	case c.Unreadable != "":
+		return nil, fmt.Errorf("%w: %s was not copied: %s", ledger.ErrForbidden, key, c.Unreadable)
+	}
+	f, err := d.root.Open(c.File)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %w", ledger.ErrNotFound, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	body, err := io.ReadAll(io.LimitReader(f, MaxObjectBytes+1))
+	if err == nil && len(body) > MaxObjectBytes {
+		err = fmt.Errorf("%w: %s has more than %d bytes", errTooLarge, c.File, MaxObjectBytes)
+	}
+	return body, err
+}
+
+// Retention is the lock that the version had when it was copied.
+func (d *Dir) Retention(_ context.Context, key, versionID string) (ledger.Retention, error) {
+	c, err := d.find(key, versionID)
+	if err != nil {
+		return ledger.Retention{}, err
+	}
+	if c.DeleteMarker {
+		return ledger.Retention{}, fmt.Errorf("%w: %s is a delete marker", ledger.ErrNotFound, key)
+	}
+	if c.Until == nil {
+		return ledger.Retention{}, nil
+	}
+	return ledger.Retention{Mode: c.Mode, Until: *c.Until}, nil
+}
+
+// Versions are the versions and delete markers of one key, oldest first.
+func (d *Dir) Versions(_ context.Context, key string) ([]ledger.Version, error) {
+	var found []ledger.Version
+	for _, c := range d.versions(key) {
+		found = append(found, c.version())
+	}
+	return found, nil
+}
+
+// List walks through all versions and delete markers under the prefix, by key,
+// then oldest first; startAfter is a key, exclusive.
+func (d *Dir) List(ctx context.Context, prefix, startAfter string) iter.Seq2[ledger.Version, error] {
+	return func(yield func(ledger.Version, error) bool) {
+		from, _ := d.search(prefix)
+		for _, c := range d.index[from:] {
+			if !strings.HasPrefix(c.Key, prefix) {
+				return
+			}
+			if startAfter != "" && c.Key <= startAfter {
+				continue
+			}
+			if err := ctx.Err(); err != nil {
+				yield(ledger.Version{}, err)
+				return
+			}
+			if !yield(c.version(), nil) {
+				return
+			}
+		}
+	}
+}
+
+func (d *Dir) search(key string) (int, bool) {
+	return slices.BinarySearchFunc(d.index, key, func(c copied, key string) int { return strings.Compare(c.Key, key) })
+}
+
+func (d *Dir) versions(key string) []copied {
+	from, _ := d.search(key)
+	to := from
+	for to < len(d.index) && d.index[to].Key == key {
+		to++
+	}
+	return d.index[from:to]
+}
+
+func (d *Dir) find(key, versionID string) (*copied, error) {
+	versions := d.versions(key)
+	for i := range slices.Backward(versions) {
+		if versionID == "" || versions[i].VersionID == versionID {
+			return &versions[i], nil
+		}
+	}
+	return nil, fmt.Errorf("%w: %s %s", ledger.ErrNotFound, key, versionID)
+}

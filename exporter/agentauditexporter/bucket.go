@@ -1,0 +1,91 @@
+package agentauditexporter
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/agentaudit/otelcol-agentaudit/ledger"
+	"github.com/agentaudit/otelcol-agentaudit/store"
+)
+
+// bucket is what the exporter needs of package store.
+type bucket interface {
+	ledger.Store
+	// Check reports what keeps the bucket from holding a trail that is locked so.
+	Check(ctx context.Context, mode string, retention time.Duration) error
+	Close()
+}
+
+type openBucket func(ctx context.Context, c store.Config) (bucket, error)
+
+// watched is the bucket with each of its requests bounded by timeout, and with
+// an eye on whether it answers.
+type watched struct {
+	bucket
+	timeout time.Duration // 0 is none
+	result  func(error)   // is told of every request that was not broken off here; nil for an answer
+}
+
+func (s *sealer) watch(b bucket) *watched {
+	return &watched{bucket: b, timeout: s.cfg.TimeoutConfig.Timeout, result: func(err error) {
+		if err != nil {
+			s.telemetry.AgentauditExporterRequestFailures.Add(context.Background(), 1)
+		}
+		s.status.report(err)
+	}}
+}
+
+func (w *watched) request(ctx context.Context, f func(context.Context) error) error {
+	bounded, cancel := ctx, context.CancelFunc(func() {})
+	if w.timeout > 0 {
+		bounded, cancel = context.WithTimeout(ctx, w.timeout)
+	}
+	defer cancel()
+	err := f(bounded)
+	switch {
+	case err == nil, errors.Is(err, ledger.ErrExists), errors.Is(err, ledger.ErrNotFound):
+		w.result(nil)
+	case ctx.Err() == nil:
+		w.result(err)
+	}
+	return err
+}
+
+func (w *watched) Put(ctx context.Context, key string, body []byte, opts ledger.PutOptions) (version string, err error) {
+	err = w.request(ctx, func(ctx context.Context) error {
+		version, err = w.bucket.Put(ctx, key, body, opts)
+		return err
+	})
+	return version, err
+}
+
+func (w *watched) Get(ctx context.Context, key, version string) (body []byte, err error) {
+	err = w.request(ctx, func(ctx context.Context) error {
+		body, err = w.bucket.Get(ctx, key, version)
+		return err
+	})
+	return body, err
+}
+
+func (w *watched) Versions(ctx context.Context, key string) (list []ledger.Version, err error) {
+	err = w.request(ctx, func(ctx context.Context) error {
+		list, err = w.bucket.Versions(ctx, key)
+		return err
+	})
+	return list, err
+}
+
+func (w *watched) Retention(ctx context.Context, key, version string) (r ledger.Retention, err error) {
+	err = w.request(ctx, func(ctx context.Context) error {
+		r, err = w.bucket.Retention(ctx, key, version)
+		return err
+	})
+	return r, err
+}
+
+func (w *watched) ExtendRetention(ctx context.Context, key, version string, r ledger.Retention) error {
+	return w.request(ctx, func(ctx context.Context) error {
+		return w.bucket.ExtendRetention(ctx, key, version, r)
+	})
+}

@@ -1,0 +1,231 @@
+package agentauditexporter
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/config/configretry"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+
+	"github.com/agentaudit/otelcol-agentaudit/ledger"
+	"github.com/agentaudit/otelcol-agentaudit/store"
+)
+
+// Config is the configuration of the exporter.
+type Config struct {
+	// TimeoutConfig bounds one request to the bucket, after which it is made again;
+	// it does not bound the wait of the sender, who would only send doubles.
+	TimeoutConfig exporterhelper.TimeoutConfig `mapstructure:",squash"`
+	// QueueConfig bounds the requests that are being sealed.
+	QueueConfig configoptional.Optional[exporterhelper.QueueBatchConfig] `mapstructure:"sending_queue"`
+	// BackOffConfig is the pace at which a write to the bucket is tried again.
+	BackOffConfig configretry.BackOffConfig `mapstructure:"retry_on_failure"`
+
+	S3         store.Config  `mapstructure:"s3"`
+	ObjectLock LockConfig    `mapstructure:"object_lock"`
+	Signing    SigningConfig `mapstructure:"signing"`
+	Batch      BatchConfig   `mapstructure:"batch"`
+
+	// Log names the chain that this exporter writes.
+	Log string `mapstructure:"log"`
+	// Compression of data objects: gzip, zstd or none.
+	Compression       string            `mapstructure:"compression"`
+	CompressionParams CompressionParams `mapstructure:"compression_params"`
+	// Heartbeat is the time after which an idle exporter writes a manifest.
+	Heartbeat time.Duration `mapstructure:"heartbeat"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// LockConfig is the Object Lock of everything that is written.
+type LockConfig struct {
+	// Mode is COMPLIANCE or GOVERNANCE.
+	Mode string `mapstructure:"mode"`
+	// Retention is how long an object stays locked, at least; the end is the next midnight, UTC.
+	Retention Duration `mapstructure:"retention"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// SigningConfig is the key that signs the manifests.
+type SigningConfig struct {
+	// KeyFile is a PEM file with an Ed25519 or ECDSA P-256 private key that only its owner can read.
+	KeyFile string `mapstructure:"key_file"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// BatchConfig says when an object is closed: at the first of its bounds.
+type BatchConfig struct {
+	MaxEvents int           `mapstructure:"max_events"`
+	MaxBytes  ByteSize      `mapstructure:"max_bytes"`
+	MaxAge    time.Duration `mapstructure:"max_age"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// CompressionParams tunes the compression.
+type CompressionParams struct {
+	// Level is 1 (fastest) to 9 for gzip, 1 to 22 for zstd; 0 is the algorithm's default.
+	Level int `mapstructure:"level"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+const (
+	minRetention = 24 * time.Hour
+	minMaxBytes  = 64 << 10
+	maxMaxBytes  = 256 << 20
+	minHeartbeat = time.Second
+)
+
+func createDefaultConfig() component.Config {
+	queue := exporterhelper.NewDefaultQueueConfig()
+	queue.WaitForResult = true
+	queue.BlockOnOverflow = true
+	queue.Sizer = exporterhelper.RequestSizerTypeBytes
+	queue.QueueSize = 128 << 20
+	// A consumer waits, with the senders of its request, until that is sealed: so
+	// this many requests share the objects of one moment.
+	queue.NumConsumers = 1000
+	queue.Batch = configoptional.Default(*queue.Batch.GetOrInsertDefault()) // off, whatever the feature gate says
+
+	retry := configretry.NewDefaultBackOffConfig()
+	retry.InitialInterval = 200 * time.Millisecond
+	retry.MaxInterval = 10 * time.Second
+	retry.MaxElapsedTime = 0
+
+	return &Config{
+		TimeoutConfig: exporterhelper.TimeoutConfig{Timeout: 30 * time.Second},
+		QueueConfig:   configoptional.Some(queue),
+		BackOffConfig: retry,
+		Log:           defaultLog(os.Hostname()),
+		Compression:   ledger.Gzip,
+		Batch:         BatchConfig{MaxEvents: 50_000, MaxBytes: 8 << 20, MaxAge: time.Second},
+		Heartbeat:     time.Minute,
+	}
+}
+
+// defaultLog makes a log id of the host's name, or nothing where it has none.
+func defaultLog(host string, err error) string {
+	if err != nil {
+		return ""
+	}
+	log := strings.Map(func(r rune) rune {
+		if strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789.-", r) {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(host))
+	return log[:min(len(log), 63)]
+}
+
+// Validate checks what one key alone, or two together, would break.
+func (c *Config) Validate() error {
+	var errs []error
+	if !ledger.ValidLog(c.Log) {
+		errs = append(errs, fmt.Errorf("`log` (%q) must match [a-z0-9.-]{1,63} and be more than a dot or two", c.Log))
+	}
+	maxLevel, known := map[string]int{ledger.Gzip: 9, ledger.Zstd: 22, ledger.None: 0}[c.Compression]
+	level := c.CompressionParams.Level
+	switch {
+	case !known:
+		errs = append(errs, fmt.Errorf("`compression` (%q) must be gzip, zstd or none", c.Compression))
+	case level != 0 && maxLevel == 0:
+		errs = append(errs, fmt.Errorf("`compression_params::level` (%d) must be left out with `compression` none", level))
+	case level < 0 || level > maxLevel:
+		errs = append(errs, fmt.Errorf("`compression_params::level` (%d) must be between 1 and %d with `compression` %s", level, maxLevel, c.Compression))
+	}
+	if c.Heartbeat < minHeartbeat {
+		errs = append(errs, fmt.Errorf("`heartbeat` (%v) must be at least %v", c.Heartbeat, minHeartbeat))
+	}
+	return errors.Join(append(errs, c.validateDelivery()...)...)
+}
+
+// validateDelivery refuses what would break the promise that an OK means sealed.
+func (c *Config) validateDelivery() (errs []error) {
+	if q := c.QueueConfig.Get(); q != nil {
+		if q.StorageID != nil {
+			errs = append(errs, errors.New("`sending_queue::storage` must be left out: the persistent queue loses acknowledged requests when the collector is killed while it recovers"))
+		} else if !q.WaitForResult {
+			errs = append(errs, errors.New("`sending_queue::wait_for_result` must be true: otherwise senders are told OK for events that are only in memory"))
+		}
+		if q.Batch.HasValue() {
+			errs = append(errs, errors.New("`sending_queue::batch` must be left out: its requests would share one answer; objects are bounded by `batch`"))
+		}
+	}
+	if !c.BackOffConfig.Enabled {
+		errs = append(errs, errors.New("`retry_on_failure::enabled` must be true: an object is sent until the bucket has it"))
+	}
+	if c.BackOffConfig.MaxElapsedTime != 0 {
+		errs = append(errs, fmt.Errorf("`retry_on_failure::max_elapsed_time` (%v) must be 0: an object is sent until the bucket has it", c.BackOffConfig.MaxElapsedTime))
+	}
+	if c.BackOffConfig.InitialInterval <= 0 {
+		errs = append(errs, fmt.Errorf("`retry_on_failure::initial_interval` (%v) must be positive", c.BackOffConfig.InitialInterval))
+	}
+	return errs
+}
+
+// Validate checks mode and retention.
+func (c *LockConfig) Validate() error {
+	var errs []error
+	if c.Mode != ledger.Compliance && c.Mode != ledger.Governance {
+		errs = append(errs, fmt.Errorf("`mode` (%q) must be COMPLIANCE or GOVERNANCE", c.Mode))
+	}
+	if time.Duration(c.Retention) < minRetention {
+		errs = append(errs, fmt.Errorf("`retention` (%v) must be at least %v, for example 2555d", c.Retention, Duration(minRetention)))
+	}
+	return errors.Join(errs...)
+}
+
+// Validate checks that there is a key.
+func (c *SigningConfig) Validate() error {
+	if c.KeyFile == "" {
+		return errors.New("`key_file` must name a PEM file with an Ed25519 or ECDSA P-256 private key; `agentaudit keygen` makes one")
+	}
+	return nil
+}
+
+// Validate checks the bounds of an object.
+func (c *BatchConfig) Validate() error {
+	var errs []error
+	if c.MaxEvents <= 0 {
+		errs = append(errs, fmt.Errorf("`max_events` (%d) must be positive", c.MaxEvents))
+	}
+	if c.MaxBytes < minMaxBytes || c.MaxBytes > maxMaxBytes {
+		errs = append(errs, fmt.Errorf("`max_bytes` (%v) must be between %v and %v", c.MaxBytes, ByteSize(minMaxBytes), ByteSize(maxMaxBytes)))
+	}
+	if c.MaxAge <= 0 {
+		errs = append(errs, fmt.Errorf("`max_age` (%v) must be positive", c.MaxAge))
+	}
+	return errors.Join(errs...)
+}
+
+// digest is the hex SHA-256 of the configuration in force, defaults included, as
+// manifests name it.
+func (c *Config) digest() (string, error) {
+	conf := confmap.New()
+	if err := conf.Marshal(c); err != nil {
+		return "", err
+	}
+	text, err := json.Marshal(conf.ToStringMap())
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), nil
+}

@@ -1,0 +1,220 @@
+package agentauditexporter
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/confmap/confmaptest"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+
+	"github.com/agentaudit/otelcol-agentaudit/ledger"
+	"github.com/agentaudit/otelcol-agentaudit/store"
+)
+
+// load reads the entry of that name of testdata/config.yaml over the defaults.
+func load(t *testing.T, name string) (*Config, error) {
+	conf, err := confmaptest.LoadConf(filepath.Join("testdata", "config.yaml"))
+	require.NoError(t, err)
+	sub, err := conf.Sub(name)
+	require.NoError(t, err)
+	c := createDefaultConfig().(*Config)
+	return c, sub.Unmarshal(c)
+}
+
+func TestLoadConfig(t *testing.T) {
+	for name, want := range map[string]func(*Config){
+		"agentaudit": func(c *Config) {
+			c.S3.Bucket = "audit"
+			c.ObjectLock = LockConfig{Mode: "COMPLIANCE", Retention: Duration(2555 * 24 * time.Hour)}
+			c.Signing.KeyFile = "/etc/agentaudit/audit.pem"
+		},
+		"agentaudit/full": func(c *Config) {
+			c.S3 = store.Config{
+				Bucket: "audit", Region: "eu-central-1", Prefix: "trails/prod", Endpoint: "https://s3.example.org",
+				ForcePathStyle: true, RoleARN: "arn:aws:iam::123456789012:role/audit", KMSKeyID: "alias/audit",
+			}
+			c.ObjectLock = LockConfig{Mode: "GOVERNANCE", Retention: Duration(36 * time.Hour)}
+			c.Log = "gw-0"
+			c.Signing.KeyFile = "/etc/agentaudit/audit.pem"
+			c.Compression, c.CompressionParams.Level = "zstd", 19
+			c.Batch = BatchConfig{MaxEvents: 1000, MaxBytes: 16 << 20, MaxAge: 250 * time.Millisecond}
+			c.Heartbeat = 10 * time.Minute
+			c.TimeoutConfig.Timeout = 5 * time.Second
+			q := c.QueueConfig.Get()
+			q.Sizer, q.QueueSize, q.NumConsumers = exporterhelper.RequestSizerTypeRequests, 500, 50
+			c.BackOffConfig.InitialInterval, c.BackOffConfig.MaxInterval = time.Second, 5*time.Second
+		},
+		"agentaudit/no_queue": func(c *Config) {
+			c.S3.Bucket = "audit"
+			c.ObjectLock = LockConfig{Mode: "COMPLIANCE", Retention: Duration(720 * time.Hour)}
+			c.Signing.KeyFile = "/etc/agentaudit/audit.pem"
+			c.QueueConfig = configoptional.None[exporterhelper.QueueBatchConfig]()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := load(t, name)
+			require.NoError(t, err)
+			expected := createDefaultConfig().(*Config)
+			want(expected)
+			require.Equal(t, expected, got)
+			require.NoError(t, confmap.Validate(got))
+		})
+	}
+}
+
+func TestLoadConfigRefuses(t *testing.T) {
+	for name, want := range map[string]string{
+		"agentaudit/bad_unit":    `"7y" must be a duration such as 2555d or 720h, of at most 106751d`,
+		"agentaudit/bad_size":    `"8 miles" must be a size such as 8MiB`,
+		"agentaudit/unknown_key": `bukcet`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := load(t, name)
+			require.ErrorContains(t, err, want)
+		})
+	}
+}
+
+func TestValidate(t *testing.T) {
+	storage := component.MustNewID("file_storage")
+	for name, tt := range map[string]struct {
+		change func(*Config)
+		want   []string
+	}{
+		"valid": {change: func(*Config) {}},
+		"mode": {
+			func(c *Config) { c.ObjectLock.Mode = "compliance" },
+			[]string{"object_lock: `mode` (\"compliance\") must be COMPLIANCE or GOVERNANCE"},
+		},
+		"retention": {
+			func(c *Config) { c.ObjectLock.Retention = Duration(23 * time.Hour) },
+			[]string{"object_lock: `retention` (23h0m0s) must be at least 1d, for example 2555d"},
+		},
+		"key file": {
+			func(c *Config) { c.Signing.KeyFile = "" },
+			[]string{"signing: `key_file` must name a PEM file with an Ed25519 or ECDSA P-256 private key; `agentaudit keygen` makes one"},
+		},
+		"log": {
+			func(c *Config) { c.Log = "GW_0" },
+			[]string{"`log` (\"GW_0\") must match [a-z0-9.-]{1,63} and be more than a dot or two"},
+		},
+		"log that climbs": {
+			func(c *Config) { c.Log = ".." },
+			[]string{"`log` (\"..\") must match [a-z0-9.-]{1,63} and be more than a dot or two"},
+		},
+		"compression": {
+			func(c *Config) { c.Compression = "snappy" },
+			[]string{"`compression` (\"snappy\") must be gzip, zstd or none"},
+		},
+		"gzip level": {
+			func(c *Config) { c.CompressionParams.Level = 10 },
+			[]string{"`compression_params::level` (10) must be between 1 and 9 with `compression` gzip"},
+		},
+		"zstd level": {
+			func(c *Config) { c.Compression, c.CompressionParams.Level = "zstd", -1 },
+			[]string{"`compression_params::level` (-1) must be between 1 and 22 with `compression` zstd"},
+		},
+		"level of none": {
+			func(c *Config) { c.Compression, c.CompressionParams.Level = "none", 1 },
+			[]string{"`compression_params::level` (1) must be left out with `compression` none"},
+		},
+		"batch": {
+			func(c *Config) { c.Batch = BatchConfig{MaxBytes: 1000} },
+			[]string{
+				"batch: `max_events` (0) must be positive",
+				"`max_bytes` (1000B) must be between 64KiB and 256MiB",
+				"`max_age` (0s) must be positive",
+			},
+		},
+		"heartbeat": {
+			func(c *Config) { c.Heartbeat = time.Millisecond },
+			[]string{"`heartbeat` (1ms) must be at least 1s"},
+		},
+		"no waiting": {
+			func(c *Config) { c.QueueConfig.Get().WaitForResult = false },
+			[]string{"`sending_queue::wait_for_result` must be true: otherwise senders are told OK for events that are only in memory"},
+		},
+		"storage": {
+			func(c *Config) { c.QueueConfig.Get().WaitForResult, c.QueueConfig.Get().StorageID = false, &storage },
+			[]string{"`sending_queue::storage` must be left out: the persistent queue loses acknowledged requests when the collector is killed while it recovers"},
+		},
+		"queue batch": {
+			func(c *Config) { c.QueueConfig.Get().Batch.GetOrInsertDefault() },
+			[]string{"`sending_queue::batch` must be left out: its requests would share one answer; objects are bounded by `batch`"},
+		},
+		"no retry": {
+			func(c *Config) { c.BackOffConfig.Enabled = false },
+			[]string{"`retry_on_failure::enabled` must be true: an object is sent until the bucket has it"},
+		},
+		"giving up": {
+			func(c *Config) { c.BackOffConfig.MaxElapsedTime = 5 * time.Minute },
+			[]string{"`retry_on_failure::max_elapsed_time` (5m0s) must be 0: an object is sent until the bucket has it"},
+		},
+		"no pause": {
+			func(c *Config) { c.BackOffConfig.InitialInterval = 0 },
+			[]string{"`retry_on_failure::initial_interval` (0s) must be positive"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := load(t, "agentaudit")
+			require.NoError(t, err)
+			tt.change(c)
+			var got []string
+			if err := confmap.Validate(c); err != nil {
+				got = strings.Split(err.Error(), "\n")
+			}
+			require.Equal(t, tt.want, got)
+		})
+	}
+}
+
+// What Start would find out too late, the bucket's own keys are checked as well.
+func TestValidateReachesTheBucket(t *testing.T) {
+	c, err := load(t, "agentaudit")
+	require.NoError(t, err)
+	c.S3.Bucket = ""
+	require.ErrorContains(t, confmap.Validate(c), "s3: `bucket` must")
+}
+
+func TestDefaultLog(t *testing.T) {
+	for host, want := range map[string]string{
+		"gw-0":                     "gw-0",
+		"GW_0.Example.org":         "gw-0.example.org",
+		"büro":                     "b-ro",
+		strings.Repeat("a", 80):    strings.Repeat("a", 63),
+		"":                         "",
+		"a/../b":                   "a-..-b",
+		"node\x00with\nnewlines\t": "node-with-newlines-",
+	} {
+		assert.Equal(t, want, defaultLog(host, nil))
+	}
+	assert.Empty(t, defaultLog("gw-0", errors.New("no host name")))
+	assert.True(t, ledger.ValidLog(createDefaultConfig().(*Config).Log), "the default is the name of this host")
+}
+
+func TestDigestTellsConfigurationsApart(t *testing.T) {
+	one, err := load(t, "agentaudit")
+	require.NoError(t, err)
+	same, err := load(t, "agentaudit")
+	require.NoError(t, err)
+	other, err := load(t, "agentaudit")
+	require.NoError(t, err)
+	other.ObjectLock.Retention++
+
+	digests := make([]string, 3)
+	for i, c := range []*Config{one, same, other} {
+		digests[i], err = c.digest()
+		require.NoError(t, err)
+	}
+	require.Equal(t, digests[0], digests[1])
+	require.NotEqual(t, digests[0], digests[2])
+	require.Len(t, digests[0], 64)
+}

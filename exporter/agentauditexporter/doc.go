@@ -1,0 +1,7 @@
+// Package agentauditexporter seals audit events as signed JSON Lines objects in
+// an S3 bucket with Object Lock, in the format of the ledger. The OK that a
+// sender gets means that its events are in the locked bucket, under a signed
+// manifest.
+package agentauditexporter
+
+//go:generate mdatagen metadata.yaml

@@ -1,0 +1,179 @@
+package agentauditexporter
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"sync"
+	"time"
+
+	"github.com/agentaudit/otelcol-agentaudit/ledger"
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// object is a data object on its way from the first event to the manifest that names it.
+type object struct {
+	quarantine bool
+	builder    *ledger.ObjectBuilder // with what follows, guarded by sealer.mu until closed
+	prompts    map[string]string     // by key, to be stored before the events that name them
+	extra      int                   // bytes of them
+
+	fullOnce sync.Once
+	full     chan struct{} // closed when a bound is reached
+	closed   chan struct{} // closed when it takes no more events
+
+	sealed *ledger.SealedObject // what is uploaded, the same bytes at every try
+
+	done chan struct{} // closed when it is sealed, or given up with err
+	err  error
+}
+
+// add puts an event into the object that is open for its class. While as many
+// objects are pending as may be, it waits for one of them, or for ctx.
+func (s *sealer) add(ctx context.Context, line []byte, m semconv.Meta) (*object, error) {
+	for {
+		s.mu.Lock()
+		if s.stopped || s.ctx.Err() != nil {
+			s.mu.Unlock()
+			return nil, errStopped
+		}
+		o := s.openObject(m.Quarantine)
+		if o.fits(line, &s.cfg.Batch) {
+			o.builder.Add(line, m)
+			s.takePrompt(o, m)
+			if !o.fits(nil, &s.cfg.Batch) {
+				o.setFull()
+			}
+			s.unsealed.Add(1)
+			s.mu.Unlock()
+			return o, nil
+		}
+		o.setFull()
+		s.mu.Unlock()
+
+		select {
+		case <-o.closed:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// openObject is the object of a class that takes events. s.mu is held.
+func (s *sealer) openObject(quarantine bool) *object {
+	if o := s.objects[quarantine]; o != nil {
+		return o
+	}
+	now := time.Now()
+	o := &object{
+		quarantine: quarantine,
+		builder: ledger.NewObjectBuilder(ledger.ObjectOptions{
+			Log: s.cfg.Log, Quarantine: quarantine,
+			Compression: s.cfg.Compression, Level: s.cfg.CompressionParams.Level,
+			Retention: s.retention(now),
+		}, now),
+		full: make(chan struct{}), closed: make(chan struct{}), done: make(chan struct{}),
+	}
+	s.objects[quarantine] = o
+	s.sealing.Go(func() { s.seal(o) })
+	return o
+}
+
+// fits reports whether the object takes another line; an empty one takes any.
+func (o *object) fits(line []byte, c *BatchConfig) bool {
+	if o.builder.Events() == 0 {
+		return true
+	}
+	return o.builder.Events() < c.MaxEvents && int64(o.builder.Size()+o.extra+len(line)) < int64(c.MaxBytes)
+}
+
+func (o *object) setFull() { o.fullOnce.Do(func() { close(o.full) }) }
+
+var hashPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// takePrompt notes the text of a system prompt that is not known to be in the bucket.
+func (s *sealer) takePrompt(o *object, m semconv.Meta) {
+	if m.SystemPrompt == "" {
+		return
+	}
+	if !hashPattern.MatchString(m.SystemPromptHash) {
+		s.warn("prompt_without_hash", fmt.Sprintf("a system prompt of event %s was not stored: %s is not 64 hex digits", m.EventID, semconv.AttrSystemPromptHash))
+		return
+	}
+	key := ledger.PromptPrefix + m.SystemPromptHash + ".txt"
+	if at, ok := s.prompts.Get(key); ok && time.Since(at) < keepInterval {
+		return
+	}
+	if _, ok := o.prompts[key]; ok {
+		return
+	}
+	if o.prompts == nil {
+		o.prompts = map[string]string{}
+	}
+	o.prompts[key] = m.SystemPrompt
+	o.extra += len(m.SystemPrompt)
+}
+
+// seal takes an object through its life. It stays open past its age until it
+// may be pending: in an outage there are few, full objects.
+func (s *sealer) seal(o *object) {
+	age := time.NewTimer(s.cfg.Batch.MaxAge)
+	defer age.Stop()
+	select {
+	case <-age.C:
+	case <-o.full:
+	case <-s.flushing:
+	case <-s.ctx.Done():
+	}
+	select {
+	case s.slots <- struct{}{}:
+	case <-s.ctx.Done():
+		s.closeObject(o)
+		s.finish(o, errStopped)
+		return
+	}
+	s.closeObject(o)
+	if err := s.upload(o); err != nil {
+		<-s.slots
+		s.finish(o, err)
+		return
+	}
+	s.uploaded <- o // commitLoop frees the slot
+}
+
+func (s *sealer) closeObject(o *object) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.objects, o.quarantine)
+	close(o.closed)
+}
+
+// upload writes the prompts and the object, over and over until the bucket has them.
+func (s *sealer) upload(o *object) error {
+	var err error
+	if o.sealed, err = o.builder.Finish(); err != nil {
+		return fmt.Errorf("cannot build an object: %w", err)
+	}
+	for key, text := range o.prompts {
+		k := kept{key: key, body: []byte(text), contentType: "text/plain; charset=utf-8"}
+		if err = s.retry(func() error { return s.keep(s.ctx, k) }); err != nil {
+			return err
+		}
+		s.prompts.Add(key, time.Now())
+	}
+	opts := ledger.PutOptions{
+		SHA256:      o.sealed.Digest,
+		Retention:   ledger.Retention{Mode: o.sealed.Retention.Mode, Until: o.sealed.Retention.Until},
+		ContentType: contentTypes[s.cfg.Compression],
+	}
+	return s.retry(func() error { return s.put(s.ctx, o.sealed.Key, o.sealed.Body, opts) })
+}
+
+var contentTypes = map[string]string{ledger.Gzip: "application/gzip", ledger.Zstd: "application/zstd", ledger.None: "application/x-ndjson"}
+
+// finish tells everyone who waits for the object.
+func (s *sealer) finish(o *object, err error) {
+	o.err = err
+	s.unsealed.Add(-int64(o.builder.Events()))
+	close(o.done)
+}

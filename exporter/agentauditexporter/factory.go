@@ -49,7 +49,7 @@ func (s *shared) createLogs(ctx context.Context, set exporter.Settings, cfg comp
 	return &logsExporter{Logs: e, leave: func(ctx context.Context) error { return s.leave(ctx, c, e.Shutdown) }}, nil
 }
 
-// options leaves timeout and retry out of the helper: a push that is begun again
+// options leaves timeout and retry out of exporterhelper: a push that is begun again
 // would seal its events twice, so they apply to the requests to the bucket.
 func options(sl *sealer, c *Config) []exporterhelper.Option {
 	return []exporterhelper.Option{

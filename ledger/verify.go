@@ -93,7 +93,8 @@ func (v *verifier) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if v.o.Level >= LevelEvents {
+	// Where objects could not be read, their steps are not missing.
+	if v.o.Level >= LevelEvents && v.report.Errors == 0 {
 		for _, f := range v.steps.holes() {
 			v.note(f)
 		}

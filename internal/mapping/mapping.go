@@ -4,11 +4,16 @@ package mapping
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
@@ -17,6 +22,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/processor"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/termsafe"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
@@ -35,7 +41,7 @@ type Mapper struct {
 // New makes a mapper that writes each audit event as a line to out.
 func New(ctx context.Context, cfg *agentauditprocessor.Config, out io.Writer) (*Mapper, error) {
 	f := agentauditprocessor.NewFactory()
-	m := &Mapper{sink: &sink{out: out}}
+	m := &Mapper{sink: &sink{out: out, scores: map[score]*tally{}}}
 	set := processor.Settings{ID: component.NewID(f.Type()), TelemetrySettings: componenttest.NewNopTelemetrySettings()}
 	var err error
 	if m.traces, err = f.CreateTraces(ctx, set, cfg, m.sink); err != nil {
@@ -51,9 +57,6 @@ func New(ctx context.Context, cfg *agentauditprocessor.Config, out io.Writer) (*
 func (m *Mapper) Close(ctx context.Context) error {
 	return errors.Join(m.traces.Shutdown(ctx), m.logs.Shutdown(ctx))
 }
-
-// Events is how many events were written.
-func (m *Mapper) Events() int { return m.sink.events }
 
 // Read maps every request of r. The error names the line that is none.
 func (m *Mapper) Read(ctx context.Context, r io.Reader) error {
@@ -105,7 +108,15 @@ func (m *Mapper) request(ctx context.Context, line []byte) error {
 type sink struct {
 	out    io.Writer
 	line   []byte
-	events int
+	scores map[score]*tally
+}
+
+// score is what the summary counts apart.
+type score struct{ dialect, agent, typ string }
+
+type tally struct {
+	events  int
+	missing map[string]int
 }
 
 func (*sink) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
@@ -143,7 +154,47 @@ func (s *sink) write(line []byte, err error) error {
 		return err
 	}
 	s.line = append(line, '\n')
-	s.events++
+	if err := s.count(line); err != nil {
+		return err
+	}
 	_, err = s.out.Write(s.line)
 	return err
+}
+
+func (s *sink) count(line []byte) error {
+	e, err := semconv.ParseLine(line)
+	if err != nil {
+		return fmt.Errorf("bad line from the encoder: %w", err)
+	}
+	var source struct{ Dialect string }
+	_ = json.Unmarshal(e.Source, &source)
+	key := score{source.Dialect, e.AgentID, string(e.EventType)}
+	t := s.scores[key]
+	if t == nil {
+		t = &tally{missing: map[string]int{}}
+		s.scores[key] = t
+	}
+	t.events++
+	for _, f := range e.MissingFields {
+		t.missing[f]++
+	}
+	return nil
+}
+
+// Summary writes how many events of each type each agent's telemetry gave, and which
+// required fields it did not hold.
+func (m *Mapper) Summary(w io.Writer) {
+	keys := slices.SortedFunc(maps.Keys(m.sink.scores), func(a, b score) int {
+		return cmp.Or(cmp.Compare(a.dialect, b.dialect), cmp.Compare(a.agent, b.agent), cmp.Compare(a.typ, b.typ))
+	})
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "DIALECT\tAGENT\tEVENT\tNUMBER\tMISSING")
+	for _, k := range keys {
+		var missing []string
+		for _, f := range slices.Sorted(maps.Keys(m.sink.scores[k].missing)) {
+			missing = append(missing, fmt.Sprintf("%s (%d)", f, m.sink.scores[k].missing[f]))
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\n", termsafe.Short(k.dialect, 40), termsafe.Short(k.agent, 40), k.typ, m.sink.scores[k].events, strings.Join(missing, ", "))
+	}
+	_ = t.Flush()
 }

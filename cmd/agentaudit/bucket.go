@@ -1,0 +1,106 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/agentaudit/otelcol-agentaudit/exporter/agentauditexporter"
+	"github.com/agentaudit/otelcol-agentaudit/internal/termsafe"
+	"github.com/agentaudit/otelcol-agentaudit/ledger"
+	"github.com/agentaudit/otelcol-agentaudit/store"
+)
+
+func bucketCmd() *cobra.Command {
+	cmd := &cobra.Command{Use: "bucket", Short: "Make a bucket for a trail, or check one"}
+	cmd.AddCommand(bucketInitCmd(), bucketCheckCmd())
+	return cmd
+}
+
+// lockFlags are the lock that a trail's objects are to have.
+type lockFlags struct {
+	mode      string
+	retention string
+}
+
+func (f *lockFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.mode, "mode", ledger.Compliance, "COMPLIANCE: nobody can remove an object before its time; GOVERNANCE: a privileged user can")
+	cmd.Flags().StringVar(&f.retention, "retention", "2555d", "how long objects are locked, such as 2555d")
+}
+
+func (f *lockFlags) duration() (time.Duration, error) {
+	var d agentauditexporter.Duration
+	if err := d.UnmarshalText([]byte(f.retention)); err != nil {
+		return 0, fmt.Errorf("--retention: %w", err)
+	}
+	return time.Duration(d), nil
+}
+
+func bucketInitCmd() *cobra.Command {
+	var at bucketFlags
+	var lock lockFlags
+	cmd := &cobra.Command{
+		Use:   "init s3://BUCKET[/PREFIX]",
+		Short: "Make a bucket with versions, Object Lock and lifecycle rules",
+		Long: `Make a bucket for a trail, or make an existing one fit: versions, Object Lock with a
+default, lifecycle rules that remove data after its retention, no public access,
+encryption. What the server cannot do is listed. It can be run again.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := at.config(args[0])
+			if err != nil {
+				return err
+			}
+			retention, err := lock.duration()
+			if err != nil {
+				return err
+			}
+			done, notDone, err := store.InitBucket(cmd.Context(), cfg, store.InitOptions{Mode: lock.mode, Retention: retention})
+			for _, s := range done {
+				fmt.Fprintln(cmd.OutOrStdout(), "done: "+termsafe.Line(s))
+			}
+			for _, s := range notDone {
+				fmt.Fprintln(cmd.OutOrStdout(), "not done: "+termsafe.Line(s))
+			}
+			return err
+		},
+	}
+	at.add(cmd)
+	lock.add(cmd)
+	return cmd
+}
+
+func bucketCheckCmd() *cobra.Command {
+	var at bucketFlags
+	var lock lockFlags
+	cmd := &cobra.Command{
+		Use:   "check s3://BUCKET[/PREFIX]",
+		Short: "Say whether a bucket can hold a trail that is locked so",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := at.config(args[0])
+			if err != nil {
+				return err
+			}
+			retention, err := lock.duration()
+			if err != nil {
+				return err
+			}
+			s, err := store.Open(cmd.Context(), cfg)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			if err := s.Check(cmd.Context(), lock.mode, retention); err != nil {
+				fmt.Fprintln(cmd.ErrOrStderr(), "agentaudit: "+termsafe.Line(err.Error()))
+				return exitCode(1)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "bucket %s can hold a trail locked in mode %s for %s\n", cfg.Bucket, lock.mode, lock.retention)
+			return nil
+		},
+	}
+	at.add(cmd)
+	lock.add(cmd)
+	return cmd
+}

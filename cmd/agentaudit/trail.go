@@ -1,0 +1,109 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/agentaudit/otelcol-agentaudit/internal/termsafe"
+	"github.com/agentaudit/otelcol-agentaudit/internal/trail"
+	"github.com/agentaudit/otelcol-agentaudit/ledger"
+)
+
+func trailCmd() *cobra.Command {
+	var at bucketFlags
+	var trust trustFlags
+	var output string
+	cmd := &cobra.Command{
+		Use:   "trail SESSION s3://BUCKET/PREFIX | DIR",
+		Short: "Show what happened in one session",
+		Long: `Show what happened in one session, or in one run where its trace id is given. Events
+are verified as they are read; what does not hold is told on standard error and not
+shown. A table shortens long texts; jsonl prints the events as they were sealed.
+
+Exit codes: 0 shown; 1 something of the trail does not hold; 2 it could not be read,
+or there is no such session.`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkOutput(output); err != nil {
+				return err
+			}
+			keys, err := trust.keys()
+			if err != nil {
+				return err
+			}
+			r, done, err := at.open(cmd.Context(), args[1])
+			if err != nil {
+				return err
+			}
+			defer done()
+			t, err := trail.Read(cmd.Context(), r, keys, trust.logs, args[0])
+			if err != nil {
+				return err
+			}
+			for _, p := range t.Problems {
+				var f *ledger.Finding
+				if errors.As(p, &f) {
+					writeFinding(cmd.ErrOrStderr(), f)
+				}
+			}
+			if len(t.Events) == 0 && t.Unread == 0 {
+				return fmt.Errorf("no event of session %q in this trail", args[0])
+			}
+			if err := writeTrail(cmd.OutOrStdout(), t, output); err != nil {
+				return err
+			}
+			if t.Unread > 0 {
+				fmt.Fprintln(cmd.ErrOrStderr(), "agentaudit: part of the trail does not hold, so events may be missing above: run `agentaudit verify`")
+				return exitCode(1)
+			}
+			return nil
+		},
+	}
+	at.add(cmd)
+	trust.add(cmd)
+	outputFlag(cmd, &output)
+	return cmd
+}
+
+func writeTrail(w io.Writer, t *trail.Trail, output string) error {
+	switch output {
+	case "jsonl":
+		for e := range t.All() {
+			if _, err := fmt.Fprintf(w, "%s\n", e.Line); err != nil {
+				return err
+			}
+		}
+		return nil
+	case "json":
+		type sealed struct {
+			Event     json.RawMessage `json:"event"`
+			Completed []string        `json:"completed_fields,omitempty"`
+			Log       string          `json:"log"`
+			Object    string          `json:"object"`
+			Line      int             `json:"line"`
+		}
+		out := struct {
+			Session  string   `json:"session"`
+			Events   []sealed `json:"events"`
+			Problems []error  `json:"problems"`
+		}{Session: t.Session, Events: []sealed{}, Problems: append([]error{}, t.Problems...)}
+		for e := range t.All() {
+			out.Events = append(out.Events, sealed{json.RawMessage(e.Line), e.Completed, e.Log, e.Object, e.N})
+		}
+		enc := json.NewEncoder(w)
+		enc.SetEscapeHTML(false)
+		return enc.Encode(out)
+	}
+	if err := t.Table(w); err != nil {
+		return err
+	}
+	if t.Doubles > 0 {
+		_, err := fmt.Fprintf(w, "(%d events told twice, shown once: %s)\n", t.Doubles, termsafe.Line(t.Session))
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,250 @@
+// Package trail puts together what happened in one session from a sealed trail.
+package trail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"sort"
+
+	"github.com/agentaudit/otelcol-agentaudit/ledger"
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// Event is an event of the session with where it is sealed.
+type Event struct {
+	*semconv.Event
+	Line   []byte // as sealed
+	Log    string
+	Object string
+	N      int // line in the object, from 1
+
+	// Completed names fields that other events of the same run gave: the line does not
+	// hold them.
+	Completed []string
+	// Layers tell the same fact from another instrumentation layer.
+	Layers []*Event
+	// Messages were reported apart from this model call.
+	Messages []*Event
+}
+
+// Trail is a session.
+type Trail struct {
+	Session  string
+	Events   []*Event
+	Problems []error // findings: what does not hold, or is told in two ways
+	Doubles  int     // lines that repeat an event to the letter
+	Unread   int     // of the problems, those that kept events from being read
+}
+
+// maxRounds bounds how often a run that was found leads to another reading: a
+// session leads to its runs, and those to events that knew of no session yet.
+const maxRounds = 4
+
+// Read gathers the events of a session, or of a run where its trace id is given. They
+// are verified as they are read; what does not hold is a problem and is not among
+// the events. An error means that nothing can be said.
+func Read(ctx context.Context, r ledger.Reader, keys []ledger.PublicKey, logs []string, session string) (*Trail, error) {
+	wanted := []string{session}
+	for range maxRounds {
+		t, runs, err := read(ctx, r, keys, logs, session, wanted)
+		if err != nil {
+			return nil, err
+		}
+		more := wanted
+		for _, run := range runs {
+			if !slices.Contains(more, run) {
+				more = append(more, run)
+			}
+		}
+		if len(more) == len(wanted) {
+			t.arrange()
+			return t, nil
+		}
+		wanted = more
+	}
+	return nil, fmt.Errorf("session %q leads from run to run without an end", session)
+}
+
+func read(ctx context.Context, r ledger.Reader, keys []ledger.PublicKey, logs []string, session string, wanted []string) (*Trail, []string, error) {
+	t := &Trail{Session: session}
+	byID := map[string][]*Event{}
+	var runs []string
+	o := ledger.ReadOptions{Keys: keys, Logs: logs, Sessions: func(s *ledger.Sessions) bool {
+		return slices.ContainsFunc(wanted, s.Has)
+	}}
+	for l, err := range ledger.Events(ctx, r, o) {
+		if err != nil {
+			var f *ledger.Finding
+			if !errors.As(err, &f) {
+				return nil, nil, err
+			}
+			t.Problems = append(t.Problems, f)
+			if f.Severity == ledger.SeverityError {
+				t.Unread++
+			}
+			continue
+		}
+		e, err := semconv.ParseLine(l.Line)
+		if err != nil {
+			t.Problems = append(t.Problems, &ledger.Finding{Severity: ledger.SeverityError, Code: ledger.CodeLineInvalid, Log: l.Log, Seq: l.Seq, Object: l.Object, Line: l.N, Message: err.Error()})
+			t.Unread++
+			continue
+		}
+		if !belongs(e, session, wanted) {
+			continue
+		}
+		if e.RunID != "" && !slices.Contains(runs, e.RunID) {
+			runs = append(runs, e.RunID)
+		}
+		ev := &Event{Event: e, Line: slices.Clone(l.Line), Log: l.Log, Object: l.Object, N: l.N}
+		if t.double(byID[e.EventID], ev) {
+			continue
+		}
+		byID[e.EventID] = append(byID[e.EventID], ev)
+		t.Events = append(t.Events, ev)
+	}
+	return t, runs, nil
+}
+
+// belongs reports whether an event is of the session: it says so, or it knew only
+// its run, and the run is the session's.
+func belongs(e *semconv.Event, session string, wanted []string) bool {
+	if e.SessionID == session || e.RunID == session {
+		return true
+	}
+	return slices.Contains(wanted, e.RunID) && slices.Contains(e.DerivedFields, "session_id")
+}
+
+// double drops an event that is told before, where both say the same. One id with
+// two contents is a problem, and both are shown: ids come from senders, who must
+// not be able to hide another's event.
+func (t *Trail) double(before []*Event, ev *Event) bool {
+	for _, b := range before {
+		if ledger.SameEvent(b.Line, ev.Line) {
+			t.Doubles++
+			return true
+		}
+	}
+	if len(before) > 0 {
+		t.Problems = append(t.Problems, &ledger.Finding{Severity: ledger.SeverityWarning, Code: ledger.CodeEventIDReused, Log: ev.Log, Object: ev.Object, Line: ev.N, Message: "event " + ev.EventID + " is told with another content in " + before[0].Object + ": both are shown"})
+	}
+	return false
+}
+
+// arrange orders the events, completes them from their runs, and folds layers and
+// messages into the events they belong to.
+func (t *Trail) arrange() {
+	sort.SliceStable(t.Events, func(i, j int) bool {
+		a, b := t.Events[i], t.Events[j]
+		switch {
+		case !a.Timestamp.Equal(b.Timestamp):
+			return a.Timestamp.Before(b.Timestamp)
+		case rank(a) != rank(b):
+			return rank(a) < rank(b)
+		case !a.EndTimestamp.Equal(b.EndTimestamp):
+			return a.EndTimestamp.Before(b.EndTimestamp)
+		}
+		return a.StepNumber.Value < b.StepNumber.Value
+	})
+	t.complete()
+	byID := map[string]*Event{}
+	for _, e := range t.Events {
+		if e.LayerOf == "" && byID[e.EventID] == nil {
+			byID[e.EventID] = e
+		}
+	}
+	kept := t.Events[:0:0]
+	for _, e := range t.Events {
+		switch {
+		case e.LayerOf != "" && byID[e.LayerOf] != nil:
+			of := byID[e.LayerOf]
+			of.Layers = append(of.Layers, e)
+		case e.EventType == semconv.TypeMessage && byID[e.ParentEventID] != nil:
+			of := byID[e.ParentEventID]
+			of.Messages = append(of.Messages, e)
+		default:
+			kept = append(kept, e)
+		}
+	}
+	t.Events = kept
+}
+
+// rank puts what begins a run before, and what ends it after, what else happened at
+// that time.
+func rank(e *Event) int {
+	switch e.EventType {
+	case semconv.TypeSessionStart:
+		return -1
+	case semconv.TypeSessionEnd, semconv.TypeSessionTimeout:
+		return 1
+	}
+	return 0
+}
+
+// complete lets events have what others of their run know: facts that stand on the
+// root's span come last.
+func (t *Trail) complete() {
+	type facts struct{ session, user, agent, name, version, prompt string }
+	byRun := map[string]*facts{}
+	set := func(p *string, v string) {
+		if *p == "" {
+			*p = v
+		}
+	}
+	for _, e := range t.Events {
+		f := byRun[e.RunID]
+		if f == nil {
+			f = &facts{}
+			byRun[e.RunID] = f
+		}
+		if !slices.Contains(e.DerivedFields, "session_id") {
+			set(&f.session, e.SessionID)
+		}
+		set(&f.user, e.UserID)
+		if !slices.Contains(e.DerivedFields, "agent_id") {
+			set(&f.agent, e.AgentID)
+		}
+		set(&f.name, e.AgentName)
+		set(&f.version, e.AgentVersion)
+		set(&f.prompt, e.SystemPromptHash)
+	}
+	for _, e := range t.Events {
+		f := byRun[e.RunID]
+		fill := func(name string, p *string, v string, derived bool) {
+			if v != "" && v != *p && (*p == "" || derived && slices.Contains(e.DerivedFields, name)) {
+				*p = v
+				e.Completed = append(e.Completed, name)
+			}
+		}
+		fill("session_id", &e.SessionID, f.session, true)
+		fill("user_id", &e.UserID, f.user, false)
+		fill("agent_id", &e.AgentID, f.agent, true)
+		fill("agent_name", &e.AgentName, f.name, false)
+		fill("agent_version", &e.AgentVersion, f.version, false)
+		if e.EventType == semconv.TypeLLMCall {
+			fill("system_prompt_hash", &e.SystemPromptHash, f.prompt, false)
+		}
+	}
+}
+
+// All is every event of the session, in order, the folded ones after the event
+// that they belong to.
+func (t *Trail) All() iter.Seq[*Event] {
+	return func(yield func(*Event) bool) {
+		for _, e := range t.Events {
+			if !yield(e) {
+				return
+			}
+			for _, more := range [][]*Event{e.Messages, e.Layers} {
+				for _, m := range more {
+					if !yield(m) {
+						return
+					}
+				}
+			}
+		}
+	}
+}

@@ -135,8 +135,10 @@ func (c *Chain) build(ctx context.Context, kind Kind, objects []Object) error {
 	if err != nil {
 		return err
 	}
-	c.pending = &pending{kind: kind, objects: objects, envelope: envelope,
-		manifest: &Manifest{Statement: *st, Payload: payload, Digest: sha256.Sum256(payload)}}
+	c.pending = &pending{
+		kind: kind, objects: objects, envelope: envelope,
+		manifest: &Manifest{Statement: *st, Payload: payload, Digest: sha256.Sum256(payload)},
+	}
 	return nil
 }
 

@@ -35,7 +35,6 @@ func eachLine(key string, body []byte, f func(line []byte) error) error {
 			return broken("gzip: %w", err)
 		}
 		z.Multistream(false)
-		defer z.Close()
 		r = z
 	case strings.HasSuffix(key, ".zst"):
 		if err := oneFrame(body); err != nil {

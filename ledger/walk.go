@@ -127,7 +127,7 @@ func (w *walker) begin(ctx context.Context, m *Manifest, v Version, visit func(*
 		return err
 	}
 	f := Finding{Severity: SeverityInfo, Code: CodeStartExpired, Log: w.log, Seq: seq, Object: v.Key, Version: v.ID, Message: fmt.Sprintf("manifests 0 to %d are gone, as their retention promised", seq-1)}
-	if lock.Until.Sub(time.Now()) > 48*time.Hour {
+	if time.Until(lock.Until) > 48*time.Hour {
 		f.Severity, f.Code = SeverityError, CodeStartMissing
 		f.Expected, f.Found = "manifest "+strconv.FormatInt(seq-1, 10), "none"
 		f.Message = fmt.Sprintf("manifests 0 to %d are gone, though the one after them is locked until %s", seq-1, lock.Until.UTC().Format(time.RFC3339))
@@ -178,7 +178,6 @@ func Logs(ctx context.Context, r Reader) ([]string, error) {
 				found = log
 				break
 			}
-			after = v.Key
 		}
 		if found == "" {
 			return logs, nil

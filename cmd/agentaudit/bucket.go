@@ -94,7 +94,7 @@ func bucketCheckCmd() *cobra.Command {
 			defer s.Close()
 			if err := s.Check(cmd.Context(), lock.mode, retention); err != nil {
 				fmt.Fprintln(cmd.ErrOrStderr(), "agentaudit: "+termsafe.Line(err.Error()))
-				return exitCode(1)
+				return exitError(1)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "bucket %s can hold a trail locked in mode %s for %s\n", cfg.Bucket, lock.mode, lock.retention)
 			return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -94,10 +95,9 @@ func startCollector(ctx context.Context, s collectorSetup) (*collector, error) {
 		}
 		select {
 		case err := <-c.done:
-			return nil, fmt.Errorf("the collector stopped at its start (%v): see %s", err, s.logFile)
+			return nil, fmt.Errorf("the collector stopped at its start (%w): see %s", err, s.logFile)
 		case <-ctx.Done():
-			_ = c.stop()
-			return nil, fmt.Errorf("the collector did not become ready: see %s", s.logFile)
+			return nil, errors.Join(fmt.Errorf("the collector did not become ready: see %s", s.logFile), c.stop())
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

@@ -22,7 +22,7 @@ func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := root().ExecuteContext(ctx)
-	var code exitCode
+	var code exitError
 	switch {
 	case err == nil:
 		return 0
@@ -33,10 +33,10 @@ func run() int {
 	return 2
 }
 
-// exitCode ends the command with a code when all has been said.
-type exitCode int
+// exitError ends the command with a code when all has been said.
+type exitError int
 
-func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
+func (c exitError) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
 
 func root() *cobra.Command {
 	cmd := &cobra.Command{

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 
@@ -42,12 +43,7 @@ JSON lines, a summary to standard error. "-" is standard input.`,
 					break
 				}
 			}
-			if flushed := out.Flush(); err == nil {
-				err = flushed
-			}
-			if closed := m.Close(cmd.Context()); err == nil {
-				err = closed
-			}
+			err = errors.Join(err, m.Close(cmd.Context()), out.Flush())
 			m.Summary(cmd.ErrOrStderr())
 			return err
 		},

@@ -30,7 +30,7 @@ that "agentaudit verify DIR" judges them too, offline.`,
 			show := newProgress()
 			n := 0
 			err = store.Pull(cmd.Context(), r, args[1], func(p store.PullProgress) {
-				n = int(p.Versions)
+				n = p.Versions
 				show.say("%d of %d versions, %d bytes", p.Versions, p.Total, p.Bytes)
 			})
 			show.clear()

@@ -58,7 +58,7 @@ or there is no such session.`,
 			}
 			if t.Unread > 0 {
 				fmt.Fprintln(cmd.ErrOrStderr(), "agentaudit: part of the trail does not hold, so events may be missing above: run `agentaudit verify`")
-				return exitCode(1)
+				return exitError(1)
 			}
 			return nil
 		},

@@ -64,7 +64,7 @@ under --strict.`,
 				return err
 			}
 			if code := report.ExitCode(strict); code != 0 {
-				return exitCode(code)
+				return exitError(code)
 			}
 			return nil
 		},

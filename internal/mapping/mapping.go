@@ -36,12 +36,20 @@ type Mapper struct {
 	traces processor.Traces
 	logs   processor.Logs
 	sink   *sink
+
+	// What was read and not mapped yet.
+	spans   ptrace.Traces
+	records plog.Logs
+	size    int // bytes of the lines it came in
 }
+
+// maxHeld bounds what is read before it is mapped, in bytes of OTLP JSON.
+const maxHeld = 256 << 20
 
 // New makes a mapper that writes each audit event as a line to out.
 func New(ctx context.Context, cfg *agentauditprocessor.Config, out io.Writer) (*Mapper, error) {
 	f := agentauditprocessor.NewFactory()
-	m := &Mapper{sink: &sink{out: out, scores: map[score]*tally{}}}
+	m := &Mapper{spans: ptrace.NewTraces(), records: plog.NewLogs(), sink: &sink{out: out, scores: map[score]*tally{}}}
 	set := processor.Settings{ID: component.NewID(f.Type()), TelemetrySettings: componenttest.NewNopTelemetrySettings()}
 	var err error
 	if m.traces, err = f.CreateTraces(ctx, set, cfg, m.sink); err != nil {
@@ -53,12 +61,14 @@ func New(ctx context.Context, cfg *agentauditprocessor.Config, out io.Writer) (*
 	return m, errors.Join(m.traces.Start(ctx, componenttest.NewNopHost()), m.logs.Start(ctx, componenttest.NewNopHost()))
 }
 
-// Close ends the mapper.
+// Close maps what was read and ends the mapper.
 func (m *Mapper) Close(ctx context.Context) error {
-	return errors.Join(m.traces.Shutdown(ctx), m.logs.Shutdown(ctx))
+	return errors.Join(m.flush(ctx), m.traces.Shutdown(ctx), m.logs.Shutdown(ctx))
 }
 
-// Read maps every request of r. The error names the line that is none.
+// Read takes in every request of r. They are mapped together, as with the
+// groupbytrace processor in front, so that what a root says of its run reaches spans
+// that came before it. The error names the line that is no request.
 func (m *Mapper) Read(ctx context.Context, r io.Reader) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 1<<20), maxLine)
@@ -67,14 +77,27 @@ func (m *Mapper) Read(ctx context.Context, r io.Reader) error {
 		if len(line) == 0 {
 			continue
 		}
-		if err := m.request(ctx, line); err != nil {
+		if err := m.take(line); err != nil {
 			return fmt.Errorf("line %d: %w", n, err)
+		}
+		if m.size > maxHeld {
+			if err := m.flush(ctx); err != nil {
+				return err
+			}
 		}
 	}
 	return lines.Err()
 }
 
-func (m *Mapper) request(ctx context.Context, line []byte) error {
+// Request maps one export request alone, as a collector does when it arrives.
+func (m *Mapper) Request(ctx context.Context, line []byte) error {
+	if err := m.take(line); err != nil {
+		return err
+	}
+	return m.flush(ctx)
+}
+
+func (m *Mapper) take(line []byte) error {
 	var kind struct {
 		ResourceSpans json.RawMessage `json:"resourceSpans"`
 		ResourceLogs  json.RawMessage `json:"resourceLogs"`
@@ -90,16 +113,30 @@ func (m *Mapper) request(ctx context.Context, line []byte) error {
 		if err != nil {
 			return fmt.Errorf("no OTLP JSON: %w", err)
 		}
-		if err := m.traces.ConsumeTraces(ctx, td); err != nil {
-			return err
-		}
+		td.ResourceSpans().MoveAndAppendTo(m.spans.ResourceSpans())
 	}
 	if kind.ResourceLogs != nil {
 		ld, err := (&plog.JSONUnmarshaler{}).UnmarshalLogs(line)
 		if err != nil {
 			return fmt.Errorf("no OTLP JSON: %w", err)
 		}
-		return m.logs.ConsumeLogs(ctx, ld)
+		ld.ResourceLogs().MoveAndAppendTo(m.records.ResourceLogs())
+	}
+	m.size += len(line)
+	return nil
+}
+
+// flush maps what was read: log records first, for they complete spans.
+func (m *Mapper) flush(ctx context.Context) error {
+	td, ld := m.spans, m.records
+	m.spans, m.records, m.size = ptrace.NewTraces(), plog.NewLogs(), 0
+	if ld.LogRecordCount() > 0 {
+		if err := m.logs.ConsumeLogs(ctx, ld); err != nil {
+			return err
+		}
+	}
+	if td.SpanCount() > 0 {
+		return m.traces.ConsumeTraces(ctx, td)
 	}
 	return nil
 }

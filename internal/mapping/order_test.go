@@ -83,7 +83,7 @@ func TestAnyOrder(t *testing.T) {
 				m, err := New(context.Background(), agentauditprocessor.NewFactory().CreateDefaultConfig().(*agentauditprocessor.Config), &out)
 				require.NoError(t, err)
 				for _, i := range order {
-					require.NoError(t, m.Read(context.Background(), bytes.NewReader(parts[i])))
+					require.NoError(t, m.Request(context.Background(), parts[i]))
 				}
 				require.NoError(t, m.Close(context.Background()))
 				var events []*semconv.Event

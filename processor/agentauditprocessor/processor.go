@@ -170,7 +170,7 @@ func (a *auditor) events(ctx context.Context, req *request) ([]*runs.Event, erro
 			}
 		}
 	}
-	a.count(ctx, req, events, evicted)
+	a.count(ctx, req, evicted)
 	if len(refused) > 0 {
 		return nil, consumererror.NewPermanent(fmt.Errorf("refused: required fields are missing: %s", strings.Join(refused, "; ")))
 	}
@@ -184,7 +184,7 @@ func (a *auditor) events(ctx context.Context, req *request) ([]*runs.Event, erro
 }
 
 // count reports what gave no event.
-func (a *auditor) count(ctx context.Context, req *request, events []*runs.Event, evicted int) {
+func (a *auditor) count(ctx context.Context, req *request, evicted int) {
 	dropped := func(reason, of string, n int64) {
 		a.tb.AgentauditProcessorDropped.Add(ctx, n, metric.WithAttributes(attribute.String("reason", reason), attribute.String("dialect", of)))
 	}

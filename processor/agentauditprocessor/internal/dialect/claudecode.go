@@ -35,7 +35,7 @@ var claudeCode = &Dialect{
 		{Field: "cost_usd", Keys: []string{"cost_usd"}},
 		{Field: "time_to_first_token_ms", Keys: []string{"ttft_ms"}},
 		{Field: "response_id", Keys: []string{"gen_ai.response.id", "request_id"}},
-		{Field: "finish_reasons", Keys: []string{"gen_ai.response.finish_reasons", "stop_reason"}, As: asStrings("finish_reasons")},
+		{Field: "finish_reasons", Keys: []string{"gen_ai.response.finish_reasons", "stop_reason"}},
 		{Field: SystemPrompt, Keys: []string{"system_prompt"}, As: asSystem},
 		{Field: "user_message", Keys: []string{"prompt", "prompt_text", "user_prompt"}},
 		{Field: "output_text", Keys: []string{"response", "response.model_output"}},

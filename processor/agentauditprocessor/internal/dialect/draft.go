@@ -54,18 +54,6 @@ func asSeconds(field string) Decoder {
 	}
 }
 
-// asStrings sets a list of strings, also from JSON in a string.
-func asStrings(field string) Decoder {
-	return func(e *Draft, v pcommon.Value) bool { return e.Set(field, v) }
-}
-
-// asLower sets a text in lower case.
-func asLower(field string) Decoder {
-	return func(e *Draft, v pcommon.Value) bool {
-		return e.Set(field, pcommon.NewValueStr(strings.ToLower(v.AsString())))
-	}
-}
-
 // asInput reads messages that were sent to a model.
 func asInput(e *Draft, v pcommon.Value) bool {
 	if v.Type() == pcommon.ValueTypeStr && cutAtSource(v.Str()) {
@@ -97,7 +85,7 @@ func (e *Draft) system(v gjson.Result) {
 	if p := v.Get("0"); v.IsArray() && (p.Get("role").Exists() || p.Get("parts").Exists()) {
 		w.list(v, "system", 0)
 	} else {
-		w.content(v, "")
+		w.content(v)
 	}
 	e.Prompt = strings.Join(w.c.System, "\n")
 	e.Secrets = append(e.Secrets, w.c.System...)

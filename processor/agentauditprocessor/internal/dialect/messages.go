@@ -121,7 +121,7 @@ func (w *messageWriter) message(m gjson.Result, role string, depth int) {
 	if inner := m.Get("message"); inner.IsObject() && depth <= maxWrap { // a choice, a candidate, a generation
 		if !inner.Get("tool_calls").Exists() && m.Get("tool_calls").Exists() {
 			w.open(roleOf(inner, role), "")
-			w.content(firstOf(inner, "parts", "content"), "")
+			w.content(firstOf(inner, "parts", "content"))
 			w.toolCalls(m.Get("tool_calls"))
 			w.close(finish)
 			return
@@ -148,7 +148,7 @@ func (w *messageWriter) message(m gjson.Result, role string, depth int) {
 				r = "user"
 			}
 			w.open(r, "")
-			w.part(m, "")
+			w.part(m)
 			w.close(finish)
 			return
 		}
@@ -163,7 +163,7 @@ func (w *messageWriter) message(m gjson.Result, role string, depth int) {
 	if callID != "" && body.Exists() {
 		w.result(callID, body)
 	} else {
-		w.content(body, callID)
+		w.content(body)
 	}
 	if s := firstOf(m, "reasoning_content", "reasoning"); s.Type == gjson.String {
 		w.reasoning(s.Str)
@@ -193,7 +193,7 @@ func (w *messageWriter) langChain(m, lc gjson.Result) {
 	if call := lc.Get("tool_call_id").Str; call != "" {
 		w.result(call, lc.Get("content"))
 	} else {
-		w.content(lc.Get("content"), "")
+		w.content(lc.Get("content"))
 	}
 	calls := lc.Get("tool_calls")
 	if !calls.Exists() || len(calls.Array()) == 0 {
@@ -258,21 +258,21 @@ func (w *messageWriter) comma() {
 	w.parts++
 }
 
-func (w *messageWriter) content(v gjson.Result, callID string) {
+func (w *messageWriter) content(v gjson.Result) {
 	switch {
 	case v.Type == gjson.String:
 		w.text(v.Str)
 	case v.IsArray():
 		v.ForEach(func(_, p gjson.Result) bool {
-			w.part(p, callID)
+			w.part(p)
 			return true
 		})
 	case v.IsObject():
 		if in := v.Get("content"); in.Exists() && len(v.Map()) == 1 { // a map that only holds the content
-			w.content(decodeString(in), callID)
+			w.content(decodeString(in))
 			return
 		}
-		w.part(v, callID)
+		w.part(v)
 	case v.Type != gjson.Null:
 		w.text(v.String())
 	}
@@ -369,7 +369,7 @@ func (w *messageWriter) result(id string, v gjson.Result) {
 
 // part writes one part of a message by its shape; one of a shape that is not
 // known is kept as it is.
-func (w *messageWriter) part(p gjson.Result, callID string) {
+func (w *messageWriter) part(p gjson.Result) {
 	if p.Type == gjson.String {
 		w.text(p.Str)
 		return

@@ -41,7 +41,7 @@ var openInference = &Dialect{
 		{Field: "model_id", Keys: []string{"llm.request.model_name"}},
 		{Field: "response_model_id", Keys: []string{"llm.response.model_name", "llm.model_name"}},
 		{Field: "provider", Keys: []string{"llm.provider", "llm.system"}, As: asProvider},
-		{Field: "finish_reasons", Keys: []string{"llm.finish_reason", "llm.stop_reason"}, As: asStrings("finish_reasons")},
+		{Field: "finish_reasons", Keys: []string{"llm.finish_reason", "llm.stop_reason"}},
 		{Field: "input_tokens", Keys: []string{"llm.token_count.prompt"}},
 		{Field: "output_tokens", Keys: []string{"llm.token_count.completion"}},
 		{Field: "cached_input_tokens", Keys: []string{"llm.token_count.prompt_details.cache_read"}},

@@ -38,7 +38,7 @@ var otelGenAI = &Dialect{
 		{Field: "model_id", Keys: []string{"gen_ai.request.model"}},
 		{Field: "response_model_id", Keys: []string{"gen_ai.response.model"}},
 		{Field: "response_id", Keys: []string{"gen_ai.response.id"}},
-		{Field: "finish_reasons", Keys: []string{"gen_ai.response.finish_reasons", "gen_ai.response.finish_reason", "anthropic.message.stop_reason"}, As: asStrings("finish_reasons")},
+		{Field: "finish_reasons", Keys: []string{"gen_ai.response.finish_reasons", "gen_ai.response.finish_reason", "anthropic.message.stop_reason"}},
 		{Field: "input_tokens", Keys: []string{"gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens"}},
 		{Field: "output_tokens", Keys: []string{"gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens"}},
 		{Field: "cached_input_tokens", Keys: []string{

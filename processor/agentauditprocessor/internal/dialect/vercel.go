@@ -38,7 +38,7 @@ var vercel = &Dialect{
 		{Field: "provider", Keys: []string{"gen_ai.provider.name", "gen_ai.system", "ai.model.provider"}, As: asVercelProvider},
 		{Field: "response_model_id", Keys: []string{"ai.response.model"}},
 		{Field: "response_id", Keys: []string{"ai.response.id"}},
-		{Field: "finish_reasons", Keys: []string{"ai.response.finishReason", "ai.finishReason"}, As: asStrings("finish_reasons")},
+		{Field: "finish_reasons", Keys: []string{"ai.response.finishReason", "ai.finishReason"}},
 		{Field: SystemPrompt, Keys: []string{"ai.prompt"}, As: asVercelPrompt},
 		{Field: "input_messages", Keys: []string{"ai.prompt.messages", "ai.prompt"}, As: asInput},
 		{Field: "tools_available", Keys: []string{"ai.prompt.tools"}, As: asTools},

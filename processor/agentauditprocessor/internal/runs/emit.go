@@ -179,8 +179,12 @@ func (n *node) source() []byte {
 	}
 	out := []byte{'{'}
 	for _, m := range [][2]string{
-		{"dialect", n.d.Dialect.Name}, {"scope", r.Scope}, {"scope_version", r.ScopeVersion},
-		{"service", r.Service}, {"service_version", r.ServiceVersion()}, {"signal", signal},
+		{"dialect", n.d.Dialect.Name},
+		{"scope", r.Scope},
+		{"scope_version", r.ScopeVersion},
+		{"service", r.Service},
+		{"service_version", r.ServiceVersion()},
+		{"signal", signal},
 	} {
 		if m[1] == "" {
 			continue

@@ -129,8 +129,10 @@ func complete(d, from *dialect.Draft) {
 	fill(&d.SessionID, from.SessionID)
 	fill(&d.UserID, from.UserID)
 	for _, p := range [][2]*semconv.Optional[int64]{
-		{&d.InputTokens, &from.InputTokens}, {&d.OutputTokens, &from.OutputTokens},
-		{&d.CachedInputTokens, &from.CachedInputTokens}, {&d.ReasoningTokens, &from.ReasoningTokens},
+		{&d.InputTokens, &from.InputTokens},
+		{&d.OutputTokens, &from.OutputTokens},
+		{&d.CachedInputTokens, &from.CachedInputTokens},
+		{&d.ReasoningTokens, &from.ReasoningTokens},
 	} {
 		if !p[0].Valid {
 			*p[0] = *p[1]

@@ -102,8 +102,7 @@ func (b *batch) knownFact(p *placed) {
 // between a span and a log record: two spans with one key are two things.
 func (p *placed) keys() []string {
 	var keys []string
-	switch {
-	case p == p.n.main || p == p.n.start:
+	if p == p.n.main || p == p.n.start {
 		keys = append(keys, p.n.d.Keys...)
 	}
 	if p.ev.EventType == semconv.TypeToolCall && p.ev.ToolCallID != "" {

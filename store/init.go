@@ -37,7 +37,7 @@ func InitBucket(ctx context.Context, c Config, o InitOptions) (done, notDone []s
 		return nil, nil, err
 	}
 	defer s.Close()
-	days := int32((o.Retention + day - 1) / day) //nolint:gosec // a time.Duration has at most 106,752 days
+	days := int32((o.Retention + day - 1) / day)
 
 	created, err := s.create(ctx)
 	if err != nil {

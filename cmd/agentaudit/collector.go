@@ -112,9 +112,8 @@ func (c *collector) stop() error {
 	case err := <-c.done:
 		return err
 	case <-time.After(time.Minute):
-		_ = c.cmd.Process.Kill()
-		<-c.done
-		return fmt.Errorf("the collector did not stop within a minute")
+		err := errors.New("the collector did not stop within a minute")
+		return errors.Join(err, c.cmd.Process.Kill(), <-c.done)
 	}
 }
 

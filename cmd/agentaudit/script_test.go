@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/agentaudit/otelcol-agentaudit/ledger"
+	"github.com/agentaudit/otelcol-agentaudit/ledger/ledgertest"
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+	"github.com/agentaudit/otelcol-agentaudit/store"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"agentaudit": func() { os.Exit(run()) }})
+}
+
+// TestScripts runs the command as a user does: see testdata/script.
+func TestScripts(t *testing.T) {
+	captures, err := filepath.Abs("../../testdata/captures")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("CAPTURES", captures)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"seal": seal, "flip": flip, "mode": mode,
+		},
+	})
+}
+
+// seal KEY DIR makes a pulled copy of a small trail: two sessions of log gw-0. The
+// text of one event is hostile to terminals.
+func seal(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile(args[0])
+	signer, err := ledger.LoadSigner([]byte(text))
+	ts.Check(err)
+	s := ledgertest.New()
+	lock := ledger.Retention{Mode: ledger.Compliance, Until: time.Now().UTC().Add(48 * time.Hour).Truncate(24 * time.Hour)}
+	c, err := ledger.OpenChain(context.Background(), s, ledger.ChainOptions{
+		Log: "gw-0", Signer: signer, Retention: func(time.Time) ledger.Retention { return lock },
+	})
+	ts.Check(err)
+	ts.Check(c.Commit(context.Background(), ledger.KindOpen, nil))
+	for i, session := range []string{"s-1", "s-2"} {
+		b := ledger.NewObjectBuilder(ledger.ObjectOptions{Log: "gw-0", Compression: ledger.Gzip, Retention: lock}, time.Now())
+		for n := range 3 {
+			span := ptrace.NewSpan()
+			semconv.WriteSpan(&semconv.Event{
+				EventType: semconv.TypeToolCall, EventID: fmt.Sprintf("%s-%d", session, n), Timestamp: time.Date(2026, 11, 23, 10, i, n, 0, time.UTC), SessionID: session,
+				RunID: session, AgentID: "shop", UserID: "ann", StepNumber: semconv.Some(int64(n + 1)), ToolName: "pay\x1b[2J", ToolInput: semconv.Text(fmt.Sprintf("row %d\n\u202e", n)), Outcome: "success",
+			}, span)
+			line, m, err := semconv.AppendSpan(nil, span)
+			ts.Check(err)
+			b.Add(line, m)
+		}
+		o, err := b.Finish()
+		ts.Check(err)
+		_, err = s.Put(context.Background(), o.Key, o.Body, ledger.PutOptions{SHA256: sha256.Sum256(o.Body), Retention: lock})
+		ts.Check(err)
+		ts.Check(c.Commit(context.Background(), ledger.KindBatch, []ledger.Object{o.Object}))
+	}
+	ts.Check(c.Commit(context.Background(), ledger.KindClose, nil))
+	ts.Check(store.Pull(context.Background(), s, ts.MkAbs(args[1]), func(store.PullProgress) {}))
+}
+
+// flip GLOB changes one byte in the middle of the first file that matches.
+func flip(ts *testscript.TestScript, _ bool, args []string) {
+	files, err := filepath.Glob(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if len(files) == 0 {
+		ts.Fatalf("nothing matches %s", args[0])
+	}
+	body, err := os.ReadFile(files[0])
+	ts.Check(err)
+	body[len(body)/2] ^= 1
+	ts.Check(os.Chmod(files[0], 0o600))
+	ts.Check(os.WriteFile(files[0], body, 0o600))
+}
+
+// mode FILE OCTAL checks the permissions of a file.
+func mode(ts *testscript.TestScript, _ bool, args []string) {
+	info, err := os.Stat(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if got := fmt.Sprintf("%o", info.Mode().Perm()); got != args[1] {
+		ts.Fatalf("%s has mode %s, want %s", args[0], got, args[1])
+	}
+}

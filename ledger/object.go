@@ -34,12 +34,21 @@ type Object struct {
 	Events            int64            `json:"events"`
 	UncompressedBytes int64            `json:"uncompressed_bytes"`
 	MerkleRoot        string           `json:"merkle_root"` // RFC 6962, over the lines without their newlines
-	MinTimestamp      time.Time        `json:"min_timestamp"`
-	MaxTimestamp      time.Time        `json:"max_timestamp"`
+	MinTimestamp      Instant          `json:"min_timestamp"`
+	MaxTimestamp      Instant          `json:"max_timestamp"`
 	EventTypes        map[string]int64 `json:"event_types"`
-	MissingFields     map[string]int64 `json:"missing_fields,omitempty"`
+	MissingFields     map[string]int64 `json:"missing_fields"`
 	Retention         ObjectRetention  `json:"retention"`
 	Sessions          Sessions         `json:"sessions"`
+}
+
+// Instant is a time that is written as events write it, with nine digits of the
+// nanoseconds, so that the text can be compared.
+type Instant struct{ time.Time }
+
+// MarshalJSON implements json.Marshaler.
+func (i Instant) MarshalJSON() ([]byte, error) {
+	return []byte(i.UTC().Format(`"2006-01-02T15:04:05.000000000Z07:00"`)), nil
 }
 
 // ObjectRetention is the lock that an object was promised.
@@ -189,7 +198,7 @@ func (b *ObjectBuilder) Finish() (*SealedObject, error) {
 	s.SHA256 = hex.EncodeToString(s.Digest[:])
 	s.Bytes = int64(len(s.Body))
 	s.MerkleRoot = hex.EncodeToString(b.tree.Root())
-	s.MinTimestamp, s.MaxTimestamp = b.seen.min, b.seen.max
+	s.MinTimestamp, s.MaxTimestamp = Instant{b.seen.min}, Instant{b.seen.max}
 	s.EventTypes, s.MissingFields = b.seen.types, b.seen.missing
 	s.Sessions = b.sessions.summary()
 	return s, nil

@@ -197,7 +197,7 @@ func (v *verifier) events(j job, body []byte) {
 	if !maps.Equal(seen.missing, j.obj.MissingFields) {
 		mismatch(CodeCountMismatch, "the count of missing fields", j.obj.MissingFields, seen.missing)
 	}
-	if !seen.min.Equal(j.obj.MinTimestamp) || !seen.max.Equal(j.obj.MaxTimestamp) {
+	if !seen.min.Equal(j.obj.MinTimestamp.Time) || !seen.max.Equal(j.obj.MaxTimestamp.Time) {
 		mismatch(CodeCountMismatch, "the span of time", j.obj.MinTimestamp.Format(time.RFC3339Nano)+" to "+j.obj.MaxTimestamp.Format(time.RFC3339Nano), seen.min.Format(time.RFC3339Nano)+" to "+seen.max.Format(time.RFC3339Nano))
 	}
 	if set := sessions.summary(); !set.equal(&j.obj.Sessions) {

@@ -180,7 +180,7 @@ func (c *Chain) write(ctx context.Context) error {
 		}
 		// The place held something, perhaps under a delete marker. What stands there is
 		// the oldest version that verifies and continues the chain.
-		there, latest, err := c.standing(ctx, key, versions)
+		there, latest, err := c.standing(ctx, versions)
 		switch {
 		case err != nil:
 			return err
@@ -197,7 +197,9 @@ func (c *Chain) write(ctx context.Context) error {
 			}
 			over = ""
 		case latest == nil || latest.DeleteMarker:
-			over = ""
+			// What refused the write was taken away in the meantime, or the store contradicts
+			// itself: the caller's pace, not this loop's.
+			return fmt.Errorf("%w: the store refuses %s, where nothing stands", ErrExists, key)
 		default:
 			c.warn(CodeForeignManifest, "something that does not verify squats "+key)
 			over = latest.ETag
@@ -209,7 +211,7 @@ func (c *Chain) write(ctx context.Context) error {
 }
 
 // standing finds the manifest at a place among its versions.
-func (c *Chain) standing(ctx context.Context, key string, versions []Version) (there *Manifest, latest *Version, err error) {
+func (c *Chain) standing(ctx context.Context, versions []Version) (there *Manifest, latest *Version, err error) {
 	for i := range versions {
 		v := &versions[i]
 		if v.Latest {
@@ -218,10 +220,7 @@ func (c *Chain) standing(ctx context.Context, key string, versions []Version) (t
 		if v.DeleteMarker || there != nil {
 			continue
 		}
-		body, err := c.store.Get(ctx, key, v.ID)
-		if errors.Is(err, ErrNotFound) {
-			continue
-		}
+		body, err := manifestBody(ctx, c.store, *v)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -24,6 +24,8 @@ const (
 	CodeMerkleMismatch  = "merkle_mismatch"  // the lines do not give the signed Merkle root
 	CodeCountMismatch   = "count_mismatch"   // the description of an object does not fit its lines
 	CodeEncodingInvalid = "encoding_invalid" // an object is not one whole compressed stream of whole lines
+	CodeUnknownLog      = "unknown_log"      // a log of which no trusted key signed a manifest
+	CodeUnreadable      = "unreadable"       // the store refuses a version at a manifest's key
 	CodeForeignManifest = "foreign_manifest" // something at a manifest's key that no trusted key signed
 	CodeOtherWriter     = "other_writer"     // a second writer uses the same log id
 	CodeLaterVersion    = "later_version"    // a version over a sealed object
@@ -32,7 +34,9 @@ const (
 	CodeForeignObject   = "foreign_object"   // an object that is not part of a trail
 	CodeEventIDReused   = "event_id_reused"  // one event id with two contents
 	CodeIDsNotCompared  = "ids_not_compared" // more event ids than are compared at once
+	CodeStepsUncounted  = "steps_uncounted"  // more steps than are counted at once
 	CodeClockSkew       = "clock_skew"       // the writer's clock went back
+	CodeHeartbeatGap    = "heartbeat_gap"    // a running writer was silent for longer than allowed
 	CodeStaleHead       = "stale_head"       // the newest manifest is older than allowed
 	CodeStepHole        = "step_hole"        // a run lacks a step number
 	CodeUncleanStart    = "unclean_start"    // a writer started without the one before having closed

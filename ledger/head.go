@@ -62,10 +62,7 @@ func (f *finder) at(ctx context.Context, seq int64) ([]*Manifest, error) {
 		if v.DeleteMarker {
 			continue
 		}
-		body, err := f.r.Get(ctx, key, v.ID)
-		if errors.Is(err, ErrNotFound) {
-			continue
-		}
+		body, err := manifestBody(ctx, f.r, v)
 		if err != nil {
 			return nil, err
 		}
@@ -180,12 +177,14 @@ func (f *finder) check(ctx context.Context, seq int64) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
-	reason := error(nil)
+	var reason error
 	for _, m := range list {
 		if len(before) == 0 {
-			if l, err := m.link(); err == nil {
+			l, err := m.link()
+			if err == nil {
 				return l, nil
 			}
+			reason = err
 		}
 		for _, b := range before {
 			l, err := b.link()

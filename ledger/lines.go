@@ -16,10 +16,13 @@ import (
 const maxLine = 256 << 20
 
 // encodingError is what is wrong with an object below the level of lines.
-type encodingError struct{ error }
+type encodingError struct {
+	line int // which the reader had reached, from 1; 0 before the first
+	error
+}
 
-func broken(format string, args ...any) error {
-	return &encodingError{fmt.Errorf(format, args...)}
+func broken(line int, format string, args ...any) error {
+	return &encodingError{line, fmt.Errorf(format, args...)}
 }
 
 // eachLine calls f with each line of an object, without its newline. It is strict:
@@ -32,7 +35,7 @@ func eachLine(key string, body []byte, f func(line []byte) error) error {
 	case strings.HasSuffix(key, ".gz"):
 		z, err := gzip.NewReader(in)
 		if err != nil {
-			return broken("gzip: %w", err)
+			return broken(0, "gzip: %w", err)
 		}
 		z.Multistream(false)
 		r = z
@@ -42,32 +45,37 @@ func eachLine(key string, body []byte, f func(line []byte) error) error {
 		}
 		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(1<<30))
 		if err != nil {
-			return broken("zstd: %w", err)
+			return broken(0, "zstd: %w", err)
 		}
 		defer z.Close()
 		r = z
 	}
 	lines := bufio.NewReaderSize(r, 1<<20)
 	var long []byte
+	n := 0 // whole lines
 	for {
 		part, err := lines.ReadSlice('\n')
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):
 			if long = append(long, part...); len(long) > maxLine {
-				return broken("a line of more than %d bytes", maxLine)
+				return broken(n+1, "a line of more than %d bytes", maxLine)
 			}
 			continue
 		case errors.Is(err, io.EOF):
 			if len(long)+len(part) > 0 {
-				return broken("the last line has no newline")
+				return broken(n+1, "the last line has no newline")
 			}
 			if strings.HasSuffix(key, ".gz") && in.Len() > 0 {
-				return broken("%d bytes after the end of the gzip member", in.Len())
+				return broken(n, "%d bytes after the end of the gzip member", in.Len())
 			}
 			return nil
 		case err != nil:
-			return broken("%w", err)
+			if len(long)+len(part) > 0 {
+				return broken(n+1, "%w", err)
+			}
+			return broken(max(n, 1), "%w", err) // a checksum at the end, or nothing could be read
 		}
+		n++
 		line := part[:len(part)-1]
 		if len(long) > 0 {
 			line = append(long, line...)
@@ -84,15 +92,15 @@ func eachLine(key string, body []byte, f func(line []byte) error) error {
 func oneFrame(body []byte) error {
 	var h zstd.Header
 	if err := h.Decode(body); err != nil {
-		return broken("zstd: %w", err)
+		return broken(0, "zstd: %w", err)
 	}
 	if h.Skippable {
-		return broken("zstd: a skippable frame, which holds no data")
+		return broken(0, "zstd: a skippable frame, which holds no data")
 	}
 	at := h.HeaderSize
 	for {
 		if at+3 > len(body) {
-			return broken("zstd: cut off")
+			return broken(0, "zstd: cut off")
 		}
 		block := int(body[at]) | int(body[at+1])<<8 | int(body[at+2])<<16
 		last, kind, size := block&1 == 1, block>>1&3, block>>3
@@ -108,7 +116,7 @@ func oneFrame(body []byte) error {
 		at += 4
 	}
 	if at != len(body) {
-		return broken("zstd: %d bytes, the frame has %d", len(body), at)
+		return broken(0, "zstd: %d bytes, the frame has %d", len(body), at)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
@@ -116,6 +117,9 @@ func sign(ctx context.Context, st *Statement, s Signer) (payload, envelope []byt
 		PayloadType: payloadType, Payload: base64.StdEncoding.EncodeToString(payload),
 		Signatures: []dsse.Signature{{KeyID: id, Sig: base64.StdEncoding.EncodeToString(sig)}},
 	})
+	if err == nil && len(envelope) > maxManifest {
+		err = fmt.Errorf("the manifest has %d bytes, readers take %d: commit fewer objects at once", len(envelope), maxManifest)
+	}
 	return payload, envelope, err
 }
 
@@ -129,7 +133,7 @@ func ParseManifest(body []byte, keys []PublicKey) (*Manifest, error) {
 	}
 	signed := dsse.PAE(payloadType, m.Payload)
 	for _, s := range sigs {
-		sig, err := base64.StdEncoding.DecodeString(s.Sig)
+		sig, err := decodeBase64(s.Sig)
 		if err != nil {
 			return nil, errMalformed
 		}
@@ -143,15 +147,29 @@ func ParseManifest(body []byte, keys []PublicKey) (*Manifest, error) {
 	return nil, errUntrusted
 }
 
+// manifestBody reads a version at a manifest's key, nil where it can be none: it is
+// gone, or larger than any manifest. Anyone may have put it there: it is not read
+// before its size is known.
+func manifestBody(ctx context.Context, r Reader, v Version) ([]byte, error) {
+	if v.Size > maxManifest {
+		return nil, nil
+	}
+	body, err := r.Get(ctx, v.Key, v.ID)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	return body, err
+}
+
 func parseEnvelope(body []byte) (*Manifest, []dsse.Signature, error) {
 	if len(body) > maxManifest {
 		return nil, nil, errMalformed
 	}
-	var e dsse.Envelope
-	if err := strictJSON(body, &e); err != nil || e.PayloadType != payloadType || len(e.Signatures) == 0 || len(e.Signatures) > 16 {
+	e, err := parseDSSE(body)
+	if err != nil || e.PayloadType != payloadType || len(e.Signatures) == 0 || len(e.Signatures) > 16 {
 		return nil, nil, errMalformed
 	}
-	payload, err := base64.StdEncoding.DecodeString(e.Payload)
+	payload, err := decodeBase64(e.Payload)
 	if err != nil {
 		return nil, nil, errMalformed
 	}
@@ -169,6 +187,47 @@ func parseEnvelope(body []byte) (*Manifest, []dsse.Signature, error) {
 		}
 	}
 	return m, e.Signatures, nil
+}
+
+// parseDSSE reads an envelope, whose names nobody signs, by their exact spelling:
+// encoding/json would also take them in another case, and so see another envelope
+// than most readers do.
+func parseDSSE(body []byte) (*dsse.Envelope, error) {
+	var names map[string]json.RawMessage
+	if err := strictJSON(body, &names); err != nil {
+		return nil, err
+	}
+	var signatures []map[string]json.RawMessage
+	e := &dsse.Envelope{}
+	if err := errors.Join(
+		json.Unmarshal(names["payloadType"], &e.PayloadType),
+		json.Unmarshal(names["payload"], &e.Payload),
+		json.Unmarshal(names["signatures"], &signatures),
+	); err != nil {
+		return nil, err
+	}
+	for _, s := range signatures {
+		var sig dsse.Signature
+		if err := json.Unmarshal(s["sig"], &sig.Sig); err != nil {
+			return nil, err
+		}
+		if id, ok := s["keyid"]; ok { // optional in DSSE
+			if err := json.Unmarshal(id, &sig.KeyID); err != nil {
+				return nil, err
+			}
+		}
+		e.Signatures = append(e.Signatures, sig)
+	}
+	return e, nil
+}
+
+// decodeBase64 takes the standard alphabet with padding and nothing else; Go's
+// decoder passes over line breaks.
+func decodeBase64(s string) ([]byte, error) {
+	if strings.ContainsAny(s, "\r\n") {
+		return nil, errMalformed
+	}
+	return base64.StdEncoding.Strict().DecodeString(s)
 }
 
 // strictJSON decodes one JSON text in which no key comes twice.

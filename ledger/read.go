@@ -44,8 +44,8 @@ func readEvents(ctx context.Context, r Reader, o ReadOptions, yield func(EventLi
 	if len(o.Keys) == 0 {
 		return errors.New("no public key to verify with")
 	}
-	logs := o.Logs
-	if logs == nil {
+	logs, found, known := o.Logs, o.Logs == nil, false
+	if found {
 		var err error
 		if logs, err = Logs(ctx, r); err != nil {
 			return err
@@ -61,7 +61,7 @@ func readEvents(ctx context.Context, r Reader, o ReadOptions, yield func(EventLi
 		}
 	}
 	for _, log := range logs {
-		w := &walker{r: r, keys: o.Keys, log: log, note: note}
+		w := &walker{r: r, keys: o.Keys, log: log, now: time.Now(), note: note}
 		err := w.walk(ctx, func(m *Manifest, _ Version) error {
 			for i := range m.Predicate.Objects {
 				obj := &m.Predicate.Objects[i]
@@ -84,9 +84,17 @@ func readEvents(ctx context.Context, r Reader, o ReadOptions, yield func(EventLi
 		if err != nil {
 			return err
 		}
-		if w.at == nil {
-			return fmt.Errorf("log %s has no manifest that the given key signed", log)
+		if w.at != nil {
+			known = true
+		} else if err := w.unknown(found); err != nil {
+			return err
 		}
+		if stopped {
+			return errStopped
+		}
+	}
+	if !known {
+		return errUnknown(logs...)
 	}
 	return nil
 }

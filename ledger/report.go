@@ -54,6 +54,8 @@ type Report struct {
 	Findings []Finding   `json:"findings"`
 	// Omitted counts the findings past those that are listed.
 	Omitted int `json:"omitted,omitempty"`
+
+	infos int
 }
 
 // LogReport sums up one log.
@@ -69,17 +71,19 @@ type LogReport struct {
 	Events    int64     `json:"events"`
 }
 
-// maxFindings bounds the list of a report; all are counted.
+// maxFindings bounds the list of a report for each severity, so that warnings, which
+// anyone with write access can cause, never crowd out an error. All are counted.
 const maxFindings = 10000
 
 func (r *Report) add(f Finding) {
+	n := &r.infos
 	switch f.Severity {
 	case SeverityError:
-		r.Errors++
+		n = &r.Errors
 	case SeverityWarning:
-		r.Warnings++
+		n = &r.Warnings
 	}
-	if len(r.Findings) >= maxFindings {
+	if *n++; *n > maxFindings {
 		r.Omitted++
 		return
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -223,6 +225,10 @@ func TestOneIDTwoContents(t *testing.T) {
 	r = tr.verify(t, ledger.LevelEvents)
 	require.Equal(t, []string{ledger.CodeEventIDReused}, codes(r, ledger.SeverityWarning))
 	require.Equal(t, ledger.Confirmed, r.Verdict, "a sender must not be able to spoil a trail")
+	told := r.Findings[0]
+	places := fmt.Sprintf("%s line %d, %s", told.Object, told.Line, told.Expected)
+	require.Contains(t, places, forged.Key+" line 1", "both are shown")
+	require.Regexp(t, regexp.QuoteMeta(tr.objects[0].Key)+" line 1|"+regexp.QuoteMeta(same.Key)+" line 1", places, "both are shown")
 }
 
 // TestStrictParsing signs objects that lenient readers would take.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"sort"
 	"sync"
 	"time"
@@ -16,7 +15,7 @@ type VerifyOptions struct {
 	Level       Level
 	Logs        []string      // nil: every log that has manifests
 	Now         time.Time     // zero: the present; retention and freshness are judged at this time
-	MaxAge      time.Duration // the oldest that the head of a log that was not closed may be; 0: any
+	MaxAge      time.Duration // the longest that a log may be silent that was not closed; 0: any
 	Concurrency int           // objects read at once; 0: 4
 	Progress    func(Progress)
 }
@@ -41,6 +40,7 @@ type verifier struct {
 	ids    *idTable
 	steps  *stepTable
 	named  map[string]struct{} // keys of sealed objects
+	found  bool                // the logs were found in the bucket, not asked for by name
 }
 
 // Verify checks a trail with nothing but what r reads and the trusted keys. The
@@ -79,6 +79,7 @@ func (v *verifier) run(ctx context.Context) error {
 		if logs, err = Logs(ctx, v.r); err != nil {
 			return err
 		}
+		v.found = true
 	}
 	if len(logs) == 0 {
 		return errors.New("there is no manifest: not a trail, or the wrong prefix")
@@ -87,6 +88,9 @@ func (v *verifier) run(ctx context.Context) error {
 		if err := v.verifyLog(ctx, log); err != nil {
 			return err
 		}
+	}
+	if len(v.report.Logs) == 0 {
+		return errUnknown(logs...)
 	}
 	if v.o.Level >= LevelObjects {
 		if err := v.others(ctx); err != nil {
@@ -109,7 +113,7 @@ func (v *verifier) note(f Finding) {
 }
 
 func (v *verifier) verifyLog(ctx context.Context, log string) error {
-	w := &walker{r: v.r, keys: v.o.Keys, log: log, note: v.note}
+	w := &walker{r: v.r, keys: v.o.Keys, log: log, now: v.o.Now, maxAge: v.o.MaxAge, note: v.note}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	jobs := make(chan job)
@@ -166,7 +170,7 @@ func (v *verifier) verifyLog(ctx context.Context, log string) error {
 		return err
 	}
 	if w.at == nil {
-		return fmt.Errorf("log %s has no manifest that the given key signed", log)
+		return w.unknown(v.found)
 	}
 	sum.First, sum.Last, sum.HeadSHA, sum.HeadRoot = w.first, w.at.seq, w.at.digest, hex.EncodeToString(w.at.tree.Root())
 	sum.WrittenAt, sum.Closed = w.at.at, w.at.kind == KindClose

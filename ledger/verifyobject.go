@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -78,6 +79,12 @@ func findVersion(ctx context.Context, r Reader, j job, now time.Time) (body []by
 			findings = append(findings, f)
 			continue
 		}
+		if ver.Size != j.obj.Bytes && ver.Size > maxAltered {
+			if wrongs++; wrongs == 1 {
+				wrongAt = ver
+			}
+			continue
+		}
 		content, err := r.Get(ctx, j.obj.Key, ver.ID)
 		if errors.Is(err, ErrNotFound) {
 			continue
@@ -101,13 +108,17 @@ func findVersion(ctx context.Context, r Reader, j job, now time.Time) (body []by
 			f.Severity, f.Version = SeverityWarning, wrongAt.ID
 			findings = append(findings, f)
 		}
-	case wrong != nil:
-		sum := sha256.Sum256(wrong)
+	case wrongs > 0:
 		f := j.finding(CodeObjectAltered, "the content is not what was signed")
-		f.Version, f.Expected, f.Found = wrongAt.ID, "sha256 "+j.obj.SHA256+", "+strconv.FormatInt(j.obj.Bytes, 10)+" bytes", "sha256 "+hexDigest(sum)+", "+strconv.Itoa(len(wrong))+" bytes"
-		var why string
-		f.Line, why = firstBadLine(j.obj.Key, wrong)
-		f.Message += ": " + why
+		f.Version, f.Expected = wrongAt.ID, "sha256 "+j.obj.SHA256+", "+strconv.FormatInt(j.obj.Bytes, 10)+" bytes"
+		if wrong == nil {
+			f.Found = strconv.FormatInt(wrongAt.Size, 10) + " bytes"
+		} else {
+			f.Found = "sha256 " + hexDigest(sha256.Sum256(wrong)) + ", " + strconv.Itoa(len(wrong)) + " bytes"
+			var why string
+			f.Line, why = firstBadLine(j.obj, wrong)
+			f.Message += ": " + why
+		}
 		findings = append(findings, f)
 	case !j.obj.Retention.Until.IsZero() && !j.obj.Retention.Until.After(now):
 		f := j.finding(CodeExpired, "the object is gone, as its retention promised")
@@ -121,26 +132,38 @@ func findVersion(ctx context.Context, r Reader, j job, now time.Time) (body []by
 	return body, at, findings, nil
 }
 
+// maxAltered bounds what is read of an object that is not the sealed one, in bytes:
+// it may be anything, and is read only to say where it differs.
+const maxAltered = 64 << 20
+
 // firstBadLine tells as well as it can where altered content stops being what a
 // writer writes. Without the original, a change that leaves every line an event
 // cannot be placed: the line is then 0.
-func firstBadLine(key string, body []byte) (line int, why string) {
+func firstBadLine(o *Object, body []byte) (line int, why string) {
 	n := 0
-	err := eachLine(key, body, func(text []byte) error {
+	size := int64(0)
+	tree := NewTree()
+	err := eachLine(o.Key, body, func(text []byte) error {
 		n++
+		if size += int64(len(text)) + 1; size > o.UncompressedBytes {
+			return fmt.Errorf("from line %d on there is more text than was signed", n)
+		}
+		tree.Append(text)
 		if _, err := semconv.ParseLine(text); err != nil {
 			return fmt.Errorf("line %d is no event: %w", n, err)
 		}
 		return nil
 	})
-	if err == nil {
-		return 0, "every line is still an event"
-	}
 	var e *encodingError
-	if errors.As(err, &e) {
-		return n + 1, fmt.Sprintf("line %d cannot be read: %v", n+1, err)
+	switch {
+	case errors.As(err, &e):
+		return max(e.line, 1), fmt.Sprintf("reading failed at line %d: %v", max(e.line, 1), err)
+	case err != nil:
+		return n, err.Error()
+	case hex.EncodeToString(tree.Root()) == o.MerkleRoot:
+		return 0, "the lines are those that were signed, the bytes around them are not"
 	}
-	return n, err.Error()
+	return 0, "every line is still an event, the Merkle root of the lines is not what was signed"
 }
 
 // events checks the lines of an object whose content is what was signed.
@@ -170,7 +193,10 @@ func (v *verifier) events(j job, body []byte) {
 	})
 	if err != nil {
 		f := j.finding(CodeEncodingInvalid, err.Error())
-		f.Line = int(events) + 1
+		var e *encodingError
+		if errors.As(err, &e) {
+			f.Line = e.line
+		}
 		v.note(f)
 		return
 	}
@@ -209,11 +235,13 @@ func (v *verifier) events(j job, body []byte) {
 func (v *verifier) compare(j job, n int, e *semconv.Event, line []byte) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	switch v.ids.see(e.EventID, contentHash(line)) {
+	verdict, where, first := v.ids.see(e.EventID, contentHash(line), j.obj.Key, n)
+	switch verdict {
 	case idSame:
 		v.report.Doubles++
 	case idOther:
-		f := j.finding(CodeEventIDReused, "event "+e.EventID+" is told with another content elsewhere: ids come from senders, both count")
+		f := j.finding(CodeEventIDReused, "event "+e.EventID+" is told with two contents: ids come from senders, both count")
+		f.Expected, f.Found = fmt.Sprintf("as in %s line %d", where, first), "another content"
 		f.Severity, f.Line = SeverityWarning, n
 		v.report.add(f)
 	case idFull:

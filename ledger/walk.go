@@ -5,18 +5,29 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
 // walker goes through the manifests of one log in their order.
 type walker struct {
-	r    Reader
-	keys []PublicKey
-	log  string
-	note func(Finding)
+	r      Reader
+	keys   []PublicKey
+	log    string
+	now    time.Time     // locks are judged at this time
+	maxAge time.Duration // the longest that a running writer may be silent; 0: any
+	note   func(Finding)
 
-	at    *link // the newest manifest that was accepted
-	first int64
+	at     *link // the newest manifest that was accepted
+	first  int64
+	denied *refused // the last version that the store refused, at a place where nothing else is the log's
+}
+
+// refused is a version that the store does not give.
+type refused struct {
+	seq int64
+	at  Version
+	err error
 }
 
 // walk calls visit with every manifest of the log that verifies and continues the
@@ -43,7 +54,20 @@ func (w *walker) walk(ctx context.Context, visit func(*Manifest, Version) error)
 		}
 		group = append(group, v)
 	}
-	return flush()
+	if err := flush(); err != nil || w.denied == nil {
+		return err
+	}
+	if w.at == nil {
+		return w.denied.err
+	}
+	w.unreadable(*w.denied)
+	return nil
+}
+
+// unreadable notes a version that cannot hide anything of the log: a manifest stands
+// beside it, or none follows.
+func (w *walker) unreadable(d refused) {
+	w.note(Finding{Severity: SeverityWarning, Code: CodeUnreadable, Log: w.log, Seq: d.seq, Object: d.at.Key, Version: d.at.ID, Found: d.err.Error(), Message: "the store refuses a version at the key of a manifest; it is not believed"})
 }
 
 // place judges the versions at one key.
@@ -56,17 +80,22 @@ func (w *walker) place(ctx context.Context, versions []Version, visit func(*Mani
 	}
 	var signed []*Manifest
 	var ids []Version
+	var denied []refused
 	for _, v := range versions {
 		if v.DeleteMarker {
 			w.note(Finding{Severity: SeverityWarning, Code: CodeDeleteMarker, Log: w.log, Seq: seq, Object: key, Version: v.ID, Message: "a delete marker hides the manifest from listings; it was read through"})
 			continue
 		}
-		body, err := w.r.Get(ctx, key, v.ID)
-		if errors.Is(err, ErrNotFound) {
+		body, err := manifestBody(ctx, w.r, v)
+		if errors.Is(err, ErrForbidden) {
+			denied = append(denied, refused{seq, v, err})
 			continue
 		}
 		if err != nil {
 			return err
+		}
+		if body == nil && v.Size <= maxManifest {
+			continue // gone since it was listed
 		}
 		m, err := ParseManifest(body, w.keys)
 		if err == nil && (m.Predicate.Log != w.log || m.Predicate.Seq != seq) {
@@ -81,7 +110,17 @@ func (w *walker) place(ctx context.Context, versions []Version, visit func(*Mani
 	if len(signed) == 0 {
 		// Nothing at this place is the log's. If the log goes on behind it, the next
 		// manifest tells that this one is missing.
+		if len(denied) > 0 {
+			w.denied = &denied[0]
+		}
 		return nil
+	}
+	if w.denied != nil {
+		// The log goes on behind a place that could not be read: whether it holds is open.
+		return w.denied.err
+	}
+	for _, d := range denied {
+		w.unreadable(d)
 	}
 	if w.at == nil {
 		return w.begin(ctx, signed[0], ids[0], visit)
@@ -127,7 +166,7 @@ func (w *walker) begin(ctx context.Context, m *Manifest, v Version, visit func(*
 		return err
 	}
 	f := Finding{Severity: SeverityInfo, Code: CodeStartExpired, Log: w.log, Seq: seq, Object: v.Key, Version: v.ID, Message: fmt.Sprintf("manifests 0 to %d are gone, as their retention promised", seq-1)}
-	if time.Until(lock.Until) > 48*time.Hour {
+	if lock.Until.Sub(w.now) > 48*time.Hour {
 		f.Severity, f.Code = SeverityError, CodeStartMissing
 		f.Expected, f.Found = "manifest "+strconv.FormatInt(seq-1, 10), "none"
 		f.Message = fmt.Sprintf("manifests 0 to %d are gone, though the one after them is locked until %s", seq-1, lock.Until.UTC().Format(time.RFC3339))
@@ -156,12 +195,30 @@ func (w *walker) accept(m *Manifest, v Version, visit func(*Manifest, Version) e
 		if l.at.Before(w.at.at.Add(-maxSkew)) {
 			w.note(Finding{Severity: SeverityWarning, Code: CodeClockSkew, Log: w.log, Seq: l.seq, Object: v.Key, Expected: "at or after " + w.at.at.Format(time.RFC3339Nano), Found: l.at.Format(time.RFC3339Nano), Message: "the writer's clock went back"})
 		}
+		if silent := l.at.Sub(w.at.at); w.maxAge > 0 && silent > w.maxAge && w.at.kind != KindClose && l.kind != KindOpen {
+			w.note(Finding{Severity: SeverityWarning, Code: CodeHeartbeatGap, Log: w.log, Seq: l.seq, Object: v.Key, Expected: "a manifest every " + w.maxAge.String(), Found: silent.String() + " without one", Message: "the writer ran and was silent"})
+		}
 		if l.kind == KindOpen && w.at.kind != KindClose {
 			w.note(Finding{Severity: SeverityInfo, Code: CodeUncleanStart, Log: w.log, Seq: l.seq, Object: v.Key, Message: "a writer started without the one before having closed: a crash, or a second writer"})
 		}
 	}
 	w.at = l
 	return visit(m, v)
+}
+
+// errUnknown says that no given key signed a manifest of these logs.
+func errUnknown(logs ...string) error {
+	return fmt.Errorf("log %s has no manifest that the given key signed", strings.Join(logs, ", "))
+}
+
+// unknown tells of a log without a manifest that a given key signed: anyone can make
+// one appear, so it is an error only where it was asked for by name.
+func (w *walker) unknown(found bool) error {
+	if !found {
+		return errUnknown(w.log)
+	}
+	w.note(Finding{Severity: SeverityWarning, Code: CodeUnknownLog, Log: w.log, Object: ManifestPrefix + w.log + "/", Expected: "manifests signed by a given key", Found: "none", Message: "nothing is said of this log: it was planted, or its key was not given"})
+	return nil
 }
 
 // Logs lists the logs that have manifests.

@@ -28,8 +28,9 @@ type Store struct {
 
 type version struct {
 	ledger.Version
-	body []byte
-	lock ledger.Retention
+	body       []byte
+	lock       ledger.Retention
+	unreadable error
 }
 
 // New is an empty store.
@@ -93,6 +94,15 @@ func (s *Store) Overwrite(key string, body []byte) {
 	s.add(key, body, ledger.Retention{}, false)
 }
 
+// Plant puts a version of that many bytes that is not to be read: Get fails with err.
+func (s *Store) Plant(key string, size int64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.add(key, nil, ledger.Retention{}, false)
+	v := s.objs[key][len(s.objs[key])-1]
+	v.Size, v.unreadable = size, err
+}
+
 // Delete puts a delete marker over an object.
 func (s *Store) Delete(key string) {
 	s.mu.Lock()
@@ -149,7 +159,7 @@ func (s *Store) Get(ctx context.Context, key, id string) ([]byte, error) {
 	defer s.mu.Unlock()
 	for _, v := range s.objs[key] {
 		if (v.ID == id || id == "" && v.Latest) && !v.DeleteMarker {
-			return append([]byte(nil), v.body...), nil
+			return append([]byte(nil), v.body...), v.unreadable
 		}
 	}
 	return nil, ledger.ErrNotFound

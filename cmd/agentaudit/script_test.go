@@ -75,18 +75,20 @@ func seal(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(store.Pull(context.Background(), s, ts.MkAbs(args[1]), func(store.PullProgress) {}))
 }
 
-// flip GLOB changes one byte in the middle of the first file that matches.
+// flip GLOB changes one byte in the middle of every file that matches.
 func flip(ts *testscript.TestScript, _ bool, args []string) {
 	files, err := filepath.Glob(ts.MkAbs(args[0]))
 	ts.Check(err)
 	if len(files) == 0 {
 		ts.Fatalf("nothing matches %s", args[0])
 	}
-	body, err := os.ReadFile(files[0])
-	ts.Check(err)
-	body[len(body)/2] ^= 1
-	ts.Check(os.Chmod(files[0], 0o600))
-	ts.Check(os.WriteFile(files[0], body, 0o600))
+	for _, f := range files {
+		body, err := os.ReadFile(f)
+		ts.Check(err)
+		body[len(body)/2] ^= 1
+		ts.Check(os.Chmod(f, 0o600))
+		ts.Check(os.WriteFile(f, body, 0o600))
+	}
 }
 
 // mode FILE OCTAL checks the permissions of a file.

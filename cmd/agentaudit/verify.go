@@ -73,7 +73,7 @@ under --strict.`,
 	trust.add(cmd)
 	outputFlag(cmd, &output)
 	cmd.Flags().StringVar(&level, "level", "events", "chain, objects or events")
-	cmd.Flags().DurationVar(&maxAge, "max-age", 0, "warn where the newest manifest of a log that was not closed is older")
+	cmd.Flags().DurationVar(&maxAge, "max-age", 0, "warn where a log that was not closed is silent for longer, at its end or within")
 	cmd.Flags().StringVar(&when, "at", "", "judge locks and age at this time; default: now")
 	cmd.Flags().BoolVar(&strict, "strict", false, "exit with 3 where there are warnings")
 	return cmd

@@ -85,7 +85,8 @@ type Draft struct {
 	User      string         // the first thing the user said, in what was sent to a model
 	Requested []Call         // the tool calls that a model asked for
 	Answers   []Answer       // decisions told inside messages
-	Approvals []Asked        // decisions told beside the event
+	Asks      []Asked        // requests for a decision that the record tells of
+	Decisions []Decision     // decisions on requests that an earlier run stopped for, in their order
 	Of        pcommon.SpanID // the span whose event this completes or belongs to
 	Keys      []string       // what else identifies the fact that this event tells of
 	Joins     []string       // keys of the event that this one completes, where it is in sight
@@ -95,10 +96,18 @@ type Draft struct {
 	Skip      bool           // the record turned out to tell of nothing
 }
 
-// Asked is a request for a person's decision on a tool call.
+// Asked is a request for a decision on a tool call.
 type Asked struct {
 	Call
 	Reason string
+}
+
+// Decision is what was decided on a request.
+type Decision struct {
+	Status string // one of approval_status; "" where the word is not known
+	Word   string // of the source
+	Reason string
+	Edited []byte // JSON: the parameters that were put in the place of those asked for
 }
 
 // dialects in the order in which they are tried; the first that matches is it.

@@ -3,6 +3,7 @@ package dialect
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -154,6 +155,27 @@ func (e *Draft) failure() {
 	}
 }
 
+// limits are the words by which frameworks say that a run was stopped.
+var limits = []struct {
+	reason string
+	words  *regexp.Regexp
+}{
+	{"max_iterations", regexp.MustCompile(`(?i)recursion.?limit|max(imum)?[ _]?(number of )?(turns|iterations|steps)|(turn|iteration|step)s? limit`)},
+	{"deadline", regexp.MustCompile(`(?i)deadline[ _]?exceeded|execution timed? ?out|run timed? ?out|max(imum)? execution time`)},
+}
+
+// limit is the reason of session_timeout that an error of a run stands for, or "".
+func limit(texts ...string) string {
+	for _, t := range texts {
+		for _, l := range limits {
+			if l.words.MatchString(t[:min(len(t), 2000)]) {
+				return l.reason
+			}
+		}
+	}
+	return ""
+}
+
 func first(list ...string) string {
 	for _, s := range list {
 		if s != "" {
@@ -165,6 +187,9 @@ func first(list ...string) string {
 
 // complete derives what follows from what is there.
 func (e *Draft) complete() {
+	if (e.Kind == Agent || e.Kind == Chain) && e.EndedBy == "" {
+		e.EndedBy = limit(append([]string{e.Error, e.ErrorType}, e.FinishReasons...)...)
+	}
 	if e.EventType == semconv.TypeToolCall && e.Kind == Tool {
 		if e.Outcome == "" {
 			e.Outcome = semconv.OutcomeSuccess

@@ -35,11 +35,14 @@ type Result struct {
 	Output []byte // JSON
 }
 
-// Answer is a decision on a request for approval, told as a part of a message.
+// Answer is a decision on a request for approval, told as a part of a message or by
+// what a framework put in the place of a result.
 type Answer struct {
 	ID, Name string
 	Approved bool
 	Reason   string
+	// Refused is the tool call that was not run because of it, and leaves no record.
+	Refused *Call
 }
 
 // ReadMessages reads messages in any of the shapes that libraries send: the
@@ -356,6 +359,9 @@ func appendCall(out []byte, id, name string, arguments []byte) []byte {
 func (w *messageWriter) result(id string, v gjson.Result) {
 	out := jsonOf(v)
 	w.c.Results = append(w.c.Results, Result{id, out})
+	if r := gjson.ParseBytes(out); r.Get("denied").Bool() || r.Get("type").Str == "execution-denied" {
+		w.refused(id, r.Get("reason").Str)
+	}
 	w.comma()
 	w.out = append(w.out, `{"type":"tool_call_response"`...)
 	if id != "" {
@@ -365,6 +371,18 @@ func (w *messageWriter) result(id string, v gjson.Result) {
 		w.out = append(append(w.out, `,"result":`...), out...)
 	}
 	w.out = append(w.out, '}')
+}
+
+// refused notes a refusal; the call is among those of the messages before.
+func (w *messageWriter) refused(id, reason string) {
+	a := Answer{ID: id, Reason: reason, Refused: &Call{ID: id}}
+	for i := range w.c.Calls {
+		if w.c.Calls[i].ID == id {
+			a.Refused = &w.c.Calls[i]
+			a.Name = a.Refused.Name
+		}
+	}
+	w.c.Approvals = append(w.c.Approvals, a)
 }
 
 // part writes one part of a message by its shape; one of a shape that is not

@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"encoding/json"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -23,10 +24,16 @@ var openInference = &Dialect{
 		case "LLM", "EMBEDDING", "RERANKER":
 			return LLM
 		case "TOOL":
+			if strings.HasPrefix(r.Name, "handoff to ") {
+				return Other // the run of the other agent tells of it
+			}
 			return Tool
 		case "AGENT":
 			return Agent
 		case "CHAIN":
+			if interrupt(r).IsArray() {
+				return Approval
+			}
 			return Chain
 		case "RETRIEVER":
 			return Retrieval
@@ -77,20 +84,31 @@ func openInferenceFinish(r *Record, e *Draft) {
 		}
 		// LangChain hands a tool with one parameter the bare value.
 		e.Alone = len(e.ToolInput) > 0 && e.ToolInput[0] != '{' && e.ToolInput[0] != '['
-		if strings.Contains(e.Error, "was not approved") || string(e.ToolOutput) == `"Tool execution was not approved."` {
+		// Words of the Agents SDK, and of Claude's agent SDK, for a refusal.
+		if strings.Contains(e.Error, "was not approved") || string(e.ToolOutput) == `"Tool execution was not approved."` || e.Error == "Abandoned" {
 			e.Outcome = semconv.OutcomeDenied
+			e.Answers = append(e.Answers, Answer{ID: e.ToolCallID, Name: e.ToolName, Reason: e.Error})
+			e.Error, e.ErrorType, e.Stack = "", "", ""
 		}
 	case Agent, Chain:
 		if e.AgentName == "" && e.Kind == Agent {
 			e.AgentName = first(e.AgentID, r.Name)
 		}
 		if v, ok := r.take("input.value"); ok {
-			e.UserMessage = userText(v)
+			if in := valueJSON(v); in.Get("lg_name").Str == "Command" {
+				e.Decisions = decisions(in.Get("resume"))
+			} else {
+				e.UserMessage = userText(v)
+			}
 		}
 		if v, ok := r.take("output.value"); ok {
 			e.FinalOutput = answerText(v)
 		}
 		e.Requested = nil
+	case Approval:
+		e.Asks = asks(interrupt(r))
+		e.Error, e.ErrorType, e.Stack, e.Outcome = "", "", "", ""
+		r.use("input.value")
 	case Retrieval:
 		e.documents(r.indexed("retrieval.documents."))
 	case Guardrail:
@@ -142,15 +160,18 @@ func (e *Draft) openInferenceLLM(r *Record) {
 	}
 	if e.Prompt == "" || len(e.InputMessages) == 0 {
 		c := ReadMessages(in, "user")
-		if len(e.InputMessages) == 0 {
-			e.InputMessages = c.JSON
+		if len(e.InputMessages) == 0 || len(c.System) > 0 && len(c.JSON) > 0 {
+			e.InputMessages = c.JSON // the flattened system message had no content
 		}
 		e.User = first(e.User, c.User)
 		e.Secrets = append(e.Secrets, c.System...)
 		e.Prompt = first(e.Prompt, strings.Join(c.System, "\n"), out.Get("instructions").Str, params.Get("system").Str)
 	}
-	if c := ReadMessages(out, "assistant"); len(e.OutputMessages) == 0 || lackIDs(e.Requested) && len(c.Calls) == len(e.Requested) {
+	switch c := ReadMessages(out, "assistant"); {
+	case len(e.OutputMessages) == 0, lackIDs(e.Requested) && len(c.Calls) == len(e.Requested):
 		e.output(c)
+	case e.Reasoning == "":
+		e.Reasoning = strings.Join(c.Reasoning, "\n")
 	}
 	if e.ModelID == "" {
 		e.ModelID = first(firstOf(in, "model", "modelId").Str, params.Get("model").Str)
@@ -168,6 +189,57 @@ func (e *Draft) openInferenceLLM(r *Record) {
 		}
 	}
 	e.fallbackModel()
+}
+
+// interrupt is the request for a decision that stopped a graph of LangGraph, which
+// tells of it as an error: JSON at the beginning of the status message.
+func interrupt(r *Record) gjson.Result {
+	text := first(r.StatusText, r.Exception.Message)
+	if !r.Failed || !strings.HasPrefix(text, "[") || !strings.Contains(text, "GraphInterrupt") && !strings.Contains(text, `"actionRequests"`) && !strings.Contains(text, `"action_requests"`) {
+		return gjson.Result{}
+	}
+	var raw json.RawMessage
+	if json.NewDecoder(strings.NewReader(text)).Decode(&raw) != nil {
+		return gjson.Result{}
+	}
+	v, _ := parseJSON(string(raw))
+	return v
+}
+
+// asks reads the requests of LangChain's human-in-the-loop middleware; of another
+// interrupt its value is the reason.
+func asks(v gjson.Result) (list []Asked) {
+	v.ForEach(func(_, i gjson.Result) bool {
+		requests := firstOf(i, "value.actionRequests", "value.action_requests")
+		if !requests.IsArray() {
+			list = append(list, Asked{Reason: firstOf(i, "value").String()})
+		}
+		requests.ForEach(func(_, q gjson.Result) bool {
+			list = append(list, Asked{Call{Name: firstOf(q, "name", "action").Str, Arguments: jsonOf(firstOf(q, "args", "arguments"))}, q.Get("description").Str})
+			return true
+		})
+		return true
+	})
+	return list
+}
+
+// decisions reads what a graph was resumed with.
+func decisions(v gjson.Result) (list []Decision) {
+	v.Get("decisions").ForEach(func(_, d gjson.Result) bool {
+		out := Decision{Word: d.Get("type").Str, Reason: firstOf(d, "message", "args").Str}
+		switch out.Word {
+		case "approve", "accept":
+			out.Status = semconv.ApprovalApproved
+		case "edit":
+			out.Status = semconv.ApprovalApproved
+			out.Edited = jsonOf(firstOf(d, "editedAction.args", "edited_action.args"))
+		case "reject":
+			out.Status = semconv.ApprovalRejected
+		}
+		list = append(list, out)
+		return true
+	})
+	return list
 }
 
 func lackIDs(calls []Call) bool {

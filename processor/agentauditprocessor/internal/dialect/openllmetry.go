@@ -29,7 +29,7 @@ var openLLMetry = &Dialect{
 			return Chain
 		case "task":
 			// LangGraph's tools are tasks by this key and tools by the operation.
-			if otelKind(r) == Tool {
+			if otelKind(r) == Tool || strings.HasPrefix(r.Name, "execute_tool ") {
 				return Tool
 			}
 			return Chain

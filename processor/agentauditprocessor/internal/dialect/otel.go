@@ -114,6 +114,10 @@ func otelLogKind(r *Record) Kind {
 	case "gen_ai.system.message", "gen_ai.user.message", "gen_ai.assistant.message", "gen_ai.tool.message", "gen_ai.choice":
 		return Message
 	case "gen_ai.client.inference.operation.details":
+		// With a span of its own, a record without the model only adds messages to it.
+		if !r.SpanID.IsEmpty() && !r.has("gen_ai.request.model") && !r.has("gen_ai.response.model") {
+			return Message
+		}
 		return LLM
 	case "gen_ai.evaluation.result":
 		return Guardrail
@@ -148,6 +152,10 @@ func messageRole(name string) string {
 }
 
 func otelFinish(r *Record, e *Draft) {
+	if e.Kind == Message && r.Name == "gen_ai.client.inference.operation.details" {
+		e.Of = r.SpanID
+		return
+	}
 	if e.Kind == Message {
 		e.Of = r.SpanID
 		r.bodyRead = true

@@ -37,7 +37,9 @@ type run struct {
 	pending  map[pcommon.SpanID]*pending // messages that came before their span
 	size     int                         // bytes in pending
 	frames   []frameFact
+	asks     []*ask // of a session: see batch.session
 	events   int
+	failed   bool // an event told of an error
 }
 
 type fact struct {

@@ -25,16 +25,19 @@ func (n *node) mainID() string {
 
 // emit makes the events of the request.
 func (b *batch) emit() {
+	b.asks()
 	for _, n := range b.nodes {
 		switch {
 		case n.d == nil:
 		case n.isRun && n.joined == nil:
 			b.emitRun(n)
+		case n.isEvent() && len(n.d.Asks) > 0:
+			b.emitAsks(n)
 		case n.isEvent():
 			n.main = b.place(n, n.d.Event, n.mainID(), 0)
 			b.emitAnswers(n)
 			if n.d.Kind == dialect.Approval && n.d.Record.Log && n.d.ApprovalStatus == semconv.ApprovalRejected {
-				b.emitDenied(n)
+				b.emitRefused(n.main, dialect.Call{ID: n.d.ToolCallID, Name: n.d.ToolName, Arguments: n.d.ToolInput})
 			}
 		}
 	}
@@ -70,8 +73,12 @@ func (b *batch) emitRun(n *node) {
 	if n.resume == nil {
 		n.start = b.place(n, start, semconv.SpanEventID(n.key.trace, n.key.span, string(semconv.TypeSessionStart)), -1)
 	}
+	b.emitDecisions(n)
 	if b.goesOn(n) {
 		return
+	}
+	if d.Error != "" && d.EndedBy == "" {
+		b.emitError(n)
 	}
 	end := base
 	end.EventType = semconv.TypeSessionEnd
@@ -81,6 +88,7 @@ func (b *batch) emitRun(n *node) {
 	}
 	end.EndTimestamp = end.Timestamp
 	end.UserMessage, end.ToolsAvailable = "", nil
+	end.Error, end.ErrorType, end.Stack = "", "", ""
 	if n.resume != nil {
 		end.Content = content
 	}
@@ -96,6 +104,24 @@ func (b *batch) emitRun(n *node) {
 		end.EventType, end.Reason = semconv.TypeSessionTimeout, d.EndedBy
 	}
 	n.end = b.place(n, end, semconv.SpanEventID(n.key.trace, n.key.span, string(semconv.TypeSessionEnd)), 1)
+}
+
+// emitError tells of an error of a run that no event in it tells of: errors climb
+// from where they happen to every span above.
+func (b *batch) emitError(n *node) {
+	for _, x := range b.byTrace[n.runKey] {
+		if x.isEvent() && x.d.Error != "" {
+			return
+		}
+	}
+	if n.run.failed {
+		return // told of in an earlier request
+	}
+	e := base(n)
+	e.EventType = semconv.TypeError
+	e.Timestamp = n.d.Record.End
+	e.Error, e.ErrorType, e.Stack = n.d.Error, n.d.ErrorType, n.d.Stack
+	b.place(n, e, semconv.SpanEventID(n.key.trace, n.key.span, string(semconv.TypeError)), 0)
 }
 
 // goesOn reports whether another run of the request goes on with this one.
@@ -145,19 +171,29 @@ func (b *batch) emitAnswers(n *node) {
 			e.ApprovalStatus = semconv.ApprovalApproved
 		}
 		e.ApprovalReason, e.ToolName, e.ToolCallID = a.Reason, a.Name, a.ID
-		b.facts[n.runKey+key] = b.place(n, e, semconv.SpanEventID(n.key.trace, n.key.span, key), -1)
+		if n.d.Kind == dialect.Tool {
+			e.ToolCallID, e.ToolInput = n.d.ToolCallID, n.d.ToolInput
+		}
+		p := b.place(n, e, semconv.SpanEventID(n.key.trace, n.key.span, key), -1)
+		b.facts[n.runKey+key] = p
+		if a.Refused != nil {
+			b.emitRefused(p, *a.Refused)
+		}
 	}
 }
 
-// emitDenied makes the tool call of a refusal, which leaves no other record.
-func (b *batch) emitDenied(n *node) {
+// emitRefused makes the tool call that a decision kept from being run, and that
+// leaves no other record.
+func (b *batch) emitRefused(decision *placed, c dialect.Call) {
+	n := decision.n
 	e := base(n)
 	e.EventType = semconv.TypeToolCall
+	e.Timestamp = decision.ev.Timestamp
 	e.Outcome = semconv.OutcomeDenied
-	e.ToolName, e.ToolCallID, e.ToolInput = n.d.ToolName, n.d.ToolCallID, n.d.ToolInput
-	e.ApprovalStatus, e.ApproverID = n.d.ApprovalStatus, n.d.ApproverID
-	p := b.place(n, e, semconv.RecordEventID(n.mainID(), "denied"), 1)
-	p.ev.ParentEventID = n.mainID()
+	e.ToolName, e.ToolCallID, e.ToolInput = c.Name, c.ID, c.Arguments
+	e.ApprovalStatus, e.ApproverID = decision.ev.ApprovalStatus, decision.ev.ApproverID
+	p := b.place(n, e, semconv.RecordEventID(decision.ev.EventID, "denied"), -1)
+	p.ev.ParentEventID = decision.ev.EventID
 }
 
 // base is an event with only the identity of its record.

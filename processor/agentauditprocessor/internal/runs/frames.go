@@ -113,7 +113,7 @@ func (n *node) absorb(inner *node) {
 	if len(o.ToolsAvailable) == 0 {
 		o.ToolsAvailable = i.ToolsAvailable
 	}
-	o.Approvals = append(o.Approvals, i.Approvals...)
+	o.Decisions = append(o.Decisions, i.Decisions...)
 }
 
 func fill(p *string, v string) {

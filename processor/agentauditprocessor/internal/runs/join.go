@@ -249,6 +249,10 @@ func (b *batch) pairCalls() {
 				n.d.ToolCallID = q.ID
 				n.d.Derive("tool_call_id")
 			}
+			if len(n.d.ToolInput) == 0 && len(q.Arguments) > 0 {
+				n.d.ToolInput = q.Arguments
+				n.d.Derive("tool_input")
+			}
 			if n.d.Alone && len(q.Arguments) > 0 {
 				n.d.Alternates = append(append([]byte(`{"tool_input":`), n.d.ToolInput...), '}')
 				n.d.ToolInput = q.Arguments
@@ -294,7 +298,7 @@ func (r *run) find(d *dialect.Draft) *request {
 		if q.claimed || q.Name != d.ToolName || d.ToolCallID != "" && q.ID != "" {
 			continue
 		}
-		if string(q.Arguments) == string(d.ToolInput) || d.Alone && onlyValue(q.Arguments) == string(d.ToolInput) {
+		if len(d.ToolInput) == 0 || string(q.Arguments) == string(d.ToolInput) || d.Alone && onlyValue(q.Arguments) == string(d.ToolInput) {
 			return q
 		}
 	}

@@ -185,9 +185,17 @@ func (n *node) eventID() string {
 
 // remember keeps for later requests what this one told.
 func (b *batch) remember() {
+	for _, n := range b.nodes {
+		if n.d != nil && n.d.SessionID != "" && (len(n.d.Asks) > 0 || len(n.d.Decisions) > 0) {
+			for _, a := range b.session(n).asks {
+				a.run = nil // its request ends here
+			}
+		}
+	}
 	for _, p := range b.out {
 		r := p.n.run
 		r.events++
+		r.failed = r.failed || p.ev.Error != ""
 		for _, k := range p.keys() {
 			if _, known := r.facts[k]; !known && len(r.facts) < maxFacts {
 				r.facts[k] = fact{p.ev.EventID, string(p.ev.EventType), p.n.d.Record.Log}

@@ -46,7 +46,8 @@ func (m *Mapper) Map(drafts []*dialect.Draft, others []Span, now time.Time) (eve
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.cache.evicted = 0
-	b.runs(m.cache, now)
+	b.cache, b.now = m.cache, now
+	b.runs()
 	b.joinRecords()
 	b.frames()
 	b.resume()
@@ -95,6 +96,8 @@ type placed struct {
 }
 
 type batch struct {
+	cache   *cache
+	now     time.Time
 	nodes   []*node
 	bySpan  map[spanKey]*node
 	byTrace map[string][]*node
@@ -152,7 +155,7 @@ func (b *batch) cutLoops() {
 }
 
 // runs finds the run of each record: its trace, or its session where it has none.
-func (b *batch) runs(c *cache, now time.Time) {
+func (b *batch) runs() {
 	for _, n := range b.nodes {
 		if n.d == nil {
 			continue
@@ -174,7 +177,7 @@ func (b *batch) runs(c *cache, now time.Time) {
 		if !n.pid.IsEmpty() {
 			d.ParentSpanID = n.pid.String()
 		}
-		n.run = c.get(n.runKey, now)
+		n.run = b.cache.get(n.runKey, b.now)
 		b.byTrace[n.runKey] = append(b.byTrace[n.runKey], n)
 	}
 }

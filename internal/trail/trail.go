@@ -48,10 +48,17 @@ const maxRounds = 4
 // the events. An error means that nothing can be said.
 func Read(ctx context.Context, r ledger.Reader, keys []ledger.PublicKey, logs []string, session string) (*Trail, error) {
 	wanted := []string{session}
+	everywhere := false
 	for range maxRounds {
-		t, runs, err := read(ctx, r, keys, logs, session, wanted)
+		t, runs, err := read(ctx, r, keys, logs, session, wanted, everywhere)
 		if err != nil {
 			return nil, err
+		}
+		if !everywhere && !t.named() {
+			// No event says that it is of this session: the name may be that of a run, whose
+			// events are filed under sessions that are not known here.
+			everywhere = true
+			continue
 		}
 		more := wanted
 		for _, run := range runs {
@@ -68,12 +75,19 @@ func Read(ctx context.Context, r ledger.Reader, keys []ledger.PublicKey, logs []
 	return nil, fmt.Errorf("session %q leads from run to run without an end", session)
 }
 
-func read(ctx context.Context, r ledger.Reader, keys []ledger.PublicKey, logs []string, session string, wanted []string) (*Trail, []string, error) {
+// named reports whether an event says itself that it is of the session.
+func (t *Trail) named() bool {
+	return slices.ContainsFunc(t.Events, func(e *Event) bool {
+		return e.SessionID == t.Session && !slices.Contains(e.DerivedFields, "session_id")
+	})
+}
+
+func read(ctx context.Context, r ledger.Reader, keys []ledger.PublicKey, logs []string, session string, wanted []string, everywhere bool) (*Trail, []string, error) {
 	t := &Trail{Session: session}
 	byID := map[string][]*Event{}
 	var runs []string
 	o := ledger.ReadOptions{Keys: keys, Logs: logs, Sessions: func(s *ledger.Sessions) bool {
-		return slices.ContainsFunc(wanted, s.Has)
+		return everywhere || slices.ContainsFunc(wanted, s.Has)
 	}}
 	for l, err := range ledger.Events(ctx, r, o) {
 		if err != nil {

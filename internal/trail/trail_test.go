@@ -1,0 +1,170 @@
+package trail
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/agentaudit/otelcol-agentaudit/ledger"
+	"github.com/agentaudit/otelcol-agentaudit/ledger/ledgertest"
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+var start = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+
+// sealed seals each list of events as an object of its own.
+func sealed(t *testing.T, objects ...[]*semconv.Event) (ledger.Reader, []ledger.PublicKey) {
+	t.Helper()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	require.NoError(t, err)
+	signer, err := ledger.LoadSigner(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	require.NoError(t, err)
+	s := ledgertest.New()
+	lock := ledger.Retention{Mode: ledger.Compliance, Until: time.Now().Add(24 * time.Hour)}
+	c, err := ledger.OpenChain(context.Background(), s, ledger.ChainOptions{Log: "gw-0", Signer: signer, Retention: func(time.Time) ledger.Retention { return lock }})
+	require.NoError(t, err)
+	for _, list := range objects {
+		b := ledger.NewObjectBuilder(ledger.ObjectOptions{Log: "gw-0", Compression: ledger.Gzip, Retention: lock}, time.Now())
+		for _, e := range list {
+			if e.AgentID == "" {
+				e.AgentID = "a"
+			}
+			span := ptrace.NewSpan()
+			semconv.WriteSpan(e, span)
+			line, m, err := semconv.AppendSpan(nil, span)
+			require.NoError(t, err)
+			b.Add(line, m)
+		}
+		o, err := b.Finish()
+		require.NoError(t, err)
+		_, err = s.Put(context.Background(), o.Key, o.Body, ledger.PutOptions{SHA256: o.Digest, Retention: lock})
+		require.NoError(t, err)
+		require.NoError(t, c.Commit(context.Background(), ledger.KindBatch, []ledger.Object{o.Object}))
+	}
+	key, err := ledger.NewPublicKey(signer.Public())
+	require.NoError(t, err)
+	return s, []ledger.PublicKey{key}
+}
+
+// event is one of a session at a second.
+func event(id string, typ semconv.EventType, session, run string, second int) *semconv.Event {
+	return &semconv.Event{EventID: id, EventType: typ, SessionID: session, RunID: run, Timestamp: start.Add(time.Duration(second) * time.Second), StepNumber: semconv.Some(int64(second))}
+}
+
+func ids(t *Trail) (out []string) {
+	for _, e := range t.Events {
+		out = append(out, e.EventID)
+	}
+	return out
+}
+
+func TestOrder(t *testing.T) {
+	end := event("end", semconv.TypeSessionEnd, "s", "r", 2)
+	long := event("long", semconv.TypeLLMCall, "s", "r", 2)
+	long.EndTimestamp = start.Add(9 * time.Second)
+	short := event("short", semconv.TypeToolCall, "s", "r", 2)
+	short.EndTimestamp = start.Add(3 * time.Second)
+	r, keys := sealed(t, []*semconv.Event{end, long, short, event("start", semconv.TypeSessionStart, "s", "r", 2)}, []*semconv.Event{event("first", semconv.TypeLLMCall, "s", "r", 1), event("other", semconv.TypeLLMCall, "x", "q", 1)})
+	got, err := Read(context.Background(), r, keys, nil, "s")
+	require.NoError(t, err)
+	require.Equal(t, []string{"first", "start", "short", "long", "end"}, ids(got), "what began first; of the same moment what ended first, within the frame")
+}
+
+func TestDoublesAndForgeries(t *testing.T) {
+	again := event("a", semconv.TypeToolCall, "s", "r", 1)
+	again.StepNumber = semconv.Some(int64(9))
+	again.RecordedAt = start
+	forged := event("a", semconv.TypeToolCall, "s", "r", 1)
+	forged.ToolName = "other"
+	r, keys := sealed(t, []*semconv.Event{event("a", semconv.TypeToolCall, "s", "r", 1)}, []*semconv.Event{again}, []*semconv.Event{forged})
+	got, err := Read(context.Background(), r, keys, nil, "s")
+	require.NoError(t, err)
+	require.Equal(t, 1, got.Doubles, "the same but for recorded_at and step_number")
+	require.Len(t, got.Events, 2, "a sender cannot hide another's event")
+	require.Len(t, got.Problems, 1)
+	require.ErrorContains(t, got.Problems[0], "event_id_reused")
+}
+
+func TestLateFacts(t *testing.T) {
+	early := event("early", semconv.TypeToolCall, "run1", "run1", 1)
+	early.DerivedFields = []string{"session_id"}
+	root := event("root", semconv.TypeSessionStart, "s", "run1", 0)
+	root.UserID, root.AgentVersion = "ann", "7"
+	other := event("other", semconv.TypeToolCall, "run2", "run2", 1)
+	other.DerivedFields = []string{"session_id"}
+	r, keys := sealed(t, []*semconv.Event{early, other}, []*semconv.Event{root})
+	for _, session := range []string{"s", "run1"} {
+		got, err := Read(context.Background(), r, keys, nil, session)
+		require.NoError(t, err)
+		require.Equal(t, []string{"root", "early"}, ids(got), "by session and by run")
+		require.Equal(t, "s", got.Events[1].SessionID)
+		require.Equal(t, "ann", got.Events[1].UserID)
+		require.ElementsMatch(t, []string{"session_id", "user_id", "agent_version"}, got.Events[1].Completed)
+		require.Contains(t, string(got.Events[1].Line), `"session_id":"run1"`, "the sealed line stays as it is")
+	}
+}
+
+func TestLayersAndMessagesAreFolded(t *testing.T) {
+	call := event("call", semconv.TypeToolCall, "s", "r", 1)
+	layer := event("layer", semconv.TypeToolCall, "s", "r", 1)
+	layer.LayerOf, layer.ToolOutput = "call", semconv.Text("from the span")
+	message := event("m", semconv.TypeMessage, "s", "r", 0)
+	message.ParentEventID = "llm"
+	orphan := event("orphan", semconv.TypeToolCall, "s", "r", 3)
+	orphan.LayerOf = "nowhere"
+	r, keys := sealed(t, []*semconv.Event{message, call, layer, event("llm", semconv.TypeLLMCall, "s", "r", 2), orphan})
+	got, err := Read(context.Background(), r, keys, nil, "s")
+	require.NoError(t, err)
+	require.Equal(t, []string{"call", "llm", "orphan"}, ids(got), "what tells of nothing else stays")
+	require.Len(t, got.Events[0].Layers, 1)
+	require.Len(t, got.Events[1].Messages, 1)
+	n := 0
+	for range got.All() {
+		n++
+	}
+	require.Equal(t, 5, n, "nothing is lost")
+	var out bytes.Buffer
+	require.NoError(t, got.Table(&out))
+	require.Contains(t, out.String(), "from the span")
+	require.Contains(t, out.String(), "told 2 times")
+}
+
+func TestTableSaysWhatIsNotKnown(t *testing.T) {
+	e := event("e", semconv.TypeToolCall, "s", "r", 1)
+	e.MissingFields, e.DerivedFields, e.ContentState = []string{"tool_name"}, []string{"agent_id"}, semconv.ContentWithheld
+	a := event("a", semconv.TypeApproval, "s", "r", 2)
+	a.ToolName = "pay\x1b[31m"
+	b := event("b", semconv.TypeApproval, "s", "r", 3)
+	b.ApprovalStatus, b.ApproverID, b.ApprovalSource = "approved", "config", "config"
+	r, keys := sealed(t, []*semconv.Event{e, a, b})
+	got, err := Read(context.Background(), r, keys, nil, "s")
+	require.NoError(t, err)
+	var out bytes.Buffer
+	require.NoError(t, got.Table(&out))
+	for _, want := range []string{"missing: tool_name", "derived: agent_id", "content withheld at the source", "undecided", "approved by config (config)", `pay\u001b[31m`} {
+		require.Contains(t, out.String(), want)
+	}
+	require.NotContains(t, out.String(), "\x1b")
+}
+
+func TestWhatDoesNotHoldIsNotShown(t *testing.T) {
+	r, keys := sealed(t, []*semconv.Event{event("a", semconv.TypeToolCall, "s", "r", 1)}, []*semconv.Event{event("b", semconv.TypeToolCall, "s", "r", 2)})
+	s := r.(*ledgertest.Store)
+	s.Alter(s.Keys(ledger.DataPrefix)[0], func(b []byte) []byte { b[len(b)/2] ^= 1; return b })
+	got, err := Read(context.Background(), r, keys, nil, "s")
+	require.NoError(t, err)
+	require.Len(t, got.Events, 1)
+	require.Equal(t, 1, got.Unread)
+	require.True(t, strings.HasPrefix(got.Problems[0].Error(), "object_altered"))
+}

@@ -9,11 +9,12 @@ import (
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
 )
 
-// Bounds of what is remembered of one run.
+// Bounds of what is remembered.
 const (
-	maxFacts    = 1024    // keys of facts, requested calls, and spans each
-	maxPending  = 256     // spans that messages wait for
-	pendingSize = 1 << 20 // bytes of those messages
+	maxFacts   = 1024      // keys of facts, requested calls, and spans of one run each
+	maxPending = 256       // spans of one run that messages wait for
+	maxRunText = 1 << 20   // bytes of texts of one run: messages, parameters, prompts
+	maxText    = 256 << 20 // bytes of texts of all runs
 )
 
 // run is what is remembered of one trace, or of one session where records carry no
@@ -35,7 +36,8 @@ type run struct {
 	spans    map[pcommon.SpanID]spanFact // events by span
 	llmKids  map[pcommon.SpanID][]string // model calls by the span they are directly below
 	pending  map[pcommon.SpanID]*pending // messages that came before their span
-	size     int                         // bytes in pending
+	size     int                         // bytes of texts
+	counted  int                         // of size, what the cache has counted
 	frames   []frameFact
 	asks     []*ask // of a session: see batch.session
 	events   int
@@ -79,13 +81,17 @@ func newRun() *run {
 type cache struct {
 	lru     *simplelru.LRU[string, *run]
 	ttl     time.Duration
+	text    int // bytes of texts of all runs
 	evicted int
 }
 
 func newCache(maxRuns int, ttl time.Duration) *cache {
 	c := &cache{ttl: ttl}
 	// The only error is a size below one, which the configuration excludes.
-	c.lru, _ = simplelru.NewLRU(max(maxRuns, 1), func(string, *run) { c.evicted++ })
+	c.lru, _ = simplelru.NewLRU(max(maxRuns, 1), func(_ string, r *run) {
+		c.evicted++
+		c.text -= r.counted
+	})
 	return c
 }
 
@@ -105,4 +111,23 @@ func (c *cache) get(key string, now time.Time) *run {
 	}
 	r.seen = now
 	return r
+}
+
+// room reports whether a run may remember so many bytes of text more, and counts them.
+func (r *run) room(n int) bool {
+	if r.size+n > maxRunText {
+		return false
+	}
+	r.size += n
+	return true
+}
+
+// count takes in how a run has grown, and forgets the oldest runs where all of them
+// hold too much.
+func (c *cache) count(r *run) {
+	c.text += r.size - r.counted
+	r.counted = r.size
+	for c.text > maxText && c.lru.Len() > 1 {
+		c.lru.RemoveOldest()
+	}
 }

@@ -36,14 +36,18 @@ func (n *node) learn() {
 		r.agentID, r.agentName = d.AgentID, d.AgentName
 	}
 	fill(&r.agentVersion, d.AgentVersion)
-	fill(&r.prompt, d.Prompt)
+	if r.prompt == "" && r.room(len(d.Prompt)) {
+		r.prompt = d.Prompt
+	}
 	if m, _, _ := strings.Cut(d.ModelID, "["); d.Kind == dialect.LLM && m != "" && m != r.model { // "[1m]": the same model, with more context
 		r.model = m
 		r.models++
 	}
 	if d.Kind == dialect.LLM || d.Kind == dialect.Message {
-		fill(&r.userText, d.User)
-		if d.OutputText != "" && len(d.Requested) == 0 {
+		if r.userText == "" && r.room(len(d.User)) {
+			r.userText = d.User
+		}
+		if d.OutputText != "" && len(d.Requested) == 0 && r.room(len(d.OutputText)-len(r.lastText)) {
 			r.lastText = d.OutputText
 		} else if len(d.Requested) > 0 {
 			r.lastText = ""

@@ -148,14 +148,13 @@ func complete(d, from *dialect.Draft) {
 func (r *run) wait(d *dialect.Draft) {
 	p := r.pending[d.Of]
 	size := len(d.InputMessages) + len(d.OutputMessages)
-	if p == nil && len(r.pending) >= maxPending || r.size+size > pendingSize {
+	if p == nil && len(r.pending) >= maxPending || !r.room(size) {
 		return
 	}
 	if p == nil {
 		p = &pending{draft: &dialect.Draft{Kind: dialect.LLM}}
 		r.pending[d.Of] = p
 	}
-	r.size += size
 	if len(d.InputMessages) > 2 {
 		p.in = append(p.in, d.InputMessages[1:len(d.InputMessages)-1])
 	}
@@ -187,10 +186,9 @@ func (r *run) waitWhole(d *dialect.Draft) {
 		return
 	}
 	size := len(d.InputMessages) + len(d.OutputMessages)
-	if len(r.pending) >= maxPending || r.size+size > pendingSize {
+	if len(r.pending) >= maxPending || !r.room(size) {
 		return
 	}
-	r.size += size
 	kept := *d
 	r.pending[d.Record.SpanID] = &pending{draft: &kept}
 }
@@ -278,6 +276,9 @@ next:
 				}
 				continue next
 			}
+		}
+		if !r.room(len(c.Arguments)) {
+			c.Arguments = nil // known by its id and name
 		}
 		if len(r.requests) >= maxFacts {
 			r.requests = r.requests[1:]

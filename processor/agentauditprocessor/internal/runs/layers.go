@@ -228,6 +228,11 @@ func (b *batch) remember() {
 			}
 		}
 	}
+	for _, n := range b.nodes {
+		if n.run != nil {
+			b.cache.count(n.run)
+		}
+	}
 	for _, p := range b.out {
 		if len(p.ev.Content) == 0 && p == p.n.main {
 			p.ev.Content = p.n.d.Leftover()

@@ -68,8 +68,9 @@ func pieces(t *testing.T, files []string) (out [][]byte) {
 // record keeps the event ids it has when all come together.
 func TestAnyOrder(t *testing.T) {
 	for _, name := range []string{
-		"openinference-openai/agent", "openinference-anthropic/agent", "openinference-langgraph/agent", "otel-openai/agent",
-		"vercel-ai/agent", "vercel-ai/legacy", "traceloop/agent", "claude-code/allowed",
+		"openinference-openai/agent", "openinference-anthropic/agent", "openinference-langgraph/agent", "openinference-bedrock/agent", "openinference-mcp/agent",
+		"otel-openai/agent", "vercel-ai/agent", "vercel-ai/legacy", "traceloop/agent", "langfuse/agent", "google-adk/agent", "genkit/agent", "claude-code/allowed",
+		"codex/run", "gemini-cli/yolo",
 	} {
 		t.Run(name, func(t *testing.T) {
 			files, err := filepath.Glob(filepath.Join(captures, name+".*.otlp.jsonl"))

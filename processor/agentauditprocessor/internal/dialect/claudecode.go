@@ -179,11 +179,7 @@ func (e *Draft) claudeMessage(r *Record, session, seq string) {
 		}
 	}
 	if e.OutputText != "" && len(e.OutputMessages) == 0 {
-		w := &messageWriter{c: &Conversation{}}
-		w.open("assistant", "")
-		w.text(e.OutputText)
-		w.close("")
-		e.OutputMessages = append(w.out, ']')
+		e.OutputMessages = said("assistant", e.OutputText).JSON
 	}
 }
 

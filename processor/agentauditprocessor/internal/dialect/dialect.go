@@ -91,6 +91,7 @@ type Draft struct {
 	Keys      []string       // what else identifies the fact that this event tells of
 	Joins     []string       // keys of the event that this one completes, where it is in sight
 	Parts     bool           // the outcome stands on other spans: see Part
+	Told      bool           // a refused call has a record of its own, so that the decision need not stand for it
 	EndedBy   string         // a limit that stopped the run: a reason of session_timeout
 	Alone     bool           // a single value was unwrapped from tool_input
 	Skip      bool           // the record turned out to tell of nothing
@@ -112,7 +113,7 @@ type Decision struct {
 
 // dialects in the order in which they are tried; the first that matches is it.
 var dialects = []*Dialect{
-	application, claudeCode, openInference, openLLMetry, vercel, otelGenAI,
+	application, claudeCode, codex, geminiCLI, googleADK, langfuse, openInference, openLLMetry, vercel, genkit, otelGenAI,
 }
 
 // All lists the dialects.

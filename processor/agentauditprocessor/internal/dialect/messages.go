@@ -41,6 +41,9 @@ type Answer struct {
 	ID, Name string
 	Approved bool
 	Reason   string
+	// By and Source say who or what decided, where that is known.
+	By, Source string
+	Inferred   bool // from what was done after
 	// Refused is the tool call that was not run because of it, and leaves no record.
 	Refused *Call
 }
@@ -55,6 +58,18 @@ func ReadMessages(v gjson.Result, role string) *Conversation {
 	if w.n > 0 {
 		w.out = append(w.out, ']')
 		w.c.JSON = w.out
+	}
+	return w.c
+}
+
+// said is the conversation of one message of text.
+func said(role, text string) *Conversation {
+	w := &messageWriter{c: &Conversation{}}
+	w.open(role, "")
+	w.text(text)
+	w.close("")
+	if w.parts > 0 {
+		w.c.JSON = append(w.out, ']')
 	}
 	return w.c
 }
@@ -96,7 +111,7 @@ func (w *messageWriter) list(v gjson.Result, role string, depth int) {
 // container opens an object that holds messages rather than being one.
 func (w *messageWriter) container(v gjson.Result, role string, depth int) bool {
 	found := false
-	if s := firstOf(v, "system", "systemInstruction", "system_instruction", "config.systemInstruction", "instructions"); s.Exists() && !v.Get("role").Exists() {
+	if s := firstOf(v, "system", "systemInstruction", "system_instruction", "config.systemInstruction", "config.system_instruction", "instructions"); s.Exists() && !v.Get("role").Exists() {
 		w.list(s, "system", depth+1)
 		found = true
 	}
@@ -129,6 +144,14 @@ func (w *messageWriter) message(m gjson.Result, role string, depth int) {
 			w.close(finish)
 			return
 		}
+		n := len(w.c.Finish)
+		w.message(inner, role, depth+1)
+		if finish != "" && len(w.c.Finish) == n {
+			w.c.Finish = append(w.c.Finish, finish)
+		}
+		return
+	}
+	if inner := m.Get("content"); inner.IsObject() && inner.Get("parts").Exists() && depth <= maxWrap { // Gemini's candidate
 		n := len(w.c.Finish)
 		w.message(inner, role, depth+1)
 		if finish != "" && len(w.c.Finish) == n {

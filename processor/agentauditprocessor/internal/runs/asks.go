@@ -17,8 +17,10 @@ type ask struct {
 // session is what is remembered of a session across its runs, under a key of its
 // own: a decision comes in another run than the request.
 func (b *batch) session(n *node) *run {
-	return b.cache.get("asks/"+n.d.Record.Service+"/"+n.d.SessionID, b.now)
+	return b.cache.get(askKey(n), b.now)
 }
+
+func askKey(n *node) string { return "asks/" + n.d.Record.Service + "/" + n.d.SessionID }
 
 // asks finds the requests of this batch and remembers them, and joins the runs that
 // bring decisions to those that asked.
@@ -45,6 +47,9 @@ func (b *batch) asks() {
 		}
 	}
 	for _, n := range b.nodes {
+		if n.isEvent() && n.d.Kind == dialect.Tool && n.d.ToolCallID != "" && n.d.Outcome == semconv.OutcomeSuccess && n.d.SessionID != "" {
+			b.ranAfterAsking(n)
+		}
 		if n.isRun && n.joined == nil && len(n.d.Decisions) > 0 && n.resume == nil {
 			if s := b.session(n); len(s.asks) > 0 && s.asks[0].run != n {
 				n.resume = s.asks[0].run
@@ -110,4 +115,21 @@ func (b *batch) emitDecisions(n *node) {
 		}
 	}
 	s.asks = s.asks[min(len(n.d.Decisions), len(s.asks)):]
+}
+
+// ranAfterAsking takes it for an approval that a call is run whose confirmation was
+// asked for, in frameworks that tell of no decision.
+func (b *batch) ranAfterAsking(n *node) {
+	s, ok := b.cache.lru.Peek(askKey(n))
+	if !ok {
+		return
+	}
+	for i, a := range s.asks {
+		if a.ID != n.d.ToolCallID || a.Name != n.d.ToolName {
+			continue
+		}
+		n.d.Answers = append(n.d.Answers, dialect.Answer{ID: a.ID, Name: a.Name, Approved: true, Inferred: true})
+		s.asks = append(s.asks[:i:i], s.asks[i+1:]...)
+		return
+	}
 }

@@ -36,7 +36,7 @@ func (b *batch) emit() {
 		case n.isEvent():
 			n.main = b.place(n, n.d.Event, n.mainID(), 0)
 			b.emitAnswers(n)
-			if n.d.Kind == dialect.Approval && n.d.Record.Log && n.d.ApprovalStatus == semconv.ApprovalRejected {
+			if n.d.Kind == dialect.Approval && n.d.Record.Log && n.d.ApprovalStatus == semconv.ApprovalRejected && !n.d.Told {
 				b.emitRefused(n.main, dialect.Call{ID: n.d.ToolCallID, Name: n.d.ToolName, Arguments: n.d.ToolInput})
 			}
 		}
@@ -171,6 +171,10 @@ func (b *batch) emitAnswers(n *node) {
 			e.ApprovalStatus = semconv.ApprovalApproved
 		}
 		e.ApprovalReason, e.ToolName, e.ToolCallID = a.Reason, a.Name, a.ID
+		e.ApproverID, e.ApprovalSource = a.By, a.Source
+		if a.Inferred {
+			e.DerivedFields = append(e.DerivedFields, "approval_status")
+		}
 		if n.d.Kind == dialect.Tool {
 			e.ToolCallID, e.ToolInput = n.d.ToolCallID, n.d.ToolInput
 		}

@@ -1,6 +1,8 @@
 package runs
 
 import (
+	"strings"
+
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
@@ -92,7 +94,7 @@ func (b *batch) knownFact(p *placed) {
 			continue
 		}
 		b.facts[key] = p
-		if f, ok := p.n.run.facts[k]; ok && f.event != p.ev.EventID && f.typ == string(p.ev.EventType) && f.log != log && p.ev.LayerOf == "" {
+		if f, ok := p.n.run.facts[k]; ok && f.event != p.ev.EventID && f.typ == string(p.ev.EventType) && (f.log != log || log && strings.HasPrefix(k, "llm/")) && p.ev.LayerOf == "" {
 			p.ev.LayerOf = f.event
 		}
 	}

@@ -1,0 +1,154 @@
+package dialect
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// codex is OpenAI's Codex. Its log events tell the whole; its spans are nearly all
+// internal and repeat them with less.
+var codex = &Dialect{
+	Name:  "codex",
+	Title: "Codex",
+	Match: func(r *Record) bool {
+		if r.Log {
+			return strings.HasPrefix(r.Name, "codex.") || strings.HasPrefix(r.Scope, "codex_otel")
+		}
+		return strings.HasPrefix(r.Service, "codex") || strings.HasPrefix(r.Scope, "codex")
+	},
+	Kind: func(r *Record) Kind {
+		if !r.Log {
+			return Copy
+		}
+		switch name := strings.TrimPrefix(r.Name, "codex."); name {
+		case "conversation_starts":
+			return Start
+		case "user_prompt", "agent_response":
+			return Message
+		case "sse_event", "websocket_event":
+			switch kind := r.text("event.kind"); {
+			case kind == "response.completed" && r.has("input_token_count"): // told twice, once with its tokens
+				return LLM
+			case kind == "response.failed", r.text("error.message") != "" && kind != "response.completed":
+				return Failure
+			}
+		case "api_request", "websocket_connect", "websocket_request":
+			if r.text("error.message") != "" {
+				return Failure
+			}
+		case "tool_decision", "guardian_assessment":
+			return Approval
+		case "tool_result":
+			return Tool
+		case "network_proxy.policy_decision":
+			if r.text("network.policy.decision") != "allow" {
+				return Intervention
+			}
+		case "sandbox_outcome":
+			return Intervention
+		}
+		return Other
+	},
+	Fields: []Source{
+		{Field: "model_id", Keys: []string{"model", "slug"}},
+		{Field: "provider", Keys: []string{"provider_name"}},
+		{Field: "input_tokens", Keys: []string{"input_token_count"}},
+		{Field: "output_tokens", Keys: []string{"output_token_count"}},
+		{Field: "cached_input_tokens", Keys: []string{"cached_token_count"}},
+		{Field: "reasoning_tokens", Keys: []string{"reasoning_token_count"}},
+		{Field: "time_to_first_token_ms", Keys: []string{"ttft_ms"}},
+		{Field: "tool_name", Keys: []string{"tool_name"}},
+		{Field: "tool_call_id", Keys: []string{"call_id"}},
+		{Field: "tool_input", Keys: []string{"arguments"}, As: asJSON("tool_input")},
+		{Field: "tool_output", Keys: []string{"output"}, As: asResult},
+		{Field: "mcp_server", Keys: []string{"mcp_server"}},
+		{Field: "approval_reason", Keys: []string{"rationale"}},
+		{Field: "reason", Keys: []string{"network.policy.reason", "outcome"}},
+		{Field: "error", Keys: []string{"error.message"}},
+	},
+	Finish: codexFinish,
+	Ignore: []string{"auth.*", "tool_token_count", "event.name"},
+}
+
+// refusal are the words of a result that stands for a refusal.
+var refusal = regexp.MustCompile(`(?i)rejected by user|user rejected|not approved|approval denied|denied by|declined`)
+
+func codexFinish(r *Record, e *Draft) {
+	e.Told = true
+	if e.AgentName == "/root" { // the path of an agent among its own, not a name
+		e.AgentName = ""
+		r.keep("agent_name")
+	}
+	took, hasTook := semconv.ParseFloat(r.text("duration_ms"))
+	switch e.Kind {
+	case Message:
+		if strings.HasSuffix(r.Name, "user_prompt") {
+			e.input(said("user", r.takeText("prompt")))
+			return
+		}
+		c := said("assistant", r.takeText("response"))
+		e.EventType = semconv.TypeFinalOutput
+		e.FinalOutput = strings.Join(c.Text, "\n")
+		switch {
+		case c.Withheld:
+			e.ContentState = semconv.ContentWithheld
+		case r.text("response_truncated") == "true":
+			e.ContentState = semconv.ContentTruncatedAtSource
+		}
+	case LLM:
+		e.Operation = "chat"
+	case Tool:
+		if hasTook {
+			e.lasted(took)
+			r.use("duration_ms")
+		}
+		if r.text("success") == "false" {
+			e.Outcome = semconv.OutcomeError
+			if refusal.Match(e.ToolOutput) {
+				e.Outcome = semconv.OutcomeDenied
+			} else {
+				e.Error = first(e.Error, r.text("output"), "the tool failed")
+			}
+		}
+		r.use("success")
+		if r.text("output_truncated") == "true" {
+			e.ContentState = semconv.ContentTruncatedAtSource
+		}
+	case Approval:
+		e.codexDecision(r)
+	}
+}
+
+// codexDecision reads a decision in the words of older and newer builds.
+func (e *Draft) codexDecision(r *Record) {
+	word := strings.ReplaceAll(strings.ToLower(first(r.text("decision"), r.text("outcome"))), "_", "")
+	switch {
+	case strings.HasPrefix(word, "approved"), word == "allow":
+		e.ApprovalStatus = semconv.ApprovalApproved
+	case strings.HasPrefix(word, "denied"), word == "deny", word == "abort", word == "timedout":
+		e.ApprovalStatus = semconv.ApprovalRejected
+	}
+	if word == "abort" || word == "timedout" || strings.HasPrefix(word, "approved") && word != "approved" {
+		e.ApprovalReason = first(e.ApprovalReason, r.text("decision"))
+	}
+	switch strings.ReplaceAll(strings.ToLower(r.text("source")), "_", "") {
+	case "config":
+		e.ApprovalSource, e.ApproverID = semconv.SourceConfig, "config"
+	case "automatedreviewer":
+		e.ApprovalSource, e.ApproverID = semconv.SourcePolicy, "automated_reviewer"
+	case "user":
+		e.ApprovalSource = semconv.SourceHuman
+		if e.UserID != "" {
+			e.ApproverID = e.UserID
+			e.Derive("approver_id")
+		}
+	}
+	if strings.HasSuffix(r.Name, "guardian_assessment") {
+		e.ApprovalSource, e.ApproverID = semconv.SourcePolicy, "guardian"
+	}
+	if e.ApprovalStatus != "" {
+		r.use("decision")
+	}
+}

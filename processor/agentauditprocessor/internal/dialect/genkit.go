@@ -1,0 +1,106 @@
+package dialect
+
+import (
+	"strings"
+
+	"github.com/tidwall/gjson"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// genkit is Genkit: actions of a subtype, with their input and output as JSON.
+var genkit = &Dialect{
+	Name:  "genkit",
+	Title: "Genkit",
+	Match: func(r *Record) bool {
+		return !r.Log && (r.Scope == "genkit-tracer" || r.has("genkit:type") || r.has("genkit:name"))
+	},
+	Kind: func(r *Record) Kind {
+		switch r.text("genkit:metadata:subtype") {
+		case "model", "embedder":
+			return LLM
+		case "tool", "tool.v2":
+			return Tool
+		case "flow", "prompt", "agent":
+			return Chain
+		case "retriever", "reranker":
+			return Retrieval
+		case "evaluator":
+			return Guardrail
+		}
+		return Chain
+	},
+	Fields: []Source{
+		{Field: "model_id", Keys: []string{"genkit:name"}, As: asGenkitModel},
+		{Field: "input_messages", Keys: []string{"genkit:input"}, As: asInput},
+		{Field: "output_messages", Keys: []string{"genkit:output"}, As: asOutput},
+		{Field: "tool_name", Keys: []string{"genkit:name"}},
+		{Field: "tool_input", Keys: []string{"genkit:input"}, As: asJSON("tool_input")},
+		{Field: "tool_output", Keys: []string{"genkit:output"}, As: asResult},
+		{Field: "query", Keys: []string{"genkit:input"}},
+		{Field: "guardrail_name", Keys: []string{"genkit:name"}},
+		{Field: "verdict", Keys: []string{"genkit:output"}},
+	},
+	Finish: genkitFinish,
+	Ignore: []string{"genkit:type", "genkit:key", "genkit:path", "genkit:metadata:subtype", "genkit:state", "genkit:isRoot", "genkit:isFailureSource"},
+}
+
+func genkitFinish(r *Record, e *Draft) {
+	switch e.Kind {
+	case LLM:
+		if v, ok := r.get("genkit:input"); ok {
+			in := valueJSON(v)
+			if t := in.Get("tools"); t.IsArray() && len(t.Array()) > 0 {
+				e.tools(t, "")
+			}
+			for field, path := range map[string]string{"temperature": "config.temperature", "top_p": "config.topP", "max_tokens": "config.maxOutputTokens"} {
+				if x := in.Get(path); x.Type == gjson.Number {
+					e.Set(field, pcommon.NewValueStr(x.Raw))
+				}
+			}
+		}
+		if v, ok := r.get("genkit:output"); ok {
+			out := valueJSON(v)
+			e.ResponseID = first(e.ResponseID, out.Get("custom.responseId").Str)
+			e.ResponseModelID = first(e.ResponseModelID, out.Get("custom.modelVersion").Str)
+			for p, paths := range map[*semconv.Optional[int64]][]string{
+				&e.InputTokens: {"usage.inputTokens", "custom.usageMetadata.promptTokenCount"}, &e.OutputTokens: {"usage.outputTokens", "custom.usageMetadata.candidatesTokenCount"},
+				&e.CachedInputTokens: {"usage.cachedContentTokens", "custom.usageMetadata.cachedContentTokenCount"}, &e.ReasoningTokens: {"usage.thoughtsTokens", "custom.usageMetadata.thoughtsTokenCount"},
+			} {
+				if n := firstOf(out, paths...); n.Type == gjson.Number {
+					*p = semconv.Some(n.Int())
+				}
+			}
+		}
+		if e.Operation == "" {
+			e.Operation = "generate_content"
+			if r.text("genkit:metadata:subtype") == "embedder" {
+				e.Operation = "embeddings"
+			}
+		}
+	case Chain:
+		e.InputMessages, e.OutputMessages, e.OutputText = nil, nil, ""
+		if v, ok := r.take("genkit:input"); ok {
+			e.UserMessage = userText(v)
+		}
+		if v, ok := r.take("genkit:output"); ok {
+			e.FinalOutput = answerText(v)
+		}
+		e.Requested = nil
+	case Retrieval:
+		if v, ok := r.take("genkit:output"); ok {
+			e.documents(firstOf(valueJSON(v), "documents"))
+		}
+	}
+}
+
+// asGenkitModel cuts the plugin off a model's name, which is the provider.
+func asGenkitModel(e *Draft, v pcommon.Value) bool {
+	plugin, model, ok := strings.Cut(v.AsString(), "/")
+	if !ok {
+		plugin, model = "", v.AsString()
+	}
+	e.Provider, e.ModelID = first(e.Provider, plugin), model
+	return model != ""
+}

@@ -1,0 +1,138 @@
+package dialect
+
+import (
+	"strings"
+	"time"
+
+	"github.com/tidwall/gjson"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// langfuse is the Langfuse SDK: observations of a type, with their input and output
+// as JSON or text.
+var langfuse = &Dialect{
+	Name:  "langfuse",
+	Title: "Langfuse SDK",
+	Match: func(r *Record) bool {
+		return !r.Log && (strings.HasPrefix(r.Scope, "langfuse-sdk") || r.hasPrefix("langfuse.observation.") || r.hasPrefix("langfuse.trace."))
+	},
+	Kind: func(r *Record) Kind {
+		switch r.text("langfuse.observation.type") {
+		case "generation", "embedding":
+			return LLM
+		case "tool":
+			return Tool
+		case "agent":
+			return Agent
+		case "retriever":
+			return Retrieval
+		case "guardrail", "evaluator":
+			return Guardrail
+		case "event":
+			return Other
+		case "span", "chain", "":
+			// Older SDKs say span though it is a generation.
+			if r.has("langfuse.observation.model.name") {
+				return LLM
+			}
+			if k := otelKind(r); k != Chain {
+				return k
+			}
+		}
+		return Chain
+	},
+	Fields: []Source{
+		{Field: "response_model_id", Keys: []string{"langfuse.observation.model.name"}},
+		{Field: "input_messages", Keys: []string{"langfuse.observation.input"}, As: asInput},
+		{Field: "output_messages", Keys: []string{"langfuse.observation.output"}, As: asOutput},
+		{Field: "tool_input", Keys: []string{"langfuse.observation.input"}, As: asJSON("tool_input")},
+		{Field: "tool_output", Keys: []string{"langfuse.observation.output"}, As: asLangChainResult},
+		{Field: "query", Keys: []string{"langfuse.observation.input"}},
+		{Field: "documents", Keys: []string{"langfuse.observation.output"}, As: asJSON("documents")},
+		{Field: "verdict", Keys: []string{"langfuse.observation.output"}},
+	},
+	Finish: langfuseFinish,
+	Ignore: []string{"langfuse.observation.type"},
+}
+
+func langfuseFinish(r *Record, e *Draft) {
+	if r.text("langfuse.observation.level") == "ERROR" && e.Error == "" { // the span's status may stay unset
+		e.Error = first(r.takeText("langfuse.observation.status_message"), "error")
+		e.Outcome = semconv.OutcomeError
+	}
+	switch e.Kind {
+	case LLM:
+		if v, ok := r.get("langfuse.observation.input"); ok && len(e.ToolsAvailable) == 0 {
+			if t := valueJSON(v).Get("tools"); t.IsArray() {
+				e.tools(t, "")
+			}
+		}
+		if v, ok := r.take("langfuse.observation.model.parameters"); ok {
+			p := valueJSON(v)
+			for field, path := range map[string]string{"temperature": "temperature", "top_p": "top_p", "max_tokens": "max_tokens", "seed": "seed"} {
+				if x := p.Get(path); x.Exists() && x.String() != "" && !e.Has(field) {
+					e.Set(field, pcommon.NewValueStr(x.String()))
+				}
+			}
+		}
+		e.langfuseUsage(r)
+		if v := decodeString(gjson.Parse(r.text("langfuse.observation.completion_start_time"))); v.Exists() {
+			if t, err := time.Parse(time.RFC3339Nano, v.Str); err == nil && t.After(r.Start) {
+				e.TimeToFirstTokenMS = semconv.Some(float64(t.Sub(r.Start).Microseconds()) / 1000)
+			}
+		}
+		if e.Operation == "" {
+			e.Operation = "chat"
+		}
+		e.fallbackModel()
+	case Tool:
+		if e.ToolName == "" {
+			e.ToolName = r.Name
+		}
+	case Agent, Chain:
+		if e.AgentName == "" && e.Kind == Agent {
+			e.AgentName = r.Name
+		}
+		if v, ok := r.take("langfuse.observation.input", "langfuse.trace.input"); ok && e.UserMessage == "" {
+			e.UserMessage = userText(v)
+		}
+		if v, ok := r.take("langfuse.observation.output", "langfuse.trace.output"); ok && e.FinalOutput == "" {
+			e.FinalOutput = answerText(v)
+		}
+	case Guardrail:
+		e.GuardrailName = first(e.GuardrailName, r.Name)
+	}
+}
+
+// langfuseUsage reads counts that leave out what the cache gave and what was
+// reasoning, each told apart.
+func (e *Draft) langfuseUsage(r *Record) {
+	v, ok := r.take("langfuse.observation.usage_details")
+	if !ok {
+		return
+	}
+	u := valueJSON(v)
+	sum := func(paths ...string) (n int64, found bool) {
+		for _, p := range paths {
+			if x := u.Get(p); x.Type == gjson.Number {
+				n += x.Int()
+				found = true
+			}
+		}
+		return n, found
+	}
+	if n, ok := sum("input", "input_cached_tokens", "cache_read_input_tokens"); ok {
+		e.InputTokens = semconv.Some(n)
+	}
+	if n, ok := sum("output", "output_reasoning_tokens"); ok {
+		e.OutputTokens = semconv.Some(n)
+	}
+	if n, ok := sum("input_cached_tokens", "cache_read_input_tokens"); ok {
+		e.CachedInputTokens = semconv.Some(n)
+	}
+	if n, ok := sum("output_reasoning_tokens"); ok {
+		e.ReasoningTokens = semconv.Some(n)
+	}
+}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
@@ -36,7 +35,7 @@ func BenchmarkMap(b *testing.B) {
 						for _, s := range ss.Spans().All() {
 							id := s.TraceID()
 							id[0], id[1], id[2], id[3] = byte(n), byte(n>>8), byte(n>>16), byte(n>>24)
-							s.SetTraceID(pcommon.TraceID(id))
+							s.SetTraceID(id)
 						}
 					}
 				}

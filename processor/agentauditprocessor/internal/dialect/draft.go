@@ -113,6 +113,7 @@ func (e *Draft) output(c *Conversation) {
 	e.OutputText = strings.Join(c.Text, "\n")
 	e.Reasoning = strings.Join(c.Reasoning, "\n")
 	e.Requested = c.Calls
+	e.Asks = append(e.Asks, c.Asks...)
 	if len(e.FinishReasons) == 0 {
 		e.FinishReasons = c.Finish
 	}

@@ -19,6 +19,7 @@ type Conversation struct {
 	Calls     []Call   // tool calls in assistant messages
 	Results   []Result // tool results in any message
 	Approvals []Answer // answers to requests for approval
+	Asks      []Asked  // requests for approval
 	Finish    []string // finish reasons that stand on messages
 	Withheld  bool     // a library wrote a marker in the place of content
 }
@@ -164,7 +165,7 @@ func (w *messageWriter) message(m gjson.Result, role string, depth int) {
 		return
 	}
 	switch m.Get("type").Str {
-	case "function_call", "mcp_call", "function_call_output", "reasoning", "mcp_approval_request", "mcp_approval_response":
+	case "function_call", "mcp_call", "function_call_output", "reasoning", "mcp_approval_request", "mcp_approval_response", "function_approval_request":
 		if !m.Get("role").Exists() { // an item of OpenAI's Responses, which is a part and not a message
 			r := "assistant"
 			switch m.Get("type").Str {
@@ -185,7 +186,7 @@ func (w *messageWriter) message(m gjson.Result, role string, depth int) {
 		callID = m.Get("id").Str
 	}
 	w.open(r, m.Get("name").Str)
-	body := firstOf(m, "parts", "content", "contents", "text")
+	body := firstOf(m, "parts", "content", "contents", "text", "message")
 	if callID != "" && body.Exists() {
 		w.result(callID, body)
 	} else {
@@ -232,7 +233,7 @@ func (w *messageWriter) langChain(m, lc gjson.Result) {
 func roleOf(m gjson.Result, fallback string) string {
 	r := m.Get("role").Str
 	if r == "" {
-		r = m.Get("type").Str
+		r = first(messageRole(m.Get(`event\.name`).Str), m.Get("type").Str)
 	}
 	switch strings.ToLower(r) {
 	case "human":
@@ -451,12 +452,18 @@ func (w *messageWriter) part(p gjson.Result) {
 		return
 	case "tool_approval_response", "tool-approval-response", "function_approval_response", "mcp_approval_response":
 		if a := firstOf(p, "approved", "approve"); a.IsBool() {
-			w.c.Approvals = append(w.c.Approvals, Answer{
+			answer := Answer{
 				ID:       firstOf(p, "approval_id", "approvalId", "approval_request_id", "id").Str,
 				Name:     p.Get("function_call.name").Str,
 				Approved: a.Bool(), Reason: p.Get("reason").Str,
-			})
+			}
+			if call := p.Get("function_call"); call.IsObject() && !a.Bool() {
+				answer.Refused = &Call{ID: firstOf(call, "call_id", "id").Str, Name: answer.Name, Arguments: jsonOf(call.Get("arguments"))}
+			}
+			w.c.Approvals = append(w.c.Approvals, answer)
 		}
+	case "function_approval_request", "mcp_approval_request":
+		w.approvalPart(p)
 	case "":
 		if w.untyped(p) {
 			return

@@ -67,6 +67,9 @@ func (b *batch) emitAsks(n *node) {
 	for i, a := range n.d.Asks {
 		e := base(n)
 		e.EventType = semconv.TypeApproval
+		if n.d.Kind == dialect.LLM && !n.d.EndTimestamp.IsZero() {
+			e.Timestamp = n.d.EndTimestamp // in the answer
+		}
 		e.ApprovalStatus = semconv.ApprovalPending
 		e.ApprovalReason = a.Reason
 		e.ToolName, e.ToolCallID, e.ToolInput = a.Name, a.ID, a.Arguments

@@ -31,10 +31,11 @@ func (b *batch) emit() {
 		case n.d == nil:
 		case n.isRun && n.joined == nil:
 			b.emitRun(n)
-		case n.isEvent() && len(n.d.Asks) > 0:
+		case n.isEvent() && n.d.Kind == dialect.Approval && len(n.d.Asks) > 0:
 			b.emitAsks(n)
 		case n.isEvent():
 			n.main = b.place(n, n.d.Event, n.mainID(), 0)
+			b.emitAsks(n)
 			b.emitAnswers(n)
 			if n.d.Kind == dialect.Approval && n.d.Record.Log && n.d.ApprovalStatus == semconv.ApprovalRejected && !n.d.Told {
 				b.emitRefused(n.main, dialect.Call{ID: n.d.ToolCallID, Name: n.d.ToolName, Arguments: n.d.ToolInput})

@@ -1,0 +1,235 @@
+package agentauditprocessor
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// The examples of dialects of which there is no recording: what their documents say
+// that they send, and the fields that must come of it.
+
+func mapSpans(t *testing.T, td ptrace.Traces) []*semconv.Event {
+	t.Helper()
+	r := newRig(t, nil)
+	require.NoError(t, r.traces.ConsumeTraces(context.Background(), td))
+	return r.events()
+}
+
+func mapLogs(t *testing.T, ld plog.Logs) []*semconv.Event {
+	t.Helper()
+	r := newRig(t, nil)
+	require.NoError(t, r.logs.ConsumeLogs(context.Background(), ld))
+	return r.events()
+}
+
+func TestPydanticAI(t *testing.T) {
+	e := one(t, "pydantic-ai", "running tool", attrs{"gen_ai.tool.name": "get_weather", "gen_ai.tool.call.id": "c1", "tool_arguments": `{"city":"Paris"}`, "tool_response": "rain", "logfire.msg": "running tool"})
+	require.Equal(t, semconv.TypeToolCall, e.EventType)
+	require.Equal(t, `{"city":"Paris"}`, text(e.ToolInput))
+	require.Equal(t, `"rain"`, text(e.ToolOutput))
+	require.Equal(t, "pydantic-ai", sourceOf(e)["dialect"])
+
+	e = one(t, "pydantic-ai", "running tool", attrs{"gen_ai.tool.name": "rm", "gen_ai.tool.call.id": "c1", "pydantic_ai.tool.deferral.name": "ApprovalRequired"}, func(s ptrace.Span) { failed(s, "ApprovalRequired") })
+	require.Equal(t, semconv.TypeApproval, e.EventType)
+	require.Equal(t, semconv.ApprovalPending, e.ApprovalStatus)
+	require.Equal(t, "rm", e.ToolName)
+	require.Empty(t, e.Error)
+
+	e = one(t, "pydantic-ai", "chat m", attrs{"gen_ai.request.model": "m", "events": `[{"event.name":"gen_ai.system.message","content":"Answer in one sentence."},{"event.name":"gen_ai.user.message","content":"hi"},{"event.name":"gen_ai.choice","index":0,"message":{"role":"assistant","content":"hello"}}]`})
+	require.Equal(t, hexSHA("Answer in one sentence."), e.SystemPromptHash)
+	require.Equal(t, "hello", e.OutputText)
+
+	td := ptrace.NewTraces()
+	span(td, "logfire", "chat m", 1, 0, attrs{"logfire.span_type": "pending_span", "gen_ai.request.model": "m"})
+	require.Empty(t, mapSpans(t, td), "a copy sent at the start")
+}
+
+func TestStrands(t *testing.T) {
+	e := one(t, "strands.telemetry.tracer", "execute_tool get_weather", attrs{"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "get_weather", "gen_ai.tool.status": "success"}, func(s ptrace.Span) {
+		ev := s.Events().AppendEmpty()
+		ev.SetName("gen_ai.tool.message")
+		ev.Attributes().PutStr("role", "tool")
+		ev.Attributes().PutStr("content", `{"city":"Paris"}`)
+		ev.Attributes().PutStr("id", "c1")
+		ev = s.Events().AppendEmpty()
+		ev.SetName("gen_ai.choice")
+		ev.Attributes().PutStr("message", `[{"text":"rain"}]`)
+		ev.Attributes().PutStr("id", "c1")
+	})
+	require.Equal(t, `{"city":"Paris"}`, text(e.ToolInput), "the message is the input here")
+	require.Equal(t, `"rain"`, text(e.ToolOutput))
+	require.Equal(t, "c1", e.ToolCallID)
+
+	e = one(t, "strands.telemetry.tracer", "chat", attrs{"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "gen_ai.server.time_to_first_token": 120}, func(s ptrace.Span) {
+		ev := s.Events().AppendEmpty()
+		ev.SetName("gen_ai.user.message")
+		ev.Attributes().PutStr("content", `[{"text":"hi"},{"toolResult":{"toolUseId":"c0","status":"success","content":[{"text":"dry"}]}}]`)
+		ev = s.Events().AppendEmpty()
+		ev.SetName("gen_ai.choice")
+		ev.Attributes().PutStr("finish_reason", "tool_use")
+		ev.Attributes().PutStr("message", `[{"toolUse":{"toolUseId":"c1","name":"get_weather","input":{"city":"Paris"}}}]`)
+	})
+	require.JSONEq(t, `[{"id":"c1","name":"get_weather","arguments":{"city":"Paris"}}]`, text(e.ToolCallsRequested))
+	require.Contains(t, text(e.InputMessages), `"tool_call_response"`)
+	require.Equal(t, semconv.Some(120.0), e.TimeToFirstTokenMS, "milliseconds, whatever the name says")
+
+	ld := plog.NewLogs()
+	rec := log(ld, "strands.telemetry.tracer", attrs{"input": map[string]any{"messages": []any{map[string]any{"role": "user", "content": map[string]any{"content": `[{"text":"hi"}]`}}}}}.plain(), nil)
+	rec.SetTraceID(pcommon.TraceID{1})
+	rec.SetSpanID(pcommon.SpanID{5})
+	events := mapLogs(t, ld)
+	require.Len(t, events, 1)
+	require.JSONEq(t, `[{"role":"user","parts":[{"type":"text","content":"hi"}]}]`, text(events[0].InputMessages))
+}
+
+func TestMicrosoft(t *testing.T) {
+	td := ptrace.NewTraces()
+	span(td, "agent_framework", "chat m", 1, 9, attrs{
+		"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "gen_ai.response.finish_reasons": `["stop"]`,
+		"gen_ai.output.messages": `[{"role":"assistant","parts":[{"type":"function_approval_request","id":"a1","function_call":{"call_id":"c1","name":"rm","arguments":"{}"}}]}]`,
+	})
+	events := mapSpans(t, td)
+	require.Equal(t, []string{"stop"}, ofType(events, semconv.TypeLLMCall)[0].FinishReasons)
+	asked := ofType(events, semconv.TypeApproval)
+	require.Len(t, asked, 1)
+	require.Equal(t, semconv.ApprovalPending, asked[0].ApprovalStatus)
+	require.Equal(t, "rm", asked[0].ToolName)
+	require.Equal(t, "c1", asked[0].ToolCallID)
+
+	td = ptrace.NewTraces()
+	span(td, "agent_framework", "chat m", 1, 9, attrs{
+		"gen_ai.operation.name": "chat", "gen_ai.request.model": "m",
+		"gen_ai.input.messages": `[{"role":"user","parts":[{"type":"function_approval_response","id":"a1","approved":false,"function_call":{"call_id":"c1","name":"rm","arguments":"{\"path\":\"/\"}"}}]}]`,
+	})
+	events = mapSpans(t, td)
+	require.Equal(t, semconv.ApprovalRejected, ofType(events, semconv.TypeApproval)[0].ApprovalStatus)
+	require.Equal(t, semconv.OutcomeDenied, ofType(events, semconv.TypeToolCall)[0].Outcome)
+	require.JSONEq(t, `{"path":"/"}`, text(ofType(events, semconv.TypeToolCall)[0].ToolInput))
+
+	e := one(t, "azure.ai.projects", "chat", attrs{"gen_ai.operation.name": "chat", "gen_ai.provider.name": "azure.ai.agents", "gen_ai.request.temperature": "0.2", "gen_ai.thread.id": "t1"}, func(s ptrace.Span) {
+		ev := s.Events().AppendEmpty()
+		ev.SetName("gen_ai.input.messages")
+		ev.Attributes().PutStr("gen_ai.event.content", `[{"role":"user","parts":[{"type":"text","content":"hi"}]}]`)
+	})
+	require.Contains(t, text(e.InputMessages), `"content":"hi"`)
+	require.Equal(t, semconv.Some(0.2), e.Temperature)
+	require.Equal(t, "t1", e.SessionID)
+}
+
+func TestLangSmith(t *testing.T) {
+	e := one(t, "langsmith", "ChatOpenAI", attrs{
+		"langsmith.span.kind": "llm", "gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "gen_ai.response.finish_reasons": "tool_calls",
+		"gen_ai.prompt":                 `{"messages":[[{"lc":1,"type":"constructor","id":["langchain","schema","messages","ToolMessage"],"kwargs":{"content":"rain","tool_call_id":"c1"}}]]}`,
+		"langsmith.metadata.session_id": "s1", "langsmith.trace.session_id": "project", "langsmith.metadata.user_id": "u1",
+	})
+	require.JSONEq(t, `[{"role":"tool","parts":[{"type":"tool_call_response","id":"c1","result":"rain"}]}]`, text(e.InputMessages))
+	require.Equal(t, "s1", e.SessionID, "a project is no session")
+	require.Equal(t, []string{"tool_calls"}, e.FinishReasons)
+
+	e = one(t, "langsmith", "lookup_order", attrs{"langsmith.span.kind": "tool", "gen_ai.operation.name": "execute_tool", "langsmith.trace.name": "lookup_order", "gen_ai.prompt": `{"order_id":"A-1001"}`, "gen_ai.completion": `{"status":"delivered"}`})
+	require.Equal(t, "lookup_order", e.ToolName)
+	require.Equal(t, `{"order_id":"A-1001"}`, text(e.ToolInput))
+	require.Equal(t, `{"status":"delivered"}`, text(e.ToolOutput))
+
+	td := ptrace.NewTraces()
+	span(td, "langsmith", "prompt", 1, 0, attrs{"langsmith.span.kind": "prompt", "gen_ai.operation.name": "chat"})
+	require.Empty(t, mapSpans(t, td), "no model was called")
+}
+
+func TestCopilot(t *testing.T) {
+	td := ptrace.NewTraces()
+	failed(span(td, "github.copilot", "execute_tool bash", 1, 9, attrs{"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "bash", "gen_ai.tool.call.id": "c1", "error.type": "denied", "github.copilot.tool.parameters.command": "rm -rf /"}), "denied")
+	span(td, "github.copilot", "permission", 2, 1, attrs{"github.copilot.permission.kind": "shell", "github.copilot.permission.result": "denied-by-rules"})
+	events := mapSpans(t, td)
+	tool := ofType(events, semconv.TypeToolCall)[0]
+	require.Equal(t, semconv.OutcomeDenied, tool.Outcome)
+	require.Empty(t, tool.Error, "a refusal is no error")
+	require.JSONEq(t, `{"command":"rm -rf /"}`, text(tool.ToolInput))
+	a := ofType(events, semconv.TypeApproval)[0]
+	require.Equal(t, semconv.ApprovalRejected, a.ApprovalStatus)
+	require.Equal(t, semconv.SourcePolicy, a.ApprovalSource)
+	require.Equal(t, tool.EventID, a.ParentEventID)
+
+	e := one(t, "github.copilot", "permission", attrs{"github.copilot.permission.kind": "shell", "github.copilot.permission.result": "approved"})
+	require.Equal(t, semconv.ApprovalApproved, e.ApprovalStatus)
+	require.Empty(t, e.ApproverID, "the result does not say that a person approved")
+}
+
+func TestCodexWords(t *testing.T) {
+	for word, want := range map[string]string{"approvedforsession": "approved", "approved_for_session": "approved", "Denied": "rejected", "abort": "rejected", "ponder": ""} {
+		ld := plog.NewLogs()
+		rec := log(ld, "codex_otel.log_only", nil, attrs{"event.name": "codex.tool_decision", "event.timestamp": "2026-11-23T13:11:13.964Z", "conversation.id": "k1", "call_id": "c1", "tool_name": "exec_command", "decision": word, "source": "User"})
+		rec.SetEventName("event otel/src/events/session_telemetry.rs:1225")
+		rec.SetTimestamp(0)
+		e := mapLogs(t, ld)
+		require.Len(t, e, 1, "a denied call logs a result of its own")
+		require.Equal(t, want, e[0].ApprovalStatus, word)
+		require.Equal(t, semconv.SourceHuman, e[0].ApprovalSource)
+		require.Equal(t, "2026-11-23T13:11:13.964Z", e[0].Timestamp.Format("2006-01-02T15:04:05.000Z"))
+		require.Equal(t, "k1", e[0].SessionID)
+	}
+}
+
+func TestGeminiAndQwenDecisions(t *testing.T) {
+	for _, c := range []struct {
+		a      attrs
+		status string
+		by     string
+	}{
+		{attrs{"event.name": "gemini_cli.tool_call", "decision": "reject", "success": true}, semconv.ApprovalApproved, ""},
+		{attrs{"event.name": "gemini_cli.tool_call", "decision": "accept", "success": true, "interactive": false}, semconv.ApprovalApproved, semconv.SourcePolicy},
+		{attrs{"event.name": "qwen-code.tool_call", "decision": "auto_accept", "success": true, "call_id": "call_1"}, semconv.ApprovalApproved, semconv.SourcePolicy},
+		{attrs{"event.name": "gemini_cli.tool_call", "decision": "reject", "success": false}, semconv.ApprovalRejected, ""},
+	} {
+		ld := plog.NewLogs()
+		c.a["function_name"], c.a["session.id"] = "write_file", "s1"
+		c.a["function_args"] = "{\n  \"path\": \"/tmp/x\"\n}"
+		log(ld, "x", "Tool call: write_file.", c.a)
+		events := mapLogs(t, ld)
+		a := ofType(events, semconv.TypeApproval)
+		require.Len(t, a, 1)
+		require.Equal(t, c.status, a[0].ApprovalStatus)
+		require.Equal(t, c.by, a[0].ApprovalSource)
+		tool := ofType(events, semconv.TypeToolCall)[0]
+		require.JSONEq(t, `{"path":"/tmp/x"}`, text(tool.ToolInput))
+		if c.status == semconv.ApprovalRejected {
+			require.Equal(t, semconv.OutcomeDenied, tool.Outcome)
+		}
+	}
+}
+
+func TestOthers(t *testing.T) {
+	e := one(t, "mlflow", "get_weather", attrs{"mlflow.spanType": `"TOOL"`, "mlflow.spanInputs": `{"city":"Paris"}`, "mlflow.spanOutputs": `"rain"`})
+	require.Equal(t, "get_weather", e.ToolName)
+	require.Equal(t, `{"city":"Paris"}`, text(e.ToolInput))
+
+	e = one(t, "@flue/opentelemetry", "tool", attrs{"flue.tool.name": "get_weather", "flue.tool.call_id": "c1", "flue.tool.arguments": `{"city":"Paris"}`, "flue.tool.result": `"rain"`})
+	require.Equal(t, "c1", e.ToolCallID)
+
+	td := ptrace.NewTraces()
+	span(td, "crewai.telemetry", "Crew Created", 1, 0, attrs{"crew_key": "x"})
+	require.Empty(t, mapSpans(t, td), "counts of the product, not of the agent")
+
+	e = one(t, "dapr", "AgentTool", attrs{"openinference.span.kind": "TOOL", "tool.name": "pay", "input.value": `{"tool_name":"pay","args":{"amount":1}}`, "workflow.instance_id": "w1", "gen_ai.operation.name": "execute_tool"})
+	require.Equal(t, "w1", e.SessionID)
+}
+
+func TestMCP(t *testing.T) {
+	td := ptrace.NewTraces()
+	span(td, "x", "execute_tool get_weather", 1, 9, attrs{"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "get_weather", "session.id": "s1"})
+	s := span(td, "mcp", "tools/call get_weather", 2, 1, attrs{"mcp.method.name": "tools/call", "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "get_weather", "mcp.session.id": "m1", "error.type": "tool_error"})
+	s.SetStartTimestamp(pcommon.NewTimestampFromTime(start.Add(1000 * 1000)))
+	span(td, "mcp", "tools/list", 3, 1, attrs{"mcp.method.name": "tools/list"})
+	events := mapSpans(t, td)
+	tools := ofType(events, semconv.TypeToolCall)
+	require.Len(t, tools, 1, "the client's span is a layer of the tool's")
+	require.Len(t, events, 2)
+	require.Equal(t, "s1", tools[0].SessionID, "a transport session is no session")
+}

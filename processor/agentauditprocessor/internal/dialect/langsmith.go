@@ -1,0 +1,86 @@
+package dialect
+
+import (
+	"strings"
+
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// langsmith is LangSmith's SDK: runs of a kind, their inputs and outputs as one JSON
+// text each. What it calls a session is a project.
+var langsmith = &Dialect{
+	Name:  "langsmith",
+	Title: "LangSmith",
+	Match: func(r *Record) bool { return !r.Log && (r.Scope == "langsmith" || r.hasPrefix("langsmith.")) },
+	Kind: func(r *Record) Kind {
+		switch r.text("langsmith.span.kind") {
+		case "llm":
+			return LLM
+		case "embedding":
+			return LLM
+		case "tool":
+			return Tool
+		case "retriever":
+			return Retrieval
+		case "prompt", "parser":
+			return Other // whatever the operation says: no model was called
+		case "chain":
+			return Chain
+		}
+		return otelKind(r)
+	},
+	Fields: []Source{
+		{Field: "agent_version", Keys: []string{"langsmith.metadata.revision_id"}},
+		{Field: "input_messages", Keys: []string{"gen_ai.prompt"}, As: asInput},
+		{Field: "output_messages", Keys: []string{"gen_ai.completion"}, As: asOutput},
+		{Field: "tool_name", Keys: []string{"gen_ai.tool.name", "langsmith.trace.name"}},
+		{Field: "tool_input", Keys: []string{"gen_ai.prompt"}, As: asTraceloopInput},
+		{Field: "tool_output", Keys: []string{"gen_ai.completion"}, As: asTraceloopOutput},
+		{Field: "query", Keys: []string{"gen_ai.prompt"}},
+		{Field: "documents", Keys: []string{"gen_ai.completion"}, As: asJSON("documents")},
+		{Field: "model_id", Keys: []string{"gen_ai.request.model", "langsmith.metadata.ls_model_name"}},
+		{Field: "provider", Keys: []string{"langsmith.metadata.ls_provider", "gen_ai.system"}, As: asProvider},
+	},
+	Finish: func(r *Record, e *Draft) {
+		switch e.Kind {
+		case LLM:
+			if v, ok := r.get("gen_ai.prompt"); ok && len(e.ToolsAvailable) == 0 {
+				if t := valueJSON(v).Get("tools"); t.IsArray() {
+					e.tools(t, "")
+				}
+			}
+			if v, ok := r.take("langsmith.usage_metadata"); ok {
+				u := valueJSON(v)
+				if n := u.Get("input_token_details.cache_read"); n.Exists() {
+					e.CachedInputTokens = semconv.Some(n.Int())
+				}
+				if n := u.Get("output_token_details.reasoning"); n.Exists() {
+					e.ReasoningTokens = semconv.Some(n.Int())
+				}
+			}
+			e.fallbackModel()
+		case Tool:
+			if e.ToolName == "" {
+				e.ToolName = r.Name
+			}
+		case Chain, Agent:
+			if v, ok := r.take("gen_ai.prompt"); ok {
+				e.UserMessage = userText(v)
+			}
+			if v, ok := r.take("gen_ai.completion"); ok {
+				e.FinalOutput = answerText(v)
+			}
+			e.Requested = nil
+		}
+	},
+	Ignore: []string{"langsmith.span.kind", "langsmith.traceable", "langsmith.span.dotted_order"},
+}
+
+// crewAI is CrewAI's telemetry of its own product: counts without arguments, and no
+// source for an audit. What its agents do comes through the other dialects.
+var crewAI = &Dialect{
+	Name:  "crewai",
+	Title: "CrewAI's own product telemetry",
+	Match: func(r *Record) bool { return strings.HasPrefix(r.Scope, "crewai.telemetry") },
+	Kind:  func(*Record) Kind { return Copy },
+}

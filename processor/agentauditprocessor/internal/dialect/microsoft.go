@@ -1,0 +1,79 @@
+package dialect
+
+import (
+	"strings"
+
+	"github.com/tidwall/gjson"
+)
+
+// microsoft is the Agent Framework, Semantic Kernel, and the Azure AI SDKs: the
+// OpenTelemetry conventions, with names of their own for some keys and events.
+var microsoft = &Dialect{
+	Name:  "microsoft",
+	Title: "Microsoft Agent Framework, Semantic Kernel, Azure AI",
+	Match: func(r *Record) bool {
+		for _, p := range []string{"agent_framework", "Experimental.Microsoft.Agents.AI", "Microsoft.Agents.AI", "Microsoft.SemanticKernel", "semantic_kernel"} {
+			if strings.HasPrefix(r.Scope, p) {
+				return true
+			}
+		}
+		switch first(r.text("gen_ai.provider.name"), r.text("gen_ai.system")) {
+		case "az.ai.agents", "azure.ai.agents", "az.ai.inference", "azure.ai.inference":
+			return true
+		}
+		return r.text("az.namespace") == "Microsoft.CognitiveServices"
+	},
+	Kind: func(r *Record) Kind {
+		if r.Log {
+			return otelLogKind(r)
+		}
+		switch r.text("gen_ai.operation.name") {
+		case "responses", "process_thread_run":
+			return LLM
+		case "start_thread_run", "get_thread_run", "list_messages", "list_run_steps", "submit_tool_outputs", "list_conversation_items":
+			return Other
+		}
+		if r.Name == "workflow.run" || strings.HasPrefix(r.Name, "workflow.run ") {
+			return Chain
+		}
+		return otelKind(r)
+	},
+	Fields: []Source{
+		{Field: "finish_reasons", Keys: []string{"gen_ai.response.finish_reasons", "gen_ai.response.finish_reason"}}, // a JSON list in a string
+		{Field: SystemPrompt, Keys: []string{"gen_ai.system_instructions", "gen_ai.system.instructions"}, As: asSystem},
+		{Field: "tools_available", Keys: []string{"gen_ai.tool.definitions", "gen_ai.request.tools", "sk.available_functions"}, As: asTools},
+	},
+	Finish: microsoftFinish,
+}
+
+func microsoftFinish(r *Record, e *Draft) {
+	if e.Kind == LLM || e.Kind == Agent {
+		// Azure's SDKs put lists of messages into events that are named after the key.
+		for _, ev := range r.Events.All() {
+			v, ok := ev.Attributes().Get("gen_ai.event.content")
+			if !ok {
+				continue
+			}
+			switch ev.Name() {
+			case "gen_ai.input.messages":
+				asInput(e, v)
+			case "gen_ai.output.messages":
+				asOutput(e, v)
+			case "gen_ai.system.instructions":
+				asSystem(e, v)
+			}
+		}
+	}
+	otelFinish(r, e)
+}
+
+// approvalPart reads the parts by which a model's answer asks for an approval.
+func (w *messageWriter) approvalPart(p gjson.Result) {
+	call := firstOf(p, "function_call", "functionCall", "tool_call")
+	if !call.IsObject() {
+		call = p
+	}
+	w.c.Asks = append(w.c.Asks, Asked{Call: Call{
+		ID: firstOf(call, "call_id", "callId", "toolCallId", "id").Str, Name: firstOf(call, "name", "toolName").Str, Arguments: jsonOf(firstOf(call, "arguments", "args", "input")),
+	}})
+}

@@ -1,0 +1,108 @@
+package dialect
+
+import (
+	"strings"
+
+	"github.com/tidwall/gjson"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// pydanticAI is Pydantic AI in its format versions, and Logfire's own integrations.
+var pydanticAI = &Dialect{
+	Name:  "pydantic-ai",
+	Title: "Pydantic AI, Logfire",
+	Match: func(r *Record) bool {
+		return r.Scope == "pydantic-ai" || strings.HasPrefix(r.Scope, "logfire")
+	},
+	Kind: func(r *Record) Kind {
+		switch {
+		case r.text("logfire.span_type") == "pending_span":
+			return Copy // a copy of no length, sent when the span begins
+		case r.has("pydantic_ai.tool.deferral.name"):
+			return Approval
+		case r.Name == "running tool", strings.HasPrefix(r.Name, "running tool: "):
+			return Tool
+		case r.Name == "running tools", strings.HasPrefix(r.Name, "running tools"):
+			return Other
+		case r.Name == "agent run":
+			return Agent
+		case r.has("request_data") || r.has("response_data"):
+			return LLM
+		}
+		return otelKind(r)
+	},
+	Fields: []Source{
+		{Field: "agent_name", Keys: []string{"agent_name"}},
+		{Field: "model_id", Keys: []string{"gen_ai.request.model", "model_name"}},
+		{Field: "input_messages", Keys: []string{"gen_ai.input.messages", "events", "all_messages_events"}, As: asEvents},
+		{Field: "tool_input", Keys: []string{"gen_ai.tool.call.arguments", "tool_arguments"}, As: asJSON("tool_input")},
+		{Field: "tool_output", Keys: []string{"gen_ai.tool.call.result", "tool_response"}, As: asResult},
+		{Field: "final_output", Keys: []string{"final_result"}},
+	},
+	Finish: pydanticFinish,
+	Ignore: []string{"logfire.msg", "logfire.json_schema", "logfire.span_type", "logfire.level_num", "logfire.pending_parent_id", "pydantic_ai.all_messages", "all_messages_events", "pydantic_ai.new_message_index"},
+}
+
+func pydanticFinish(r *Record, e *Draft) {
+	switch e.Kind {
+	case Approval:
+		v, _ := r.take("pydantic_ai.tool.deferral.metadata")
+		reason := r.takeText("pydantic_ai.tool.deferral.name")
+		if v != (pcommon.Value{}) {
+			reason += " " + v.AsString()
+		}
+		e.Asks = []Asked{{Call{e.ToolCallID, e.ToolName, e.ToolInput}, reason}}
+		e.Error, e.ErrorType, e.Stack, e.Outcome = "", "", "", "" // older formats mark it as an error
+	case Tool:
+		if r.text("pydantic_ai.tool.failure_stage") == "validation" && e.Error == "" {
+			e.Error, e.Outcome = "the arguments were not valid; the tool did not run", semconv.OutcomeError
+		}
+	case LLM:
+		if v, ok := r.take("request_data"); ok {
+			req := valueJSON(v)
+			if len(e.InputMessages) == 0 {
+				e.input(ReadMessages(req, "user"))
+			}
+			e.ModelID = first(e.ModelID, req.Get("model").Str)
+			if t := req.Get("tools"); t.IsArray() && len(e.ToolsAvailable) == 0 {
+				e.tools(t, "")
+			}
+		}
+		if v, ok := r.take("response_data"); ok && len(e.OutputMessages) == 0 {
+			e.output(ReadMessages(valueJSON(v), "assistant"))
+		}
+		if v, ok := r.take("model_request_parameters"); ok && len(e.ToolsAvailable) == 0 {
+			if t := valueJSON(v).Get("function_tools"); t.IsArray() {
+				e.tools(t, "")
+			}
+		}
+	}
+	otelFinish(r, e)
+}
+
+// asEvents reads messages, or the events of up to 1.36 as a list of JSON objects:
+// the choices among them are the answer.
+func asEvents(e *Draft, v pcommon.Value) bool {
+	list := valueJSON(v)
+	if !list.Get(`0.event\.name`).Exists() {
+		return asInput(e, v)
+	}
+	in, out := []byte{'['}, []byte{'['}
+	list.ForEach(func(_, m gjson.Result) bool {
+		if m.Get(`event\.name`).Str == "gen_ai.choice" {
+			out = appendElement(out, m.Raw)
+		} else {
+			in = appendElement(in, m.Raw)
+		}
+		return true
+	})
+	if len(in) > 1 {
+		e.input(ReadMessages(gjson.ParseBytes(append(in, ']')), "user"))
+	}
+	if len(out) > 1 {
+		e.output(ReadMessages(gjson.ParseBytes(append(out, ']')), "assistant"))
+	}
+	return true
+}

@@ -1,0 +1,84 @@
+package dialect
+
+import (
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// strands is Strands Agents, on AWS Bedrock AgentCore too, where its messages come
+// as log records.
+var strands = &Dialect{
+	Name:  "strands",
+	Title: "Strands Agents, AgentCore",
+	Match: func(r *Record) bool {
+		return r.Scope == "strands.telemetry.tracer" || first(r.text("gen_ai.provider.name"), r.text("gen_ai.system")) == "strands-agents"
+	},
+	Kind: func(r *Record) Kind {
+		if r.Log {
+			if r.Body.Type() == pcommon.ValueTypeMap {
+				return Message
+			}
+			return otelLogKind(r)
+		}
+		switch r.text("gen_ai.operation.name") {
+		case "execute_event_loop_cycle":
+			return Other
+		case "invoke_swarm", "invoke_graph":
+			return Chain
+		}
+		return otelKind(r)
+	},
+	Fields: []Source{
+		{Field: "tools_available", Keys: []string{"gen_ai.tool.definitions", "gen_ai.agent.tools"}, As: asTools},
+		// The names are of durations in seconds, the values are milliseconds.
+		{Field: "time_to_first_token_ms", Keys: []string{"gen_ai.server.time_to_first_token"}},
+		{Field: "latency_ms", Keys: []string{"gen_ai.server.request.duration"}},
+		{Field: "cached_input_tokens", Keys: []string{"gen_ai.usage.cache_read_input_tokens"}},
+	},
+	Finish: strandsFinish,
+	Ignore: []string{"gen_ai.event.start_time", "gen_ai.event.end_time", "gen_ai.usage.total_tokens"},
+}
+
+func strandsFinish(r *Record, e *Draft) {
+	if r.Log && e.Kind == Message && r.Body.Type() == pcommon.ValueTypeMap {
+		e.Of = r.SpanID
+		r.bodyRead = true
+		body := valueJSON(r.Body)
+		if in := body.Get("input.messages"); in.IsArray() {
+			e.input(ReadMessages(in, "user"))
+		}
+		if out := body.Get("output.messages"); out.IsArray() {
+			e.output(ReadMessages(out, "assistant"))
+		}
+		return
+	}
+	if e.Kind != Tool {
+		otelFinish(r, e)
+		return
+	}
+	// On a tool's span the message is the input and the choice is the output, against
+	// the convention.
+	for _, ev := range r.Events.All() {
+		switch ev.Name() {
+		case "gen_ai.tool.message":
+			if v, ok := ev.Attributes().Get("content"); ok && len(e.ToolInput) == 0 {
+				e.SetJSON("tool_input", []byte(valueJSON(v).Raw))
+			}
+			if e.ToolCallID == "" {
+				e.ToolCallID = attrText(ev.Attributes(), "id")
+			}
+		case "gen_ai.choice":
+			if v, ok := ev.Attributes().Get("message"); ok && len(e.ToolOutput) == 0 {
+				out := valueJSON(v)
+				if a := out.Array(); out.IsArray() && len(a) == 1 && a[0].Get("text").Exists() {
+					out = decodeString(a[0].Get("text"))
+				}
+				e.result(out)
+			}
+		}
+	}
+	if r.text("gen_ai.tool.status") == "error" && e.Outcome == "" {
+		e.Outcome, e.Error = semconv.OutcomeError, first(e.Error, "the tool failed")
+	}
+}

@@ -13,13 +13,16 @@ import (
 )
 
 func mapCmd() *cobra.Command {
-	return &cobra.Command{
+	var scorecard string
+	cmd := &cobra.Command{
 		Use:   "map FILE…",
 		Short: "Show the audit events that recorded telemetry gives",
 		Long: `Show the audit events that recorded telemetry gives: OTLP JSON as the Collector's file
 exporter writes it, one export request of traces or logs a line. The mapping is the
 processor's own, with its default configuration; events go to standard output as
-JSON lines, a summary to standard error. "-" is standard input.`,
+JSON lines. On standard error stands the coverage scorecard: which fields the
+telemetry did not hold, and the setting of its library that changes that. "-" is
+standard input.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			out := bufio.NewWriter(cmd.OutOrStdout())
@@ -45,7 +48,12 @@ JSON lines, a summary to standard error. "-" is standard input.`,
 			}
 			err = errors.Join(err, m.Close(cmd.Context()), out.Flush())
 			m.Summary(cmd.ErrOrStderr())
+			if err == nil && scorecard != "" {
+				err = os.WriteFile(scorecard, append(m.Scorecard(), '\n'), 0o644)
+			}
 			return err
 		},
 	}
+	cmd.Flags().StringVar(&scorecard, "scorecard", "", "file for the coverage scorecard as JSON")
+	return cmd
 }

@@ -4,14 +4,11 @@ package mapping
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -24,6 +21,7 @@ import (
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/termsafe"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/coverage"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -49,7 +47,7 @@ const maxHeld = 256 << 20
 // New makes a mapper that writes each audit event as a line to out.
 func New(ctx context.Context, cfg *agentauditprocessor.Config, out io.Writer) (*Mapper, error) {
 	f := agentauditprocessor.NewFactory()
-	m := &Mapper{spans: ptrace.NewTraces(), records: plog.NewLogs(), sink: &sink{out: out, scores: map[score]*tally{}}}
+	m := &Mapper{spans: ptrace.NewTraces(), records: plog.NewLogs(), sink: &sink{out: out, card: coverage.NewCard(), types: map[semconv.EventType]int{}}}
 	set := processor.Settings{ID: component.NewID(f.Type()), TelemetrySettings: componenttest.NewNopTelemetrySettings()}
 	var err error
 	if m.traces, err = f.CreateTraces(ctx, set, cfg, m.sink); err != nil {
@@ -143,17 +141,10 @@ func (m *Mapper) flush(ctx context.Context) error {
 
 // sink writes audit records as lines, with the exporter's own encoder.
 type sink struct {
-	out    io.Writer
-	line   []byte
-	scores map[score]*tally
-}
-
-// score is what the summary counts apart.
-type score struct{ dialect, agent, typ string }
-
-type tally struct {
-	events  int
-	missing map[string]int
+	out   io.Writer
+	line  []byte
+	card  *coverage.Card
+	types map[semconv.EventType]int
 }
 
 func (*sink) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
@@ -205,33 +196,32 @@ func (s *sink) count(line []byte) error {
 	}
 	var source struct{ Dialect string }
 	_ = json.Unmarshal(e.Source, &source)
-	key := score{source.Dialect, e.AgentID, string(e.EventType)}
-	t := s.scores[key]
-	if t == nil {
-		t = &tally{missing: map[string]int{}}
-		s.scores[key] = t
-	}
-	t.events++
-	for _, f := range e.MissingFields {
-		t.missing[f]++
+	s.card.Add(source.Dialect, e)
+	if e.LayerOf == "" {
+		s.types[e.EventType]++
 	}
 	return nil
 }
 
-// Summary writes how many events of each type each agent's telemetry gave, and which
-// required fields it did not hold.
+// Scorecard is the coverage of what was mapped, as JSON.
+func (m *Mapper) Scorecard() []byte { return m.sink.card.JSON(agentauditprocessor.Setting) }
+
+// Summary writes how many events of each type there are, and for each agent the
+// fields that its telemetry did not always hold, with the setting that changes it.
 func (m *Mapper) Summary(w io.Writer) {
-	keys := slices.SortedFunc(maps.Keys(m.sink.scores), func(a, b score) int {
-		return cmp.Or(cmp.Compare(a.dialect, b.dialect), cmp.Compare(a.agent, b.agent), cmp.Compare(a.typ, b.typ))
-	})
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "DIALECT\tAGENT\tEVENT\tNUMBER\tMISSING")
-	for _, k := range keys {
-		var missing []string
-		for _, f := range slices.Sorted(maps.Keys(m.sink.scores[k].missing)) {
-			missing = append(missing, fmt.Sprintf("%s (%d)", f, m.sink.scores[k].missing[f]))
+	var counts []string
+	for _, t := range semconv.EventTypes() {
+		if n := m.sink.types[t]; n > 0 {
+			counts = append(counts, fmt.Sprintf("%d %s", n, t))
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\n", termsafe.Short(k.dialect, 40), termsafe.Short(k.agent, 40), k.typ, m.sink.scores[k].events, strings.Join(missing, ", "))
+	}
+	fmt.Fprintf(w, "events: %s\n", strings.Join(counts, ", "))
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "AGENT\tDIALECT\tEVENT\tFIELD\tPRESENT\tDERIVED\tMISSING\tWITHHELD\tCUT\tSETTING")
+	for _, r := range m.sink.card.Rows(agentauditprocessor.Setting) {
+		if r.Gap() {
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\n", termsafe.Short(r.Agent, 40), r.Dialect, r.EventType, r.Field, r.Present, r.Derived, r.Missing, r.Withheld, r.Cut, r.Setting)
+		}
 	}
 	_ = t.Flush()
 }

@@ -29,6 +29,8 @@ type Config struct {
 	MaxFieldBytes int `mapstructure:"max_field_bytes"`
 	// RunCache bounds what is remembered of runs between requests.
 	RunCache RunCacheConfig `mapstructure:"run_cache"`
+	// Coverage says how often the coverage scorecard is put into the trail.
+	Coverage CoverageConfig `mapstructure:"coverage"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -42,6 +44,15 @@ type SystemPromptConfig struct {
 	// HMACKey makes the hash an HMAC-SHA256 with this key, so that a guess at a
 	// prompt cannot be confirmed without it.
 	HMACKey configopaque.String `mapstructure:"hmac_key"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// CoverageConfig is about the coverage scorecard: how often each field was there.
+type CoverageConfig struct {
+	// Interval is how often the scorecard becomes an event of the trail; 0 is never.
+	Interval time.Duration `mapstructure:"interval"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -83,6 +94,7 @@ func createDefaultConfig() component.Config {
 		Content:       contentFull,
 		MaxFieldBytes: 1 << 20,
 		RunCache:      RunCacheConfig{MaxRuns: 10000, TTL: 15 * time.Minute},
+		Coverage:      CoverageConfig{Interval: time.Hour},
 	}
 }
 
@@ -136,6 +148,14 @@ func (c *RunCacheConfig) Validate() error {
 	}
 	if c.TTL <= 0 {
 		return fmt.Errorf("`ttl` (%s) must be greater than 0", c.TTL)
+	}
+	return nil
+}
+
+// Validate checks the interval.
+func (c *CoverageConfig) Validate() error {
+	if c.Interval != 0 && c.Interval < time.Second {
+		return fmt.Errorf("`interval` (%s) must be 0, for never, or at least 1s", c.Interval)
 	}
 	return nil
 }

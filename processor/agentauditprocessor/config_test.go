@@ -21,6 +21,7 @@ func TestConfig(t *testing.T) {
 	full.Content = "hash"
 	full.MaxFieldBytes = 65536
 	full.RunCache = RunCacheConfig{MaxRuns: 500, TTL: time.Minute}
+	full.Coverage.Interval = 10 * time.Minute
 
 	conf, err := confmaptest.LoadConf(filepath.Join("testdata", "config.yaml"))
 	require.NoError(t, err)
@@ -39,6 +40,7 @@ func TestConfig(t *testing.T) {
 		"store_hmac":      {err: "system_prompt: `hmac_key` must be empty with `mode` store: stored prompts are named by their SHA-256"},
 		"short_hmac":      {err: "system_prompt: `hmac_key` must have at least 16 bytes, it has 3"},
 		"max_runs":        {err: "run_cache: `max_runs` (0) must be at least 1"},
+		"interval":        {err: "coverage: `interval` (1ms) must be 0, for never, or at least 1s"},
 		"ttl":             {err: "run_cache: `ttl` (0s) must be greater than 0"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -119,3 +119,41 @@ func TestHostile(t *testing.T) {
 		})
 	}
 }
+
+// FuzzAttributes gives a span two attributes of any key and text, under any scope
+// and name: what a mapper meets when a dialect changes.
+func FuzzAttributes(f *testing.F) {
+	for _, s := range [][6]string{
+		{"gen_ai", "chat m", "gen_ai.input.messages", `[{"role":"user","parts":[{"type":"text","content":"x"}]}]`, "gen_ai.operation.name", "chat"},
+		{"ai", "ai.generateText", "ai.operationId", "ai.generateText.doGenerate", "ai.response.toolCalls", `[{"toolCallId":"c","toolName":"t","input":"{}"}]`},
+		{"x", "y", "openinference.span.kind", "LLM", "llm.input_messages.0.message.contents.0.message_content.text", "x"},
+		{"x", "y", "openinference.span.kind", "TOOL", "output.value", `{"output":{"lc":1,"kwargs":{"content":"{\"a\":1}"}}}`},
+		{"traceloop.tracer", "t.tool", "traceloop.span.kind", "tool", "traceloop.entity.input", `{"args":["{\"a\":1}"]}`},
+		{"gcp.vertex.agent", "call_llm", "gcp.vertex.agent.llm_request", `{"contents":[{"parts":[{"functionCall":{"name":"f","args":{}}}]}]}`, "gcp.vertex.agent.llm_response", `{"content":{"parts":[{"thought":true,"text":"t"}]}}`},
+		{"langfuse-sdk", "x", "langfuse.observation.type", "generation", "langfuse.observation.usage_details", `{"input":1}`},
+		{"genkit-tracer", "x", "genkit:metadata:subtype", "model", "genkit:output", `{"candidates":[{"message":{"role":"model","content":[{"text":"x"}]}}]}`},
+		{"langsmith", "x", "langsmith.span.kind", "llm", "gen_ai.prompt", `{"messages":[[{"lc":1,"id":["AIMessage"],"kwargs":{"tool_calls":[{"name":"t","args":{}}]}}]]}`},
+		{"pydantic-ai", "running tool", "pydantic_ai.tool.deferral.name", "ApprovalRequired", "tool_arguments", `{}`},
+		{"x", "claude_code.tool", "tool_name", "Bash", "tool_input", "[TOOL INPUT: Bash]\n{}"},
+		{"x", "x", "audit.event_type", "approval", "audit.approval_status", "approved"},
+	} {
+		f.Add(s[0], s[1], s[2], s[3], s[4], s[5])
+	}
+	f.Fuzz(func(t *testing.T, scope, name, k1, v1, k2, v2 string) {
+		td := ptrace.NewTraces()
+		s := span(td, scope, name, 1, 0, attrs{k1: v1, k2: v2})
+		s.Status().SetCode(ptrace.StatusCode(len(v1) % 3))
+		s.Status().SetMessage(v2)
+		out, err := fuzzAuditor(t).processTraces(context.Background(), td)
+		if err != nil {
+			return
+		}
+		for _, s := range out.ResourceSpans().At(0).ScopeSpans().At(0).Spans().All() {
+			line, _, err := semconv.AppendSpan(nil, s)
+			if _, has := s.Attributes().Get(semconv.AttrEventType); !has {
+				continue
+			}
+			checkLine(t, line, err)
+		}
+	})
+}

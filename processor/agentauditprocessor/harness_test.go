@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/processor"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/metadatatest"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
@@ -124,4 +125,11 @@ func (a attrs) plain() map[string]any { return a }
 func sourceOf(e *semconv.Event) (m map[string]string) {
 	_ = json.Unmarshal(e.Source, &m)
 	return m
+}
+
+func sumPoints(t *testing.T, m metricdata.Metrics) []metricdata.DataPoint[int64] {
+	t.Helper()
+	sum, ok := m.Data.(metricdata.Sum[int64])
+	require.True(t, ok)
+	return sum.DataPoints
 }

@@ -27,6 +27,7 @@ type auditor struct {
 	cfg     *Config
 	prompts prompts
 	mapper  *runs.Mapper
+	card    *scorecard
 	tb      *metadata.TelemetryBuilder
 	now     func() time.Time
 }
@@ -40,6 +41,7 @@ func newAuditor(set component.TelemetrySettings, cfg *Config) (*auditor, error) 
 		cfg:     cfg,
 		prompts: prompts{mode: cfg.SystemPrompt.Mode, key: []byte(cfg.SystemPrompt.HMACKey)},
 		mapper:  runs.NewMapper(cfg.RunCache.MaxRuns, cfg.RunCache.TTL),
+		card:    newScorecard(cfg.Coverage.Interval),
 		tb:      tb,
 		now:     time.Now,
 	}, nil
@@ -133,7 +135,8 @@ func (q *request) add(r *dialect.Record) bool {
 // the sender: with on_missing reject, nothing of a request is taken that holds an
 // event without its required fields.
 func (a *auditor) events(ctx context.Context, req *request) ([]*runs.Event, error) {
-	events, evicted := a.mapper.Map(req.drafts, req.others, a.now().UTC())
+	now := a.now().UTC()
+	events, evicted := a.mapper.Map(req.drafts, req.others, now)
 	secrets := map[string][]string{}
 	for _, e := range events {
 		for _, s := range append(e.Secrets, e.Prompt) {
@@ -173,6 +176,10 @@ func (a *auditor) events(ctx context.Context, req *request) ([]*runs.Event, erro
 	a.count(ctx, req, evicted)
 	if len(refused) > 0 {
 		return nil, consumererror.NewPermanent(fmt.Errorf("refused: required fields are missing: %s", strings.Join(refused, "; ")))
+	}
+	a.countCoverage(ctx, events)
+	if e := a.card.add(events, now); e != nil {
+		events = append(events, e)
 	}
 	for _, e := range events {
 		a.tb.AgentauditProcessorEvents.Add(ctx, 1, metric.WithAttributes(attribute.String("event_type", string(e.EventType)), attribute.String("dialect", e.Dialect)))

@@ -47,6 +47,15 @@ var claudeCode = &Dialect{
 		{Field: "reason", Keys: []string{"trigger", "reason_type", "reason_code"}},
 	},
 	Finish: claudeFinish,
+	Settings: map[string]string{
+		"user_message":       "OTEL_LOG_USER_PROMPTS=1",
+		"tool_input":         "OTEL_LOG_TOOL_DETAILS=1",
+		"tool_output":        "CLAUDE_CODE_ENHANCED_TELEMETRY_BETA=1 and OTEL_LOG_TOOL_CONTENT=1",
+		"input_messages":     "OTEL_LOG_RAW_API_BODIES=1",
+		"output_messages":    "OTEL_LOG_ASSISTANT_RESPONSES=1",
+		"system_prompt_hash": "OTEL_LOG_RAW_API_BODIES=1, or detailed tracing",
+		"user_id":            "OTEL_RESOURCE_ATTRIBUTES=enduser.id=…",
+	},
 	Ignore: []string{"span.type", "gen_ai.system", "gen_ai.operation.name"},
 }
 

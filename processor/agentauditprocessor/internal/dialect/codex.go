@@ -69,6 +69,12 @@ var codex = &Dialect{
 		{Field: "error", Keys: []string{"error.message"}},
 	},
 	Finish: codexFinish,
+	Settings: map[string]string{
+		"user_message":    "[otel] log_user_prompt = true",
+		"final_output":    "[otel] log_agent_responses = true",
+		"output_messages": "[otel] log_agent_responses = true",
+		"tool_output":     "[otel] tool_result.max_bytes",
+	},
 	Ignore: []string{"auth.*", "tool_token_count", "event.name"},
 }
 

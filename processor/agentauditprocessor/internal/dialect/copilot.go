@@ -48,6 +48,13 @@ var copilot = &Dialect{
 		{Field: "verdict", Keys: []string{"github.copilot.hook.decision"}},
 	},
 	Finish: copilotFinish,
+	Settings: map[string]string{
+		"input_messages":     "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true",
+		"output_messages":    "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true",
+		"tool_input":         "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true",
+		"tool_output":        "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true",
+		"system_prompt_hash": "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true",
+	},
 }
 
 func copilotFinish(r *Record, e *Draft) {

@@ -53,6 +53,18 @@ type Dialect struct {
 	// Ignore lists keys, a final * standing for any rest, that only repeat what the
 	// fields say or that must not be stored, such as headers.
 	Ignore []string
+	// Settings names, by field, what makes the library send what it leaves out.
+	Settings map[string]string
+}
+
+// Setting is what makes the library of a dialect send a field, or "".
+func Setting(name, field string) string {
+	for _, d := range dialects {
+		if d.Name == name {
+			return d.Settings[field]
+		}
+	}
+	return ""
 }
 
 // Source is one row of a dialect's table: the keys that hold a field, in order of

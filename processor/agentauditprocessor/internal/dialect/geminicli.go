@@ -44,6 +44,11 @@ var geminiCLI = &Dialect{
 		{Field: "user_message", Keys: []string{"user_prompt"}},
 	},
 	Finish: geminiFinish,
+	Settings: map[string]string{
+		"user_message": "telemetry.logPrompts: true",
+		"tool_input":   "telemetry.logPrompts: true",
+		"tool_call_id": "telemetry.traces: true",
+	},
 	Ignore: []string{"total_token_count", "http.status_code", "event.name"},
 }
 

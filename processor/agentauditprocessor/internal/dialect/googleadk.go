@@ -39,6 +39,13 @@ var googleADK = &Dialect{
 		{Field: "tool_output", Keys: []string{"gcp.vertex.agent.tool_response"}, As: asResult},
 	},
 	Finish: adkFinish,
+	Settings: map[string]string{
+		"input_messages":     "ADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS=true",
+		"output_messages":    "ADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS=true",
+		"tool_input":         "ADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS=true",
+		"tool_output":        "ADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS=true",
+		"system_prompt_hash": "ADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS=true",
+	},
 	Ignore: []string{"gcp.vertex.agent.llm_request", "gcp.vertex.agent.llm_response"},
 }
 

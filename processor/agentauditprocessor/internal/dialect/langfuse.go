@@ -54,6 +54,11 @@ var langfuse = &Dialect{
 		{Field: "verdict", Keys: []string{"langfuse.observation.output"}},
 	},
 	Finish: langfuseFinish,
+	Settings: map[string]string{
+		"session_id":    "propagateAttributes({sessionId})",
+		"user_id":       "propagateAttributes({userId})",
+		"agent_version": "the version or release of the trace",
+	},
 	Ignore: []string{"langfuse.observation.type"},
 }
 

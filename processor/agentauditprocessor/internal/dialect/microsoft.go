@@ -44,6 +44,13 @@ var microsoft = &Dialect{
 		{Field: "tools_available", Keys: []string{"gen_ai.tool.definitions", "gen_ai.request.tools", "sk.available_functions"}, As: asTools},
 	},
 	Finish: microsoftFinish,
+	Settings: map[string]string{
+		"input_messages":     "ENABLE_SENSITIVE_DATA=true (.NET: EnableSensitiveData)",
+		"output_messages":    "ENABLE_SENSITIVE_DATA=true (.NET: EnableSensitiveData)",
+		"tool_input":         "ENABLE_SENSITIVE_DATA=true (.NET: EnableSensitiveData)",
+		"tool_output":        "ENABLE_SENSITIVE_DATA=true (.NET: EnableSensitiveData)",
+		"system_prompt_hash": "ENABLE_SENSITIVE_DATA=true (.NET: EnableSensitiveData)",
+	},
 }
 
 func microsoftFinish(r *Record, e *Draft) {

@@ -64,6 +64,17 @@ var openInference = &Dialect{
 		{Field: "verdict", Keys: []string{"guardrail.triggered", "output.value"}},
 	},
 	Finish: openInferenceFinish,
+	Settings: map[string]string{
+		"input_messages":  "unset OPENINFERENCE_HIDE_INPUTS, OPENINFERENCE_HIDE_OUTPUTS and the like",
+		"output_messages": "unset OPENINFERENCE_HIDE_INPUTS, OPENINFERENCE_HIDE_OUTPUTS and the like",
+		"tool_input":      "unset OPENINFERENCE_HIDE_INPUTS, OPENINFERENCE_HIDE_OUTPUTS and the like",
+		"tool_output":     "unset OPENINFERENCE_HIDE_INPUTS, OPENINFERENCE_HIDE_OUTPUTS and the like",
+		"user_message":    "unset OPENINFERENCE_HIDE_INPUTS, OPENINFERENCE_HIDE_OUTPUTS and the like",
+		"final_output":    "unset OPENINFERENCE_HIDE_INPUTS, OPENINFERENCE_HIDE_OUTPUTS and the like",
+		"session_id":      "setSession / using_session of OpenInference",
+		"user_id":         "setUser / using_user of OpenInference",
+		"agent_version":   "set service.version on the resource",
+	},
 	Ignore: []string{"openinference.span.kind", "input.mime_type", "output.mime_type", "llm.token_count.total"},
 }
 

@@ -48,6 +48,15 @@ var openLLMetry = &Dialect{
 		{Field: "agent_name", Keys: []string{"gen_ai.agent.name"}},
 	},
 	Finish: openLLMetryFinish,
+	Settings: map[string]string{
+		"input_messages":  "TRACELOOP_TRACE_CONTENT=true",
+		"output_messages": "TRACELOOP_TRACE_CONTENT=true",
+		"tool_input":      "TRACELOOP_TRACE_CONTENT=true",
+		"tool_output":     "TRACELOOP_TRACE_CONTENT=true",
+		"session_id":      "association properties: session_id",
+		"user_id":         "association properties: user_id",
+		"agent_version":   "the version of the agent decorator",
+	},
 	Ignore: []string{"traceloop.span.kind", "gen_ai.usage.total_tokens", "llm.usage.total_tokens"},
 }
 

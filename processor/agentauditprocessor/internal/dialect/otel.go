@@ -71,6 +71,16 @@ var otelGenAI = &Dialect{
 		{Field: "score", Keys: []string{"gen_ai.evaluation.score.value"}},
 		{Field: "reason", Keys: []string{"gen_ai.evaluation.explanation"}},
 	},
+	Settings: map[string]string{
+		"input_messages":     "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_AND_EVENT (older: true), with OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental",
+		"output_messages":    "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_AND_EVENT (older: true), with OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental",
+		"system_prompt_hash": "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_AND_EVENT (older: true), with OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental",
+		"tool_input":         "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_AND_EVENT (older: true), with OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental",
+		"tool_output":        "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_AND_EVENT (older: true), with OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental",
+		"session_id":         "set gen_ai.conversation.id or session.id on the spans",
+		"user_id":            "set user.id on the spans",
+		"agent_version":      "set service.version on the resource",
+	},
 }
 
 // The rules read the table, and the table names the rules.

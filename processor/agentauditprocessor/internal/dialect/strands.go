@@ -37,6 +37,10 @@ var strands = &Dialect{
 		{Field: "cached_input_tokens", Keys: []string{"gen_ai.usage.cache_read_input_tokens"}},
 	},
 	Finish: strandsFinish,
+	Settings: map[string]string{
+		"session_id": "trace_attributes={\"session.id\": …}",
+		"user_id":    "trace_attributes={\"user.id\": …}",
+	},
 	Ignore: []string{"gen_ai.event.start_time", "gen_ai.event.end_time", "gen_ai.usage.total_tokens"},
 }
 

@@ -57,6 +57,15 @@ var vercel = &Dialect{
 		{Field: "tool_output", Keys: []string{"ai.toolCall.result", "ai.toolCall.output"}, As: asResult},
 	},
 	Finish: vercelFinish,
+	Settings: map[string]string{
+		"input_messages":  "recordInputs / recordOutputs: true",
+		"output_messages": "recordInputs / recordOutputs: true",
+		"tool_input":      "recordInputs / recordOutputs: true",
+		"tool_output":     "recordInputs / recordOutputs: true",
+		"session_id":      "runtime context sessionId, with includeRuntimeContext",
+		"user_id":         "runtime context userId, with includeRuntimeContext",
+		"agent_id":        "functionId",
+	},
 	Ignore: []string{"operation.name", "resource.name", "ai.operationId", "ai.usage.totalTokens", "ai.usage.tokens", "ai.request.headers.*"},
 }
 

@@ -26,6 +26,7 @@ type TelemetryBuilder struct {
 	meter                                metric.Meter
 	mu                                   sync.Mutex
 	registrations                        []metric.Registration
+	AgentauditProcessorCoverage          metric.Int64Counter
 	AgentauditProcessorDropped           metric.Int64Counter
 	AgentauditProcessorEvents            metric.Int64Counter
 	AgentauditProcessorMissingFields     metric.Int64Counter
@@ -64,6 +65,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.AgentauditProcessorCoverage, err = builder.meter.Int64Counter(
+		"otelcol_agentaudit_processor_coverage",
+		metric.WithDescription("Fields that an audit asks for, by whether the telemetry held them. [Alpha]"),
+		metric.WithUnit("{field}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.AgentauditProcessorDropped, err = builder.meter.Int64Counter(
 		"otelcol_agentaudit_processor_dropped",
 		metric.WithDescription("Spans and log records that gave no event and are not in the trail. [Alpha]"),

@@ -19,6 +19,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb, err := metadata.NewTelemetryBuilder(testTel.NewTelemetrySettings())
 	require.NoError(t, err)
 	defer tb.Shutdown()
+	tb.AgentauditProcessorCoverage.Add(context.Background(), 1)
 	tb.AgentauditProcessorDropped.Add(context.Background(), 1)
 	tb.AgentauditProcessorEvents.Add(context.Background(), 1)
 	tb.AgentauditProcessorMissingFields.Add(context.Background(), 1)
@@ -26,6 +27,9 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.AgentauditProcessorQuarantined.Add(context.Background(), 1)
 	tb.AgentauditProcessorRejected.Add(context.Background(), 1)
 	tb.AgentauditProcessorRunCacheEvictions.Add(context.Background(), 1)
+	AssertEqualAgentauditProcessorCoverage(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualAgentauditProcessorDropped(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())

@@ -1,0 +1,153 @@
+// Package coverage counts how much of what an audit needs each agent's telemetry
+// held, so that it is known later what could have been known.
+package coverage
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// Wanted are the fields that an audit asks for, by event type; those under "" of
+// every event.
+var Wanted = map[semconv.EventType][]string{
+	"":                       {"session_id", "user_id", "agent_id", "agent_version"},
+	semconv.TypeSessionStart: {"user_message"},
+	semconv.TypeSessionEnd:   {"final_output"},
+	semconv.TypeLLMCall:      {"model_id", "system_prompt_hash", "input_messages", "output_messages", "tools_available", "input_tokens", "output_tokens"},
+	semconv.TypeToolCall:     {"tool_name", "tool_call_id", "tool_input", "tool_output", "outcome"},
+	semconv.TypeApproval:     {"tool_name", "tool_call_id", "approval_status", "approver_id", "approval_source"},
+}
+
+// content are the fields whose absence content_state explains.
+var content = map[string]bool{"user_message": true, "final_output": true, "input_messages": true, "output_messages": true, "tool_input": true, "tool_output": true}
+
+// States of a field.
+const (
+	Present  = "present"
+	Derived  = "derived"  // filled by a fallback
+	Missing  = "missing"  // not in the telemetry
+	Withheld = "withheld" // the source was told not to record it
+	Cut      = "cut"      // the source shortened it
+)
+
+// State is the state of a field in an event.
+func State(e *semconv.Event, field string) string {
+	switch {
+	case e.Has(field) && slices.Contains(e.DerivedFields, field):
+		return Derived
+	case e.Has(field) && content[field] && e.ContentState == semconv.ContentTruncatedAtSource:
+		return Cut
+	case e.Has(field):
+		return Present
+	case content[field] && e.ContentState == semconv.ContentWithheld:
+		return Withheld
+	}
+	return Missing
+}
+
+// Row is how often a field was in each state.
+type Row struct {
+	Agent     string            `json:"agent"`
+	Dialect   string            `json:"dialect"`
+	EventType semconv.EventType `json:"event_type"`
+	Field     string            `json:"field"`
+	Present   int64             `json:"present"`
+	Derived   int64             `json:"derived"`
+	Missing   int64             `json:"missing"`
+	Withheld  int64             `json:"withheld"`
+	Cut       int64             `json:"cut"`
+	// Setting is what closes the gap: a setting of the library that sent it.
+	Setting string `json:"setting,omitempty"`
+}
+
+// Gap reports whether the telemetry did not always hold the field.
+func (r *Row) Gap() bool { return r.Derived+r.Missing+r.Withheld+r.Cut > 0 }
+
+// maxRows bounds a card: an agent's name comes from its telemetry.
+const maxRows = 20000
+
+type key struct {
+	agent, dialect string
+	typ            semconv.EventType
+	field          string
+}
+
+// Card counts. It is not safe for concurrent use.
+type Card struct {
+	rows    map[key]*Row
+	events  int64
+	Dropped int64 // counts that did not fit
+}
+
+// NewCard is an empty card.
+func NewCard() *Card { return &Card{rows: map[key]*Row{}} }
+
+// Events is how many events the card counts.
+func (c *Card) Events() int64 { return c.events }
+
+// Add counts an event. Layers of another event, and what the collector says itself,
+// are not counted.
+func (c *Card) Add(dialect string, e *semconv.Event) {
+	if e.LayerOf != "" || e.EventType == semconv.TypeFinding {
+		return
+	}
+	c.events++
+	for _, fields := range [][]string{Wanted[""], Wanted[e.EventType]} {
+		for _, f := range fields {
+			k := key{e.AgentID, dialect, e.EventType, f}
+			r := c.rows[k]
+			if r == nil {
+				if len(c.rows) >= maxRows {
+					c.Dropped++
+					continue
+				}
+				r = &Row{Agent: e.AgentID, Dialect: dialect, EventType: e.EventType, Field: f}
+				c.rows[k] = r
+			}
+			switch State(e, f) {
+			case Present:
+				r.Present++
+			case Derived:
+				r.Derived++
+			case Cut:
+				r.Cut++
+			case Withheld:
+				r.Withheld++
+			default:
+				r.Missing++
+			}
+		}
+	}
+}
+
+// Rows lists the counts, in order. setting, if any, names what closes a gap.
+func (c *Card) Rows(setting func(dialect, field string) string) []Row {
+	rows := make([]Row, 0, len(c.rows))
+	for _, r := range c.rows {
+		row := *r
+		if setting != nil && row.Gap() {
+			row.Setting = setting(row.Dialect, row.Field)
+		}
+		rows = append(rows, row)
+	}
+	slices.SortFunc(rows, func(a, b Row) int {
+		return cmp.Or(cmp.Compare(a.Agent, b.Agent), cmp.Compare(a.Dialect, b.Dialect), cmp.Compare(a.EventType, b.EventType), cmp.Compare(a.Field, b.Field))
+	})
+	return rows
+}
+
+// JSON is the card as a JSON object, for the content of an event.
+func (c *Card) JSON(setting func(dialect, field string) string) []byte {
+	text, err := json.Marshal(struct {
+		Events  int64 `json:"events"`
+		Dropped int64 `json:"dropped_rows,omitempty"`
+		Rows    []Row `json:"rows"`
+	}{c.events, c.Dropped, c.Rows(setting)})
+	if err != nil {
+		panic("bad types in Card.JSON: " + err.Error())
+	}
+	return text
+}

@@ -19,30 +19,45 @@ func mapSpans(t *testing.T, td ptrace.Traces) []*semconv.Event {
 	t.Helper()
 	r := newRig(t, nil)
 	require.NoError(t, r.traces.ConsumeTraces(context.Background(), td))
+	golden(t, r)
 	return r.events()
+}
+
+// example is one, with its event held against the golden file of the test.
+func example(t *testing.T, scope, name string, a attrs, more ...func(ptrace.Span)) *semconv.Event {
+	t.Helper()
+	td := ptrace.NewTraces()
+	s := span(td, scope, name, 1, 9, a)
+	for _, f := range more {
+		f(s)
+	}
+	events := mapSpans(t, td)
+	require.Len(t, events, 1)
+	return events[0]
 }
 
 func mapLogs(t *testing.T, ld plog.Logs) []*semconv.Event {
 	t.Helper()
 	r := newRig(t, nil)
 	require.NoError(t, r.logs.ConsumeLogs(context.Background(), ld))
+	golden(t, r)
 	return r.events()
 }
 
 func TestPydanticAI(t *testing.T) {
-	e := one(t, "pydantic-ai", "running tool", attrs{"gen_ai.tool.name": "get_weather", "gen_ai.tool.call.id": "c1", "tool_arguments": `{"city":"Paris"}`, "tool_response": "rain", "logfire.msg": "running tool"})
+	e := example(t, "pydantic-ai", "running tool", attrs{"gen_ai.tool.name": "get_weather", "gen_ai.tool.call.id": "c1", "tool_arguments": `{"city":"Paris"}`, "tool_response": "rain", "logfire.msg": "running tool"})
 	require.Equal(t, semconv.TypeToolCall, e.EventType)
 	require.Equal(t, `{"city":"Paris"}`, text(e.ToolInput))
 	require.Equal(t, `"rain"`, text(e.ToolOutput))
 	require.Equal(t, "pydantic-ai", sourceOf(e)["dialect"])
 
-	e = one(t, "pydantic-ai", "running tool", attrs{"gen_ai.tool.name": "rm", "gen_ai.tool.call.id": "c1", "pydantic_ai.tool.deferral.name": "ApprovalRequired"}, func(s ptrace.Span) { failed(s, "ApprovalRequired") })
+	e = example(t, "pydantic-ai", "running tool", attrs{"gen_ai.tool.name": "rm", "gen_ai.tool.call.id": "c1", "pydantic_ai.tool.deferral.name": "ApprovalRequired"}, func(s ptrace.Span) { failed(s, "ApprovalRequired") })
 	require.Equal(t, semconv.TypeApproval, e.EventType)
 	require.Equal(t, semconv.ApprovalPending, e.ApprovalStatus)
 	require.Equal(t, "rm", e.ToolName)
 	require.Empty(t, e.Error)
 
-	e = one(t, "pydantic-ai", "chat m", attrs{"gen_ai.request.model": "m", "events": `[{"event.name":"gen_ai.system.message","content":"Answer in one sentence."},{"event.name":"gen_ai.user.message","content":"hi"},{"event.name":"gen_ai.choice","index":0,"message":{"role":"assistant","content":"hello"}}]`})
+	e = example(t, "pydantic-ai", "chat m", attrs{"gen_ai.request.model": "m", "events": `[{"event.name":"gen_ai.system.message","content":"Answer in one sentence."},{"event.name":"gen_ai.user.message","content":"hi"},{"event.name":"gen_ai.choice","index":0,"message":{"role":"assistant","content":"hello"}}]`})
 	require.Equal(t, hexSHA("Answer in one sentence."), e.SystemPromptHash)
 	require.Equal(t, "hello", e.OutputText)
 
@@ -52,7 +67,7 @@ func TestPydanticAI(t *testing.T) {
 }
 
 func TestStrands(t *testing.T) {
-	e := one(t, "strands.telemetry.tracer", "execute_tool get_weather", attrs{"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "get_weather", "gen_ai.tool.status": "success"}, func(s ptrace.Span) {
+	e := example(t, "strands.telemetry.tracer", "execute_tool get_weather", attrs{"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "get_weather", "gen_ai.tool.status": "success"}, func(s ptrace.Span) {
 		ev := s.Events().AppendEmpty()
 		ev.SetName("gen_ai.tool.message")
 		ev.Attributes().PutStr("role", "tool")
@@ -67,7 +82,7 @@ func TestStrands(t *testing.T) {
 	require.Equal(t, `"rain"`, text(e.ToolOutput))
 	require.Equal(t, "c1", e.ToolCallID)
 
-	e = one(t, "strands.telemetry.tracer", "chat", attrs{"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "gen_ai.server.time_to_first_token": 120}, func(s ptrace.Span) {
+	e = example(t, "strands.telemetry.tracer", "chat", attrs{"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "gen_ai.server.time_to_first_token": 120}, func(s ptrace.Span) {
 		ev := s.Events().AppendEmpty()
 		ev.SetName("gen_ai.user.message")
 		ev.Attributes().PutStr("content", `[{"text":"hi"},{"toolResult":{"toolUseId":"c0","status":"success","content":[{"text":"dry"}]}}]`)
@@ -113,7 +128,7 @@ func TestMicrosoft(t *testing.T) {
 	require.Equal(t, semconv.OutcomeDenied, ofType(events, semconv.TypeToolCall)[0].Outcome)
 	require.JSONEq(t, `{"path":"/"}`, text(ofType(events, semconv.TypeToolCall)[0].ToolInput))
 
-	e := one(t, "azure.ai.projects", "chat", attrs{"gen_ai.operation.name": "chat", "gen_ai.provider.name": "azure.ai.agents", "gen_ai.request.temperature": "0.2", "gen_ai.thread.id": "t1"}, func(s ptrace.Span) {
+	e := example(t, "azure.ai.projects", "chat", attrs{"gen_ai.operation.name": "chat", "gen_ai.provider.name": "azure.ai.agents", "gen_ai.request.temperature": "0.2", "gen_ai.thread.id": "t1"}, func(s ptrace.Span) {
 		ev := s.Events().AppendEmpty()
 		ev.SetName("gen_ai.input.messages")
 		ev.Attributes().PutStr("gen_ai.event.content", `[{"role":"user","parts":[{"type":"text","content":"hi"}]}]`)
@@ -124,7 +139,7 @@ func TestMicrosoft(t *testing.T) {
 }
 
 func TestLangSmith(t *testing.T) {
-	e := one(t, "langsmith", "ChatOpenAI", attrs{
+	e := example(t, "langsmith", "ChatOpenAI", attrs{
 		"langsmith.span.kind": "llm", "gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "gen_ai.response.finish_reasons": "tool_calls",
 		"gen_ai.prompt":                 `{"messages":[[{"lc":1,"type":"constructor","id":["langchain","schema","messages","ToolMessage"],"kwargs":{"content":"rain","tool_call_id":"c1"}}]]}`,
 		"langsmith.metadata.session_id": "s1", "langsmith.trace.session_id": "project", "langsmith.metadata.user_id": "u1",
@@ -133,7 +148,7 @@ func TestLangSmith(t *testing.T) {
 	require.Equal(t, "s1", e.SessionID, "a project is no session")
 	require.Equal(t, []string{"tool_calls"}, e.FinishReasons)
 
-	e = one(t, "langsmith", "lookup_order", attrs{"langsmith.span.kind": "tool", "gen_ai.operation.name": "execute_tool", "langsmith.trace.name": "lookup_order", "gen_ai.prompt": `{"order_id":"A-1001"}`, "gen_ai.completion": `{"status":"delivered"}`})
+	e = example(t, "langsmith", "lookup_order", attrs{"langsmith.span.kind": "tool", "gen_ai.operation.name": "execute_tool", "langsmith.trace.name": "lookup_order", "gen_ai.prompt": `{"order_id":"A-1001"}`, "gen_ai.completion": `{"status":"delivered"}`})
 	require.Equal(t, "lookup_order", e.ToolName)
 	require.Equal(t, `{"order_id":"A-1001"}`, text(e.ToolInput))
 	require.Equal(t, `{"status":"delivered"}`, text(e.ToolOutput))
@@ -157,13 +172,14 @@ func TestCopilot(t *testing.T) {
 	require.Equal(t, semconv.SourcePolicy, a.ApprovalSource)
 	require.Equal(t, tool.EventID, a.ParentEventID)
 
-	e := one(t, "github.copilot", "permission", attrs{"github.copilot.permission.kind": "shell", "github.copilot.permission.result": "approved"})
+	e := example(t, "github.copilot", "permission", attrs{"github.copilot.permission.kind": "shell", "github.copilot.permission.result": "approved"})
 	require.Equal(t, semconv.ApprovalApproved, e.ApprovalStatus)
 	require.Empty(t, e.ApproverID, "the result does not say that a person approved")
 }
 
 func TestCodexWords(t *testing.T) {
-	for word, want := range map[string]string{"approvedforsession": "approved", "approved_for_session": "approved", "Denied": "rejected", "abort": "rejected", "ponder": ""} {
+	for _, c := range [][2]string{{"approvedforsession", "approved"}, {"approved_for_session", "approved"}, {"Denied", "rejected"}, {"abort", "rejected"}, {"ponder", ""}} {
+		word, want := c[0], c[1]
 		ld := plog.NewLogs()
 		rec := log(ld, "codex_otel.log_only", nil, attrs{"event.name": "codex.tool_decision", "event.timestamp": "2026-11-23T13:11:13.964Z", "conversation.id": "k1", "call_id": "c1", "tool_name": "exec_command", "decision": word, "source": "User"})
 		rec.SetEventName("event otel/src/events/session_telemetry.rs:1225")
@@ -206,18 +222,18 @@ func TestGeminiAndQwenDecisions(t *testing.T) {
 }
 
 func TestOthers(t *testing.T) {
-	e := one(t, "mlflow", "get_weather", attrs{"mlflow.spanType": `"TOOL"`, "mlflow.spanInputs": `{"city":"Paris"}`, "mlflow.spanOutputs": `"rain"`})
+	e := example(t, "mlflow", "get_weather", attrs{"mlflow.spanType": `"TOOL"`, "mlflow.spanInputs": `{"city":"Paris"}`, "mlflow.spanOutputs": `"rain"`})
 	require.Equal(t, "get_weather", e.ToolName)
 	require.Equal(t, `{"city":"Paris"}`, text(e.ToolInput))
 
-	e = one(t, "@flue/opentelemetry", "tool", attrs{"flue.tool.name": "get_weather", "flue.tool.call_id": "c1", "flue.tool.arguments": `{"city":"Paris"}`, "flue.tool.result": `"rain"`})
+	e = example(t, "@flue/opentelemetry", "tool", attrs{"flue.tool.name": "get_weather", "flue.tool.call_id": "c1", "flue.tool.arguments": `{"city":"Paris"}`, "flue.tool.result": `"rain"`})
 	require.Equal(t, "c1", e.ToolCallID)
 
 	td := ptrace.NewTraces()
 	span(td, "crewai.telemetry", "Crew Created", 1, 0, attrs{"crew_key": "x"})
 	require.Empty(t, mapSpans(t, td), "counts of the product, not of the agent")
 
-	e = one(t, "dapr", "AgentTool", attrs{"openinference.span.kind": "TOOL", "tool.name": "pay", "input.value": `{"tool_name":"pay","args":{"amount":1}}`, "workflow.instance_id": "w1", "gen_ai.operation.name": "execute_tool"})
+	e = example(t, "dapr", "AgentTool", attrs{"openinference.span.kind": "TOOL", "tool.name": "pay", "input.value": `{"tool_name":"pay","args":{"amount":1}}`, "workflow.instance_id": "w1", "gen_ai.operation.name": "execute_tool"})
 	require.Equal(t, "w1", e.SessionID)
 }
 
@@ -232,4 +248,6 @@ func TestMCP(t *testing.T) {
 	require.Len(t, tools, 1, "the client's span is a layer of the tool's")
 	require.Len(t, events, 2)
 	require.Equal(t, "s1", tools[0].SessionID, "a transport session is no session")
+	require.Equal(t, semconv.OutcomeError, tools[0].Outcome, "the layer that ran it knows")
+	require.Equal(t, "m1", tools[0].MCPSessionID)
 }

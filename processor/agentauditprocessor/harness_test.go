@@ -3,6 +3,13 @@ package agentauditprocessor
 import (
 	"context"
 	"encoding/json"
+	"flag"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,6 +25,36 @@ import (
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/metadatatest"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+var recordedAt = regexp.MustCompile(`"recorded_at":"[^"]*",`)
+
+// golden holds the events of a test, but for recorded_at, against a file that was
+// read by eye against the document of the dialect.
+func golden(t *testing.T, r *rig) {
+	t.Helper()
+	var lines strings.Builder
+	for _, line := range r.lines() {
+		lines.Write(recordedAt.ReplaceAll(line, nil))
+		lines.WriteByte('\n')
+	}
+	if _, begun := goldens[t.Name()]; !begun {
+		t.Cleanup(func() { delete(goldens, t.Name()) })
+	}
+	goldens[t.Name()] += lines.String()
+	file := filepath.Join("testdata", "golden", t.Name()+".jsonl")
+	if *update {
+		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+		require.NoError(t, os.WriteFile(file, []byte(goldens[t.Name()]), 0o644))
+	}
+	want, err := os.ReadFile(file)
+	require.NoError(t, err, "run the test with -update once")
+	require.True(t, strings.HasPrefix(string(want), goldens[t.Name()]), "%s holds otherwise than\n%s", file, goldens[t.Name()])
+}
+
+// goldens are the lines of each test so far.
+var goldens = map[string]string{}
 
 // rig is the processor of both signals between a test and two sinks.
 type rig struct {
@@ -53,26 +90,33 @@ func newRig(t *testing.T, change func(*Config)) *rig {
 	return r
 }
 
-// events are those of all requests so far, through the codec as the exporter uses it.
-func (r *rig) events() (out []*semconv.Event) {
+// lines are the events of all requests so far, as the exporter seals them.
+func (r *rig) lines() (out [][]byte) {
 	r.t.Helper()
-	parse := func(line []byte, err error) {
-		require.NoError(r.t, err)
-		e, err := semconv.ParseLine(line)
-		require.NoError(r.t, err, "%s", line)
-		out = append(out, e)
-	}
 	for _, td := range r.spans.AllTraces() {
 		for _, s := range td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().All() {
 			line, _, err := semconv.AppendSpan(nil, s)
-			parse(line, err)
+			require.NoError(r.t, err)
+			out = append(out, line)
 		}
 	}
 	for _, ld := range r.recs.AllLogs() {
 		for _, s := range ld.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().All() {
 			line, _, err := semconv.AppendLog(nil, s)
-			parse(line, err)
+			require.NoError(r.t, err)
+			out = append(out, line)
 		}
+	}
+	return out
+}
+
+// events are the same, read back.
+func (r *rig) events() (out []*semconv.Event) {
+	r.t.Helper()
+	for _, line := range r.lines() {
+		e, err := semconv.ParseLine(line)
+		require.NoError(r.t, err, "%s", line)
+		out = append(out, e)
 	}
 	return out
 }
@@ -96,9 +140,7 @@ func span(td ptrace.Traces, scope, name string, id, parent byte, a attrs) ptrace
 	}
 	s.SetStartTimestamp(pcommon.NewTimestampFromTime(start.Add(time.Duration(id) * time.Second)))
 	s.SetEndTimestamp(pcommon.NewTimestampFromTime(start.Add(time.Duration(id)*time.Second + time.Millisecond)))
-	if err := s.Attributes().FromRaw(a); err != nil {
-		panic(err)
-	}
+	a.put(s.Attributes())
 	return s
 }
 
@@ -112,10 +154,18 @@ func log(ld plog.Logs, scope string, body any, a attrs) plog.LogRecord {
 	if err := rec.Body().FromRaw(body); err != nil {
 		panic(err)
 	}
-	if err := rec.Attributes().FromRaw(a); err != nil {
-		panic(err)
-	}
+	a.put(rec.Attributes())
 	return rec
+}
+
+// put writes the attributes in the order of their keys, so that what is made of them
+// is the same in every run.
+func (a attrs) put(m pcommon.Map) {
+	for _, k := range slices.Sorted(maps.Keys(a)) {
+		if err := m.PutEmpty(k).FromRaw(a[k]); err != nil {
+			panic(err)
+		}
+	}
 }
 
 func text(v json.RawMessage) string { return string(v) }

@@ -188,6 +188,9 @@ func first(list ...string) string {
 
 // complete derives what follows from what is there.
 func (e *Draft) complete() {
+	if e.Kind == Tool || e.Kind == Agent {
+		e.Record.use("gen_ai.operation.name") // the type of the event says it
+	}
 	if (e.Kind == Agent || e.Kind == Chain) && e.EndedBy == "" {
 		e.EndedBy = limit(append([]string{e.Error, e.ErrorType}, e.FinishReasons...)...)
 	}

@@ -39,7 +39,8 @@ type Result struct {
 // Answer is a decision on a request for approval, told as a part of a message or by
 // what a framework put in the place of a result.
 type Answer struct {
-	ID, Name string
+	ID, Name string // of the request, and of the tool
+	CallID   string // of the tool call, where it is told
 	Approved bool
 	Reason   string
 	// By and Source say who or what decided, where that is known.
@@ -399,7 +400,7 @@ func (w *messageWriter) result(id string, v gjson.Result) {
 
 // refused notes a refusal; the call is among those of the messages before.
 func (w *messageWriter) refused(id, reason string) {
-	a := Answer{ID: id, Reason: reason, Refused: &Call{ID: id}}
+	a := Answer{ID: id, CallID: id, Reason: reason, Refused: &Call{ID: id}}
 	for i := range w.c.Calls {
 		if w.c.Calls[i].ID == id {
 			a.Refused = &w.c.Calls[i]
@@ -455,10 +456,11 @@ func (w *messageWriter) part(p gjson.Result) {
 			answer := Answer{
 				ID:       firstOf(p, "approval_id", "approvalId", "approval_request_id", "id").Str,
 				Name:     p.Get("function_call.name").Str,
+				CallID:   firstOf(p, "function_call.call_id", "function_call.id").Str,
 				Approved: a.Bool(), Reason: p.Get("reason").Str,
 			}
 			if call := p.Get("function_call"); call.IsObject() && !a.Bool() {
-				answer.Refused = &Call{ID: firstOf(call, "call_id", "id").Str, Name: answer.Name, Arguments: jsonOf(call.Get("arguments"))}
+				answer.Refused = &Call{ID: answer.CallID, Name: answer.Name, Arguments: jsonOf(call.Get("arguments"))}
 			}
 			w.c.Approvals = append(w.c.Approvals, answer)
 		}

@@ -171,7 +171,7 @@ func (b *batch) emitAnswers(n *node) {
 		if a.Approved {
 			e.ApprovalStatus = semconv.ApprovalApproved
 		}
-		e.ApprovalReason, e.ToolName, e.ToolCallID = a.Reason, a.Name, a.ID
+		e.ApprovalReason, e.ToolName, e.ToolCallID = a.Reason, a.Name, a.CallID
 		e.ApproverID, e.ApprovalSource = a.By, a.Source
 		if a.Inferred {
 			e.DerivedFields = append(e.DerivedFields, "approval_status")

@@ -138,8 +138,30 @@ func complete(d, from *dialect.Draft) {
 			*p[0] = *p[1]
 		}
 	}
+	if d.Kind == dialect.Tool {
+		completeTool(d, from)
+	}
 	d.Secrets = append(d.Secrets, from.Secrets...)
 	if d.ContentState == semconv.ContentNotCaptured && (len(d.InputMessages) > 0 || len(d.OutputMessages) > 0) {
+		d.ContentState = semconv.ContentPresent
+	}
+}
+
+// completeTool takes the result and the failure from the layer that ran the tool.
+func completeTool(d, from *dialect.Draft) {
+	if len(d.ToolInput) == 0 {
+		d.ToolInput = from.ToolInput
+	}
+	if len(d.ToolOutput) == 0 {
+		d.ToolOutput = from.ToolOutput
+	}
+	fill(&d.ToolCallID, from.ToolCallID)
+	fill(&d.MCPServer, from.MCPServer)
+	fill(&d.MCPSessionID, from.MCPSessionID)
+	if d.Error == "" && from.Outcome != semconv.OutcomeSuccess && from.Outcome != "" {
+		d.Outcome, d.Error, d.ErrorType = from.Outcome, from.Error, from.ErrorType
+	}
+	if d.ContentState == semconv.ContentNotCaptured && len(d.ToolInput)+len(d.ToolOutput) > 0 {
 		d.ContentState = semconv.ContentPresent
 	}
 }

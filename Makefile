@@ -8,7 +8,7 @@ COLLECTOR := build/otelcol-agentaudit/otelcol-agentaudit
 COMMAND := build/agentaudit
 
 # The folders that hold our Go code; build/ and .bin/ hold none of it.
-CODE := $(wildcard cmd exporter internal ledger processor semconv store)
+CODE := $(wildcard bench cmd exporter internal ledger processor semconv store)
 SOURCES := $(shell find $(CODE) -type f ! -name '*_test.go' ! -path '*/testdata/*') go.mod go.sum
 
 # The race detector needs a C compiler; without one the tests still run.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -155,5 +156,51 @@ func FuzzAttributes(f *testing.F) {
 			}
 			checkLine(t, line, err)
 		}
+	})
+}
+
+// TestHostileShapes sends requests that would take very long if the work for a span
+// grew with the others of its request.
+func TestHostileShapes(t *testing.T) {
+	const n = 20000
+	agent := func(i int, parent int) func(ptrace.ScopeSpans) {
+		return func(ss ptrace.ScopeSpans) {
+			s := ss.Spans().AppendEmpty()
+			s.SetTraceID([16]byte{1})
+			s.SetSpanID([8]byte{1, byte(i), byte(i >> 8), byte(i >> 16)})
+			if parent >= 0 {
+				s.SetParentSpanID([8]byte{1, byte(parent), byte(parent >> 8), byte(parent >> 16)})
+			}
+			s.Attributes().PutStr("gen_ai.operation.name", "invoke_agent")
+			s.Status().SetCode(ptrace.StatusCodeError)
+		}
+	}
+	for name, parent := range map[string]func(int) int{
+		"a chain": func(i int) int { return i - 1 },
+		"a star":  func(i int) int { return min(i-1, 0) },
+		"a loop":  func(i int) int { return (i + 1) % n },
+		"roots":   func(int) int { return -1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			td := ptrace.NewTraces()
+			ss := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty()
+			for i := range n {
+				agent(i, parent(i))(ss)
+			}
+			out, err := fuzzAuditor(t).processTraces(context.Background(), td)
+			require.NoError(t, err)
+			require.Positive(t, out.SpanCount())
+		})
+	}
+	t.Run("calls", func(t *testing.T) {
+		td := ptrace.NewTraces()
+		s := span(td, "x", "chat", 1, 0, attrs{"gen_ai.operation.name": "chat"})
+		var calls strings.Builder
+		for i := range n {
+			calls.WriteString(`{"type":"tool_call","id":"c` + strconv.Itoa(i) + `","name":"t"},`)
+		}
+		s.Attributes().PutStr("gen_ai.output.messages", `[{"role":"assistant","parts":[`+calls.String()+`{"type":"text","content":"x"}]}]`)
+		_, err := fuzzAuditor(t).processTraces(context.Background(), td)
+		require.NoError(t, err)
 	})
 }

@@ -151,9 +151,7 @@ func log(ld plog.Logs, scope string, body any, a attrs) plog.LogRecord {
 	sl.Scope().SetName(scope)
 	rec := sl.LogRecords().AppendEmpty()
 	rec.SetTimestamp(pcommon.NewTimestampFromTime(start))
-	if err := rec.Body().FromRaw(body); err != nil {
-		panic(err)
-	}
+	setRaw(rec.Body(), body)
 	a.put(rec.Attributes())
 	return rec
 }
@@ -162,7 +160,22 @@ func log(ld plog.Logs, scope string, body any, a attrs) plog.LogRecord {
 // is the same in every run.
 func (a attrs) put(m pcommon.Map) {
 	for _, k := range slices.Sorted(maps.Keys(a)) {
-		if err := m.PutEmpty(k).FromRaw(a[k]); err != nil {
+		setRaw(m.PutEmpty(k), a[k])
+	}
+}
+
+// setRaw is Value.FromRaw with the keys of maps in order.
+func setRaw(v pcommon.Value, raw any) {
+	switch raw := raw.(type) {
+	case map[string]any:
+		attrs(raw).put(v.SetEmptyMap())
+	case []any:
+		list := v.SetEmptySlice()
+		for _, el := range raw {
+			setRaw(list.AppendEmpty(), el)
+		}
+	default:
+		if err := v.FromRaw(raw); err != nil {
 			panic(err)
 		}
 	}

@@ -137,17 +137,10 @@ func (q *request) add(r *dialect.Record) bool {
 func (a *auditor) events(ctx context.Context, req *request) ([]*runs.Event, error) {
 	now := a.now().UTC()
 	events, evicted := a.mapper.Map(req.drafts, req.others, now)
-	secrets := map[string][]string{}
-	for _, e := range events {
-		for _, s := range append(e.Secrets, e.Prompt) {
-			if s != "" && !slices.Contains(secrets[e.RunID], s) {
-				secrets[e.RunID] = append(secrets[e.RunID], s)
-			}
-		}
-	}
+	secrets := runSecrets(events)
 	var refused []string
 	for _, e := range events {
-		a.prompts.apply(e, secrets[e.RunID])
+		a.prompts.apply(e, append(slices.Clip(secrets[e.RunID]), e.Secrets...))
 		if a.prompts.mode == promptKeep && e.Prompt != "" && e.EventType == semconv.TypeLLMCall {
 			keepPrompt(&e.Event, e.Prompt)
 		}
@@ -188,6 +181,23 @@ func (a *auditor) events(ctx context.Context, req *request) ([]*runs.Event, erro
 		return nil, processorhelper.ErrSkipProcessingData
 	}
 	return events, nil
+}
+
+// maxSecrets bounds how many system texts of a run are looked for in each of its
+// events, beside those of the event itself.
+const maxSecrets = 16
+
+// runSecrets are the system texts of each run of a request.
+func runSecrets(events []*runs.Event) map[string][]string {
+	secrets := map[string][]string{}
+	for _, e := range events {
+		for _, s := range append(slices.Clip(e.Secrets), e.Prompt) {
+			if have := secrets[e.RunID]; s != "" && len(have) < maxSecrets && !slices.Contains(have, s) {
+				secrets[e.RunID] = append(have, s)
+			}
+		}
+	}
+	return secrets
 }
 
 // count reports what gave no event.

@@ -82,6 +82,8 @@ type messageWriter struct {
 	n     int    // messages so far
 	parts int    // parts of the open message
 	role  string // of the open message
+
+	calls map[string]int // place in Conversation.Calls, by id
 }
 
 // maxWrap bounds how deep containers around messages are opened.
@@ -355,11 +357,13 @@ func (w *messageWriter) toolCalls(v gjson.Result) {
 func (w *messageWriter) call(id, name string, args gjson.Result) {
 	arguments := jsonOf(args)
 	if w.role == "assistant" {
-		for _, c := range w.c.Calls {
-			if id != "" && c.ID == id {
-				return
-			}
+		if _, told := w.calls[id]; told && id != "" {
+			return
 		}
+		if w.calls == nil {
+			w.calls = map[string]int{}
+		}
+		w.calls[id] = len(w.c.Calls)
 		w.c.Calls = append(w.c.Calls, Call{id, name, arguments})
 	}
 	w.comma()
@@ -401,11 +405,9 @@ func (w *messageWriter) result(id string, v gjson.Result) {
 // refused notes a refusal; the call is among those of the messages before.
 func (w *messageWriter) refused(id, reason string) {
 	a := Answer{ID: id, CallID: id, Reason: reason, Refused: &Call{ID: id}}
-	for i := range w.c.Calls {
-		if w.c.Calls[i].ID == id {
-			a.Refused = &w.c.Calls[i]
-			a.Name = a.Refused.Name
-		}
+	if i, ok := w.calls[id]; ok && id != "" {
+		call := w.c.Calls[i]
+		a.Refused, a.Name = &call, call.Name
 	}
 	w.c.Approvals = append(w.c.Approvals, a)
 }

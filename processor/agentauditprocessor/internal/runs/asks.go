@@ -31,8 +31,8 @@ func (b *batch) asks() {
 		}
 		s := b.session(n)
 		top := n.frame
-		for top != nil && top.frame != nil {
-			top = top.frame
+		if top != nil {
+			top = top.top()
 		}
 		for i, a := range n.d.Asks {
 			call := a.Call

@@ -26,6 +26,7 @@ func (n *node) mainID() string {
 // emit makes the events of the request.
 func (b *batch) emit() {
 	b.asks()
+	b.survey()
 	for _, n := range b.nodes {
 		switch {
 		case n.d == nil:
@@ -75,7 +76,7 @@ func (b *batch) emitRun(n *node) {
 		n.start = b.place(n, start, semconv.SpanEventID(n.key.trace, n.key.span, string(semconv.TypeSessionStart)), -1)
 	}
 	b.emitDecisions(n)
-	if b.goesOn(n) {
+	if b.goesOn[n] {
 		return
 	}
 	if d.Error != "" && d.EndedBy == "" {
@@ -110,13 +111,8 @@ func (b *batch) emitRun(n *node) {
 // emitError tells of an error of a run that no event in it tells of: errors climb
 // from where they happen to every span above.
 func (b *batch) emitError(n *node) {
-	for _, x := range b.byTrace[n.runKey] {
-		if x.isEvent() && x.d.Error != "" {
-			return
-		}
-	}
 	if n.run.failed {
-		return // told of in an earlier request
+		return // told of, in this request or an earlier one
 	}
 	e := base(n)
 	e.EventType = semconv.TypeError
@@ -125,27 +121,37 @@ func (b *batch) emitError(n *node) {
 	b.place(n, e, semconv.SpanEventID(n.key.trace, n.key.span, string(semconv.TypeError)), 0)
 }
 
-// goesOn reports whether another run of the request goes on with this one.
-func (b *batch) goesOn(n *node) bool {
-	for _, x := range b.nodes {
-		if x.resume == n {
-			return true
+// survey notes, once for all runs of the request, what their ends ask for: which run
+// another goes on with, which has failed, and what its model said last.
+func (b *batch) survey() {
+	b.goesOn, b.last = map[*node]bool{}, map[*node]*node{}
+	later := func(of, n *node) {
+		if last := b.last[of]; last == nil || !n.d.Record.End.Before(last.d.Record.End) {
+			b.last[of] = n
 		}
 	}
-	return false
+	for _, n := range b.nodes {
+		if n.resume != nil {
+			b.goesOn[n.resume] = true
+		}
+		if !n.isEvent() {
+			continue
+		}
+		n.run.failed = n.run.failed || n.d.Error != ""
+		if n.d.Kind != dialect.LLM || n.frame == nil {
+			continue
+		}
+		later(n.frame, n)
+		if top := n.frame.top(); top != n.frame {
+			later(top, n) // the last word of a run may be that of an agent within it
+		}
+	}
 }
 
 // lastAnswer is the answer of the last model call of a run, where that call asked
 // for no tool: what the run said at its end.
 func (b *batch) lastAnswer(n *node) string {
-	var last *node
-	for _, x := range b.byTrace[n.runKey] {
-		if x.isEvent() && x.d.Kind == dialect.LLM && (x.frame == n || n.frame == nil) &&
-			(last == nil || !x.d.Record.End.Before(last.d.Record.End)) {
-			last = x
-		}
-	}
-	switch {
+	switch last := b.last[n]; {
 	case last != nil && len(last.d.Requested) > 0:
 		return ""
 	case last != nil && last.d.OutputText != "":

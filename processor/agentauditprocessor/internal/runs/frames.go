@@ -8,7 +8,12 @@ import (
 // framework is one only where it is a root that has events below it. A run inside
 // another is nested, unless the outer one does nothing else: then both are one run.
 func (b *batch) frames() {
-	isFrame := func(n *node) bool {
+	known := map[*node]bool{}
+	isFrame := func(n *node) (yes bool) {
+		if yes, ok := known[n]; ok {
+			return yes
+		}
+		defer func() { known[n] = yes }()
 		if n.d == nil || n.d.Record.Log || n.joined != nil || n.d.Skip {
 			return false
 		}
@@ -56,9 +61,12 @@ func (b *batch) frames() {
 	}
 	// A record's frame is the run it belongs to.
 	for _, n := range b.nodes {
-		for n.frame != nil && (n.frame.joined != nil || !n.frame.isRun) {
+		for range maxClimb {
+			if n.frame == nil || n.frame.joined == nil && n.frame.isRun {
+				break
+			}
 			if n.frame.joined != nil {
-				n.frame = n.frame.joined
+				n.frame = n.frame.outermost()
 			} else {
 				n.frame = n.frame.frame
 			}
@@ -72,9 +80,26 @@ func (b *batch) frames() {
 	}
 }
 
+// outermost is the frame or record that a node is part of in the end. It shortens the
+// way for the next time.
 func (n *node) outermost() *node {
-	for n.joined != nil {
-		n = n.joined
+	out := n
+	for out.joined != nil {
+		out = out.joined
+	}
+	for n.joined != nil && n.joined != out {
+		n.joined, n = out, n.joined
+	}
+	return out
+}
+
+// top is the frame at the top of those that a frame is nested in.
+func (n *node) top() *node {
+	for range maxClimb {
+		if n.frame == nil {
+			break
+		}
+		n = n.frame
 	}
 	return n
 }
@@ -82,14 +107,13 @@ func (n *node) outermost() *node {
 // isRoot reports whether nothing is above the record, as far as its run tells:
 // neither a parent out of sight nor other GenAI telemetry.
 func (n *node) isRoot() bool {
-	top := n
-	for p := n.parent; p != nil; p = p.parent {
-		if p.d != nil {
-			return false
-		}
+	top, alone := n, true
+	n.above(func(p *node) bool {
 		top = p
-	}
-	return top.pid.IsEmpty()
+		alone = p.d == nil
+		return alone
+	})
+	return alone && top.pid.IsEmpty()
 }
 
 // absorb takes what the inner span of a run knows into the outer one. The name of
@@ -144,10 +168,7 @@ func (b *batch) resume() {
 		if first == nil || first.d.Kind != dialect.Tool || first.frame == nil {
 			continue
 		}
-		top := first.frame
-		for top.frame != nil {
-			top = top.frame
-		}
+		top := first.frame.top()
 		before := asked[call{first.d.ToolName, string(first.d.ToolInput)}]
 		if before == nil || before.runKey == first.runKey || before.frame == nil || before.d.Record.Service != first.d.Record.Service ||
 			!before.d.Timestamp.Before(first.d.Timestamp) {
@@ -157,10 +178,7 @@ func (b *batch) resume() {
 		for _, n := range b.byTrace[before.runKey] {
 			done = done || n.d.Kind == dialect.Tool && n.d.ToolName == first.d.ToolName && string(n.d.ToolInput) == string(first.d.ToolInput)
 		}
-		was := before.frame
-		for was.frame != nil {
-			was = was.frame
-		}
+		was := before.frame.top()
 		if !done && was.d.FinalOutput == "" && was.d.Error == "" {
 			top.resume = was
 			first.asked = before

@@ -131,12 +131,17 @@ func (n *node) lineage() []*dialect.Draft {
 
 // resumed is the run that this record's run goes on with.
 func (n *node) resumed() *node {
-	for f := n; f != nil; f = f.frame {
-		if f.resume != nil {
-			return f.resume
+	f := n
+	for range maxClimb {
+		if f == nil || f.resume != nil {
+			break
 		}
+		f = f.frame
 	}
-	return nil
+	if f == nil {
+		return nil
+	}
+	return f.resume
 }
 
 func (n *node) sessionOr() string {

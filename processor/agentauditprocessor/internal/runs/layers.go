@@ -197,7 +197,6 @@ func (b *batch) remember() {
 	for _, p := range b.out {
 		r := p.n.run
 		r.events++
-		r.failed = r.failed || p.ev.Error != ""
 		for _, k := range p.keys() {
 			if _, known := r.facts[k]; !known && len(r.facts) < maxFacts {
 				r.facts[k] = fact{p.ev.EventID, string(p.ev.EventType), p.n.d.Record.Log}

@@ -98,6 +98,8 @@ type placed struct {
 type batch struct {
 	cache   *cache
 	now     time.Time
+	goesOn  map[*node]bool  // runs that another run of the request goes on with
+	last    map[*node]*node // the last model call of each run
 	nodes   []*node
 	bySpan  map[spanKey]*node
 	byTrace map[string][]*node
@@ -194,12 +196,18 @@ func (n *node) isEvent() bool {
 	return true
 }
 
+// maxClimb bounds how many spans are climbed through to what stands above one, so
+// that the work for a span has a bound, however deep hostile telemetry nests.
+const maxClimb = 256
+
 // above calls f with each ancestor in sight, nearest first, until it returns false.
 func (n *node) above(f func(*node) bool) {
-	for p := n.parent; p != nil; p = p.parent {
-		if !f(p) {
+	p := n.parent
+	for range maxClimb {
+		if p == nil || !f(p) {
 			return
 		}
+		p = p.parent
 	}
 }
 

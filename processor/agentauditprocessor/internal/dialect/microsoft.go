@@ -2,8 +2,6 @@ package dialect
 
 import (
 	"strings"
-
-	"github.com/tidwall/gjson"
 )
 
 // microsoft is the Agent Framework, Semantic Kernel, and the Azure AI SDKs: the
@@ -72,15 +70,4 @@ func microsoftFinish(r *Record, e *Draft) {
 		}
 	}
 	otelFinish(r, e)
-}
-
-// approvalPart reads the parts by which a model's answer asks for an approval.
-func (w *messageWriter) approvalPart(p gjson.Result) {
-	call := firstOf(p, "function_call", "functionCall", "tool_call")
-	if !call.IsObject() {
-		call = p
-	}
-	w.c.Asks = append(w.c.Asks, Asked{Call: Call{
-		ID: firstOf(call, "call_id", "callId", "toolCallId", "id").Str, Name: firstOf(call, "name", "toolName").Str, Arguments: jsonOf(firstOf(call, "arguments", "args", "input")),
-	}})
 }

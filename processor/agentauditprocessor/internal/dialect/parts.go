@@ -1,0 +1,233 @@
+package dialect
+
+import (
+	"github.com/tidwall/gjson"
+
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+func (w *messageWriter) content(v gjson.Result) {
+	switch {
+	case v.Type == gjson.String:
+		w.text(v.Str)
+	case v.IsArray():
+		v.ForEach(func(_, p gjson.Result) bool {
+			w.part(p)
+			return true
+		})
+	case v.IsObject():
+		if in := v.Get("content"); in.Exists() && len(v.Map()) == 1 { // a map that only holds the content
+			w.content(decodeString(in))
+			return
+		}
+		w.part(v)
+	case v.Type != gjson.Null:
+		w.text(v.String())
+	}
+}
+
+func (w *messageWriter) text(s string) {
+	if withheld(s) {
+		w.c.Withheld = true
+		return
+	}
+	if s == "" {
+		return
+	}
+	w.comma()
+	w.out = append(semconv.AppendString(append(w.out, `{"type":"text","content":`...), s), '}')
+	switch w.role {
+	case "system", "developer":
+		w.c.System = append(w.c.System, s)
+	case "user":
+		if w.c.User == "" {
+			w.c.User = s
+		}
+	case "assistant":
+		w.c.Text = append(w.c.Text, s)
+	}
+}
+
+func (w *messageWriter) reasoning(s string) {
+	if s == "" {
+		return
+	}
+	w.comma()
+	w.out = append(semconv.AppendString(append(w.out, `{"type":"reasoning","content":`...), s), '}')
+	if w.role == "assistant" {
+		w.c.Reasoning = append(w.c.Reasoning, s)
+	}
+}
+
+func (w *messageWriter) toolCalls(v gjson.Result) {
+	v.ForEach(func(_, c gjson.Result) bool {
+		if in := c.Get("tool_call"); in.IsObject() {
+			c = in
+		}
+		args := firstOf(c, "function.arguments", "arguments", "args", "input")
+		w.call(firstOf(c, "id", "call_id", "toolCallId").Str, firstOf(c, "function.name", "name", "toolName").Str, args)
+		return true
+	})
+}
+
+// call writes a tool call, once: some libraries tell of it as a part and again
+// beside the parts.
+func (w *messageWriter) call(id, name string, args gjson.Result) {
+	arguments := jsonOf(args)
+	if w.role == "assistant" {
+		if _, told := w.calls[id]; told && id != "" {
+			return
+		}
+		if w.calls == nil {
+			w.calls = map[string]int{}
+		}
+		w.calls[id] = len(w.c.Calls)
+		w.c.Calls = append(w.c.Calls, Call{id, name, arguments})
+	}
+	w.comma()
+	w.out = appendCall(append(w.out, `{"type":"tool_call"`...), id, name, arguments)
+}
+
+// appendCall finishes an object that tells of a tool call.
+func appendCall(out []byte, id, name string, arguments []byte) []byte {
+	if out[len(out)-1] != '{' {
+		out = append(out, ',')
+	}
+	if id != "" {
+		out = append(semconv.AppendString(append(out, `"id":`...), id), ',')
+	}
+	out = semconv.AppendString(append(out, `"name":`...), name)
+	if len(arguments) > 0 {
+		out = append(append(out, `,"arguments":`...), arguments...)
+	}
+	return append(out, '}')
+}
+
+func (w *messageWriter) result(id string, v gjson.Result) {
+	out := jsonOf(v)
+	w.c.Results = append(w.c.Results, Result{id, out})
+	if r := gjson.ParseBytes(out); r.Get("denied").Bool() || r.Get("type").Str == "execution-denied" {
+		w.refused(id, r.Get("reason").Str)
+	}
+	w.comma()
+	w.out = append(w.out, `{"type":"tool_call_response"`...)
+	if id != "" {
+		w.out = semconv.AppendString(append(w.out, `,"id":`...), id)
+	}
+	if len(out) > 0 {
+		w.out = append(append(w.out, `,"result":`...), out...)
+	}
+	w.out = append(w.out, '}')
+}
+
+// refused notes a refusal; the call is among those of the messages before.
+func (w *messageWriter) refused(id, reason string) {
+	a := Answer{ID: id, CallID: id, Reason: reason, Refused: &Call{ID: id}}
+	if i, ok := w.calls[id]; ok && id != "" {
+		call := w.c.Calls[i]
+		a.Refused, a.Name = &call, call.Name
+	}
+	w.c.Approvals = append(w.c.Approvals, a)
+}
+
+// part writes one part of a message by its shape; one of a shape that is not
+// known is kept as it is.
+func (w *messageWriter) part(p gjson.Result) {
+	if p.Type == gjson.String {
+		w.text(p.Str)
+		return
+	}
+	if !p.IsObject() {
+		return
+	}
+	if in := p.Get("message_content"); in.IsObject() { // OpenInference
+		if c := p.Get("tool_call"); c.IsObject() {
+			w.call(c.Get("id").Str, c.Get("function.name").Str, c.Get("function.arguments"))
+			return
+		}
+		p = in
+	}
+	switch p.Get("type").Str {
+	case "text", "input_text", "output_text":
+		w.text(firstOf(p, "content", "text").String())
+		return
+	case "reasoning", "thinking":
+		s := firstOf(p, "content", "text", "thinking", "reasoning", "summary")
+		if s.IsArray() {
+			s.ForEach(func(_, e gjson.Result) bool {
+				w.reasoning(firstOf(e, "text", "content").Str)
+				return true
+			})
+		} else {
+			w.reasoning(s.String())
+		}
+		return
+	case "tool_call", "tool-call", "tool_use", "function_call", "server_tool_call", "mcp_call":
+		id := firstOf(p, "call_id", "toolCallId", "id", "tool_call.id").Str
+		name := firstOf(p, "name", "toolName", "function.name", "tool_call.function.name").Str
+		w.call(id, name, firstOf(p, "arguments", "input", "args", "server_tool_call", "function.arguments", "tool_call.function.arguments"))
+		return
+	case "tool_call_response", "tool-result", "tool_result", "function_call_output", "server_tool_call_response":
+		w.result(firstOf(p, "call_id", "toolCallId", "tool_use_id", "id").Str,
+			firstOf(p, "response", "result", "output.value", "output", "content", "server_tool_call_response"))
+		return
+	case "tool_approval_response", "tool-approval-response", "function_approval_response", "mcp_approval_response":
+		if a := firstOf(p, "approved", "approve"); a.IsBool() {
+			answer := Answer{
+				ID:       firstOf(p, "approval_id", "approvalId", "approval_request_id", "id").Str,
+				Name:     p.Get("function_call.name").Str,
+				CallID:   firstOf(p, "function_call.call_id", "function_call.id").Str,
+				Approved: a.Bool(), Reason: p.Get("reason").Str,
+			}
+			if call := p.Get("function_call"); call.IsObject() && !a.Bool() {
+				answer.Refused = &Call{ID: answer.CallID, Name: answer.Name, Arguments: jsonOf(call.Get("arguments"))}
+			}
+			w.c.Approvals = append(w.c.Approvals, answer)
+		}
+	case "function_approval_request", "mcp_approval_request":
+		w.approvalPart(p)
+	case "":
+		if w.untyped(p) {
+			return
+		}
+	}
+	w.comma()
+	w.out = append(w.out, p.Raw...)
+}
+
+// untyped writes the parts of Bedrock, Gemini and Genkit, which name their kind by
+// the key they use.
+func (w *messageWriter) untyped(p gjson.Result) bool {
+	if t := p.Get("text"); t.Type == gjson.String {
+		if p.Get("thought").Bool() {
+			w.reasoning(t.Str)
+		} else {
+			w.text(t.Str)
+		}
+		return true
+	}
+	if c := firstOf(p, "toolUse", "functionCall", "function_call", "toolRequest"); c.IsObject() {
+		w.call(firstOf(c, "toolUseId", "id", "ref").Str, c.Get("name").Str, firstOf(c, "input", "args", "arguments"))
+		return true
+	}
+	if c := firstOf(p, "toolResult", "functionResponse", "function_response", "toolResponse"); c.IsObject() {
+		w.result(firstOf(c, "toolUseId", "id", "ref").Str, firstOf(c, "content", "response", "output"))
+		return true
+	}
+	if c := p.Get("reasoningContent.reasoningText.text"); c.Exists() {
+		w.reasoning(c.Str)
+		return true
+	}
+	return false
+}
+
+// approvalPart reads the parts by which a model's answer asks for an approval.
+func (w *messageWriter) approvalPart(p gjson.Result) {
+	call := firstOf(p, "function_call", "functionCall", "tool_call")
+	if !call.IsObject() {
+		call = p
+	}
+	w.c.Asks = append(w.c.Asks, Asked{Call: Call{
+		ID: firstOf(call, "call_id", "callId", "toolCallId", "id").Str, Name: firstOf(call, "name", "toolName").Str, Arguments: jsonOf(firstOf(call, "arguments", "args", "input")),
+	}})
+}

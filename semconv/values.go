@@ -1,0 +1,103 @@
+package semconv
+
+import (
+	"encoding/json"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+)
+
+func asInt(v pcommon.Value) (int64, bool) {
+	switch v.Type() {
+	case pcommon.ValueTypeInt:
+		return v.Int(), true
+	case pcommon.ValueTypeDouble:
+		return ParseInt(strconv.FormatFloat(v.Double(), 'f', -1, 64))
+	case pcommon.ValueTypeStr:
+		return ParseInt(v.Str())
+	}
+	return 0, false
+}
+
+// ParseInt reads a whole number, also one written as a float ("18.0").
+func ParseInt(s string) (int64, bool) {
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+		return n, true
+	}
+	x, ok := ParseFloat(s)
+	if !ok || x != math.Trunc(x) || math.Abs(x) > 1<<53 {
+		return 0, false
+	}
+	return int64(x), true
+}
+
+// ParseFloat reads a finite number.
+func ParseFloat(s string) (float64, bool) {
+	x, err := strconv.ParseFloat(s, 64)
+	return x, err == nil && !math.IsNaN(x) && !math.IsInf(x, 0)
+}
+
+func asFloat(v pcommon.Value) (float64, bool) {
+	switch v.Type() {
+	case pcommon.ValueTypeInt:
+		return float64(v.Int()), true
+	case pcommon.ValueTypeDouble:
+		return v.Double(), !math.IsNaN(v.Double()) && !math.IsInf(v.Double(), 0)
+	case pcommon.ValueTypeStr:
+		return ParseFloat(v.Str())
+	}
+	return 0, false
+}
+
+func asBool(v pcommon.Value) (value, ok bool) {
+	switch v.Type() {
+	case pcommon.ValueTypeBool:
+		return v.Bool(), true
+	case pcommon.ValueTypeStr:
+		switch v.Str() {
+		case "true":
+			return true, true
+		case "false":
+			return false, true
+		}
+	}
+	return false, false
+}
+
+func parseTime(v pcommon.Value) (time.Time, bool) {
+	switch v.Type() {
+	case pcommon.ValueTypeStr:
+		t, err := time.Parse(time.RFC3339Nano, v.Str())
+		return t.UTC(), err == nil && t.UTC().Year() >= 0 && t.UTC().Year() <= 9999
+	case pcommon.ValueTypeInt:
+		return time.Unix(0, v.Int()).UTC(), true
+	}
+	return time.Time{}, false
+}
+
+// stringList reads a list of strings from an array, a string that holds a JSON
+// array, or a single string.
+func stringList(v pcommon.Value) []string {
+	var list []string
+	switch v.Type() {
+	case pcommon.ValueTypeSlice:
+		for _, el := range v.Slice().All() {
+			if isScalar(el) && el.AsString() != "" {
+				list = append(list, el.AsString())
+			}
+		}
+	case pcommon.ValueTypeStr:
+		if strings.HasPrefix(v.Str(), "[") {
+			if json.Unmarshal([]byte(v.Str()), &list) == nil {
+				return list
+			}
+		}
+		if v.Str() != "" {
+			return []string{v.Str()}
+		}
+	}
+	return list
+}

@@ -2,6 +2,8 @@ package semconv
 
 import _ "embed"
 
+//go:generate go test . -run TestSchemaIsTheDefinition -update
+
 //go:embed audit-event.v1.schema.json
 var jsonSchema []byte
 

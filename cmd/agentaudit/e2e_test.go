@@ -242,6 +242,61 @@ func TestBucketTakenAway(t *testing.T) {
 	}
 }
 
+// TestKilled kills the collector under load, again and again, and starts it anew: what
+// was acknowledged is sealed, and the chain tells of the crashes.
+func TestKilled(t *testing.T) {
+	d := deploy(t)
+	spans, err := os.ReadFile(filepath.Join(recordingsDir, "openinference-openai", "agent.traces.otlp.jsonl"))
+	require.NoError(t, err)
+	acknowledged := map[string]bool{}
+	var mu sync.Mutex
+	number := uint64(0)
+	for range 4 {
+		c := d.start(t, "gw-1")
+		var group sync.WaitGroup
+		for range 6 {
+			group.Go(func() {
+				s, err := newSender(c.grpcAddr, c.httpAddr)
+				if !assertNil(t, err) {
+					return
+				}
+				defer s.close()
+				for {
+					mu.Lock()
+					number++
+					n := number
+					mu.Unlock()
+					td := freshTraces(t, bytes.TrimSpace(spans), n)
+					ids := expected(t, td, plog.NewLogs())
+					ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+					err := s.sendTraces(ctx, td)
+					cancel()
+					if err != nil {
+						return // killed
+					}
+					mu.Lock()
+					for _, id := range ids {
+						acknowledged[id] = true
+					}
+					enough := len(acknowledged) > int(number)*2
+					mu.Unlock()
+					if enough {
+						_ = c.cmd.Process.Kill()
+					}
+				}
+			})
+		}
+		group.Wait()
+		<-c.done
+	}
+	require.NoError(t, d.stop())
+	require.NotEmpty(t, acknowledged)
+	have := d.sealed(t)
+	for id := range acknowledged {
+		require.Contains(t, have, id)
+	}
+}
+
 // TestTwoCollectorsOneLog: a mistake that costs nothing.
 func TestTwoCollectorsOneLog(t *testing.T) {
 	d := deploy(t)

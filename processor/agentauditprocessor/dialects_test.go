@@ -191,6 +191,41 @@ func TestClaudeCodeRefusal(t *testing.T) {
 	require.Equal(t, [3]int{1, 1, 1}, [3]int{denied, rejected, undecided})
 }
 
+// TestClaudeCodeRefusalWithAResult: older versions log a failed result after the
+// refusal; the call is one.
+func TestClaudeCodeRefusalWithAResult(t *testing.T) {
+	r := newRig(t, nil)
+	ld := plog.NewLogs()
+	const scope = "com.anthropic.claude_code.events"
+	log(ld, scope, "claude_code.tool_decision", attrs{"event.name": "tool_decision", "session.id": "s1", "decision": "reject", "source": "config", "tool_name": "Bash", "tool_use_id": "t1"})
+	log(ld, scope, "claude_code.tool_result", attrs{"event.name": "tool_result", "session.id": "s1", "tool_name": "Bash", "tool_use_id": "t1", "success": "false", "duration_ms": "1"})
+	require.NoError(t, r.logs.ConsumeLogs(context.Background(), ld))
+	require.Len(t, ofType(r.events(), semconv.TypeToolCall), 1)
+	require.Len(t, ofType(r.events(), semconv.TypeApproval), 1)
+}
+
+func TestClaudeCodeSystemPromptAndHooks(t *testing.T) {
+	r := newRig(t, nil)
+	ld := plog.NewLogs()
+	const scope = "com.anthropic.claude_code.events"
+	for _, rec := range []plog.LogRecord{
+		log(ld, scope, "claude_code.system_prompt", attrs{"event.name": "system_prompt", "session.id": "s1", "system_prompt": "You are Claude, and careful."}),
+		log(ld, scope, "claude_code.api_request", attrs{"event.name": "api_request", "session.id": "s1", "model": "m", "input_tokens": "1", "output_tokens": "2", "request_id": "r1", "note": "You are Claude, and careful."}),
+		log(ld, scope, "claude_code.hook_execution_complete", attrs{"event.name": "hook_execution_complete", "session.id": "s1", "hook_event": "PreToolUse", "num_blocking": "1"}),
+		log(ld, scope, "claude_code.hook_execution_complete", attrs{"event.name": "hook_execution_complete", "session.id": "s1", "hook_event": "PreToolUse", "num_blocking": "0"}),
+	} {
+		rec.SetTraceID(pcommon.TraceID{1})
+	}
+	require.NoError(t, r.logs.ConsumeLogs(context.Background(), ld))
+	calls := ofType(r.events(), semconv.TypeLLMCall)
+	require.Len(t, calls, 1)
+	require.Equal(t, hexSHA("You are Claude, and careful."), calls[0].SystemPromptHash)
+	require.NotContains(t, text(calls[0].Content), "careful")
+	hooks := ofType(r.events(), semconv.TypeGuardrail)
+	require.Len(t, hooks, 1)
+	require.Equal(t, "blocked", hooks[0].Verdict)
+}
+
 func TestClaudeCodeHostIsNoHuman(t *testing.T) {
 	r := newRig(t, nil)
 	ld := plog.NewLogs()

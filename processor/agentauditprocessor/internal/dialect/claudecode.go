@@ -24,6 +24,9 @@ var claudeCode = &Dialect{
 	Kind: func(r *Record) Kind {
 		name := strings.TrimPrefix(r.Name, "claude_code.")
 		if r.Log {
+			if n, ok := semconv.ParseInt(r.text("num_blocking")); ok && n > 0 && strings.HasPrefix(name, "hook_execution") {
+				return Guardrail // a hook that stopped something; the others are not of note
+			}
 			return claudeLogs[name]
 		}
 		return claudeSpans[name]
@@ -45,6 +48,7 @@ var claudeCode = &Dialect{
 		{Field: "error", Keys: []string{"error", "error_name"}},
 		{Field: "error_type", Keys: []string{"error_type", "error_code", "status_code"}},
 		{Field: "reason", Keys: []string{"trigger", "reason_type", "reason_code"}},
+		{Field: "guardrail_name", Keys: []string{"hook_name", "hook_event"}},
 	},
 	Finish: claudeFinish,
 	Settings: map[string]string{
@@ -114,6 +118,11 @@ func claudeFinish(r *Record, e *Draft) {
 		e.claudeOutcome(r)
 	case Approval:
 		e.claudeDecision(r)
+	case Guardrail:
+		e.Verdict = "blocked"
+	}
+	if strings.HasSuffix(r.Name, "api_refusal") {
+		e.FinishReasons = []string{"refusal"}
 	}
 	if e.Kind == LLM || e.Kind == Tool {
 		r.use("duration_ms")

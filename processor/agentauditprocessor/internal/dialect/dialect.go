@@ -151,8 +151,16 @@ func (d *Dialect) Map(r *Record) *Draft {
 		e.EndTimestamp = r.End
 	}
 	if e.Kind == Other || e.Kind == Copy {
-		// Still read whose run it is: a root that maps to nothing may hold the session.
+		// Still read whose run it is, and its prompt: a root that maps to nothing may hold
+		// the session, and the creation of an agent its prompt.
 		e.apply(identity)
+		for _, table := range [][]Source{d.Fields, otelGenAI.Fields} {
+			for i := range table {
+				if table[i].Field == SystemPrompt {
+					e.apply(table[i : i+1])
+				}
+			}
+		}
 		return e
 	}
 	e.apply(identity)

@@ -8,6 +8,8 @@ import (
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
+//go:generate go test . -run TestDocumentIsTheTables -update
+
 // Document writes docs/dialects.md from the tables.
 func Document() string {
 	var b strings.Builder

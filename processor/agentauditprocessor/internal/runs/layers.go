@@ -88,7 +88,9 @@ func (b *batch) knownFact(p *placed) {
 	for _, k := range p.keys() {
 		key := p.n.runKey + k
 		if first := b.facts[key]; first != nil {
-			if first != p && first.ev.EventType == p.ev.EventType && p.ev.LayerOf == "" && (first.n.d.Record.Log != log || first.n.key == p.n.key) {
+			// A refused call is told by its decision, and may have a record of its own yet.
+			refused := first.n.main != first && first.ev.Outcome == semconv.OutcomeDenied
+			if first != p && first.ev.EventType == p.ev.EventType && p.ev.LayerOf == "" && (first.n.d.Record.Log != log || first.n.key == p.n.key || refused) {
 				p.ev.LayerOf = first.ev.EventID
 			}
 			continue

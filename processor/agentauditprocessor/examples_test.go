@@ -251,3 +251,28 @@ func TestMCP(t *testing.T) {
 	require.Equal(t, semconv.OutcomeError, tools[0].Outcome, "the layer that ran it knows")
 	require.Equal(t, "m1", tools[0].MCPSessionID)
 }
+
+// TestQwenSession: the session's own records begin and end it; the spans of its turns
+// do not begin it again.
+func TestQwenSession(t *testing.T) {
+	r := newRig(t, nil)
+	ld := plog.NewLogs()
+	for _, name := range []string{"session.start", "session.end"} {
+		log(ld, "qwen-code", nil, attrs{"event.name": name, "session.id": "s1", "gen_ai.user.id": "ann"})
+	}
+	require.NoError(t, r.logs.ConsumeLogs(context.Background(), ld))
+	td := ptrace.NewTraces()
+	span(td, "qwen-code", "qwen-code.interaction", 1, 0, attrs{"session.id": "s1"})
+	span(td, "qwen-code", "qwen-code.llm_request", 2, 1, attrs{"session.id": "s1", "gen_ai.request.model": "m", "input_tokens": 12, "output_tokens": 3, "ttft_ms": 20})
+	span(td, "qwen-code", "qwen-code.tool", 3, 1, attrs{"session.id": "s1", "tool.name": "shell", "tool.call_id": "c1", "success": false, "tool.failure_kind": "permission_denied"})
+	require.NoError(t, r.traces.ConsumeTraces(context.Background(), td))
+	golden(t, r)
+	events := r.events()
+	require.Len(t, ofType(events, semconv.TypeSessionStart), 1)
+	require.Len(t, ofType(events, semconv.TypeSessionEnd), 1)
+	require.Len(t, ofType(events, semconv.TypeLLMCall), 1)
+	tools := ofType(events, semconv.TypeToolCall)
+	require.Len(t, tools, 1)
+	require.Equal(t, semconv.OutcomeDenied, tools[0].Outcome)
+	require.Equal(t, "ann", ofType(events, semconv.TypeSessionStart)[0].UserID)
+}

@@ -62,9 +62,11 @@ func geminiKind(r *Record) Kind {
 			return Part
 		case op == "llm_call", name == "llm_request":
 			return LLM
-		case op == "tool_call", op == "execute_tool":
+		case op == "tool_call", op == "execute_tool", name == "tool":
 			return Tool
-		case op == "agent_call", op == "invoke_agent":
+		case name == "interaction":
+			return Other // a turn of the session that session.start began
+		case op == "agent_call", op == "invoke_agent", name == "subagent":
 			return Agent
 		case r.text("log.bridge") == "true":
 			return Copy

@@ -16,6 +16,9 @@ var langfuse = &Dialect{
 	Name:  "langfuse",
 	Title: "Langfuse SDK",
 	Match: func(r *Record) bool {
+		if r.has("ai.operationId") && !r.has("langfuse.observation.type") {
+			return false // a span of Vercel's that only carries the trace's attributes
+		}
 		return !r.Log && (strings.HasPrefix(r.Scope, "langfuse-sdk") || r.hasPrefix("langfuse.observation.") || r.hasPrefix("langfuse.trace."))
 	},
 	Kind: func(r *Record) Kind {

@@ -104,6 +104,7 @@ type Draft struct {
 	Joins     []string       // keys of the event that this one completes, where it is in sight
 	Parts     bool           // the outcome stands on other spans: see Part
 	Told      bool           // a refused call has a record of its own, so that the decision need not stand for it
+	Frame     func()         // reads what only the frame of a run needs, where the record may be one; may be nil
 	EndedBy   string         // a limit that stopped the run: a reason of session_timeout
 	Alone     bool           // a single value was unwrapped from tool_input
 	Skip      bool           // the record turned out to tell of nothing

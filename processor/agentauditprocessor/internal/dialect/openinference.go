@@ -105,17 +105,11 @@ func openInferenceFinish(r *Record, e *Draft) {
 		if e.AgentName == "" && e.Kind == Agent {
 			e.AgentName = first(e.AgentID, r.Name)
 		}
-		if v, ok := r.take("input.value"); ok {
-			if in := valueJSON(v); in.Get("lg_name").Str == "Command" {
-				e.Decisions = decisions(in.Get("resume"))
-			} else {
-				e.UserMessage = userText(v)
-			}
+		if e.Kind == Chain && !r.ParentID.IsEmpty() {
+			e.Frame = func() { e.openInferenceFrame(r) } // seldom asked for, and long
+		} else {
+			e.openInferenceFrame(r)
 		}
-		if v, ok := r.take("output.value"); ok {
-			e.FinalOutput = answerText(v)
-		}
-		e.Requested = nil
 	case Approval:
 		e.Asks = asks(interrupt(r))
 		e.Error, e.ErrorType, e.Stack, e.Outcome = "", "", "", ""
@@ -125,6 +119,21 @@ func openInferenceFinish(r *Record, e *Draft) {
 	case Guardrail:
 		e.GuardrailName = first(e.GuardrailName, r.Name)
 	}
+}
+
+// openInferenceFrame reads what a frame was asked, or resumed with, and its answer.
+func (e *Draft) openInferenceFrame(r *Record) {
+	if v, ok := r.take("input.value"); ok {
+		if in := valueJSON(v); in.Get("lg_name").Str == "Command" {
+			e.Decisions = decisions(in.Get("resume"))
+		} else {
+			e.UserMessage = userText(v)
+		}
+	}
+	if v, ok := r.take("output.value"); ok {
+		e.FinalOutput = answerText(v)
+	}
+	e.Requested = nil
 }
 
 // metadata reads the JSON attribute of that name, where LangChain keeps what the

@@ -45,6 +45,9 @@ func (b *batch) frames() {
 		}
 		if n.d.Kind == dialect.Agent || busy[n] || n.run.events > 0 {
 			n.isRun = true
+			if n.d.Frame != nil {
+				n.d.Frame()
+			}
 			if n.d.Kind == dialect.Chain && n.d.AgentName == "" && n.d.AgentID == "" {
 				n.d.AgentName = n.d.Record.Name // a graph or a workflow is all the agent there is
 				n.d.Derive("agent_name")

@@ -13,7 +13,12 @@ import (
 )
 
 func bucketCmd() *cobra.Command {
-	cmd := &cobra.Command{Use: "bucket", Short: "Make a bucket for a trail, or check one"}
+	cmd := &cobra.Command{
+		Use:   "bucket",
+		Short: "Make a bucket for a trail, or check one",
+		Args:  cobra.NoArgs, // else an unknown subcommand would be no mistake
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
 	cmd.AddCommand(bucketInitCmd(), bucketCheckCmd())
 	return cmd
 }

@@ -57,7 +57,6 @@ service:
 type collectorSetup struct {
 	binary, config, logFile      string
 	log, bucket, prefix, s3, key string
-	env                          []string
 }
 
 // startCollector writes the configuration and starts the collector on free ports of
@@ -78,7 +77,6 @@ func startCollector(ctx context.Context, s collectorSetup) (*collector, error) {
 	}
 	defer out.Close() // the process has its own
 	c.cmd = exec.Command(s.binary, "--config", s.config)
-	c.cmd.Env = append(os.Environ(), s.env...)
 	c.cmd.Stdout, c.cmd.Stderr = out, out
 	if err := c.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start the collector: %w", err)

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -66,15 +67,18 @@ func (d *demo) run(ctx context.Context) (err error) {
 	}
 	defer func() {
 		server.Stop()
-		err = errors.Join(err, os.RemoveAll(d.path("s3")))
+		// Nothing is left that could sign for this trail.
+		err = errors.Join(err, os.RemoveAll(d.path("s3")), os.RemoveAll(d.path("audit.key")))
 	}()
-	env := map[string]string{"AWS_ACCESS_KEY_ID": server.AccessKey, "AWS_SECRET_ACCESS_KEY": server.SecretKey, "AWS_EC2_METADATA_DISABLED": "true"}
-	var environ []string
-	for k, v := range env {
+	// For this process and the collector, which inherits it: the credentials of the local
+	// server, and nothing of an AWS account that the user is signed in to.
+	for k, v := range map[string]string{
+		"AWS_ACCESS_KEY_ID": server.AccessKey, "AWS_SECRET_ACCESS_KEY": server.SecretKey, "AWS_SESSION_TOKEN": "",
+		"AWS_PROFILE": "", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
+	} {
 		if err := os.Setenv(k, v); err != nil {
 			return err
 		}
-		environ = append(environ, k+"="+v)
 	}
 	cfg := store.Config{Bucket: "audit", Prefix: "trail", Region: "us-east-1", Endpoint: server.Endpoint, ForcePathStyle: true}
 
@@ -91,7 +95,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	d.say("the collector: recorded telemetry of real agents in")
 	if err := d.record(ctx, collectorSetup{
 		binary: d.binary, config: d.path("collector.yaml"), logFile: d.path("collector.log"),
-		log: "demo", bucket: cfg.Bucket, prefix: cfg.Prefix, s3: cfg.Endpoint, key: d.path("audit.key"), env: environ,
+		log: "demo", bucket: cfg.Bucket, prefix: cfg.Prefix, s3: cfg.Endpoint, key: d.path("audit.key"),
 	}); err != nil {
 		return err
 	}
@@ -110,9 +114,13 @@ func (d *demo) prepare() error {
 			return fmt.Errorf("%w: run `make run` in the top folder of the repository", err)
 		}
 	}
-	if list, err := os.ReadDir(d.dir); err == nil && len(list) > 0 {
-		if _, err := os.Stat(d.path("collector.yaml")); err != nil {
-			return fmt.Errorf("%s is not empty, and no run made it: choose another --dir", d.dir)
+	list, err := os.ReadDir(d.dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, f := range list {
+		if !slices.Contains([]string{"audit.key", "audit.pub", "bucket", "collector.log", "collector.yaml", "s3"}, f.Name()) {
+			return fmt.Errorf("%s holds %q, which no run made: choose another --dir", d.dir, f.Name())
 		}
 	}
 	if err := os.RemoveAll(d.dir); err != nil {
@@ -242,8 +250,11 @@ func (d *demo) tamper(ctx context.Context, s ledger.Reader, keys []ledger.Public
 		return err
 	}
 	files, err := filepath.Glob(filepath.Join(d.path("bucket"), ledger.DataPrefix, "*", "*", "*"))
-	if err != nil || len(files) == 0 {
-		return fmt.Errorf("no data object in %s: %w", d.path("bucket"), err)
+	if err != nil {
+		return err
+	}
+	if len(files) == 0 {
+		return fmt.Errorf("no data object in %s", d.path("bucket"))
 	}
 	victim := files[0]
 	body, err := os.ReadFile(victim)
@@ -263,12 +274,18 @@ func (d *demo) tamper(ctx context.Context, s ledger.Reader, keys []ledger.Public
 	if err != nil {
 		return err
 	}
-	f := report.Findings[0]
-	if report.Verdict != ledger.NotConfirmed || f.Object != filepath.ToSlash(rel) || f.Line == 0 {
-		return fmt.Errorf("the change of %s was not found as it should be: %s, %+v", rel, report.Verdict, report.Findings)
+	named := slices.ContainsFunc(report.Findings, func(f ledger.Finding) bool {
+		return f.Severity == ledger.SeverityError && f.Object == filepath.ToSlash(rel) && f.Line > 0
+	})
+	if report.Verdict != ledger.NotConfirmed || !named {
+		return fmt.Errorf("the change of %s was not found: the copy is %s", rel, report.Verdict)
 	}
-	if report, err = d.verifyCopy(ctx, keys); err != nil || report.Verdict != ledger.Confirmed {
-		return fmt.Errorf("the copy is %s: %w", report.Verdict, err)
+	d.say("the byte put back")
+	if report, err = d.verifyCopy(ctx, keys); err != nil {
+		return err
+	}
+	if report.Verdict != ledger.Confirmed {
+		return fmt.Errorf("the copy is %s, with the byte put back", report.Verdict)
 	}
 	d.say("all came out as it should: %s keeps the configuration, audit.pub, collector.log and bucket/", d.dir)
 	return nil

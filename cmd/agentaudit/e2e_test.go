@@ -389,9 +389,16 @@ func TestDemo(t *testing.T) {
 		dir: filepath.Join(t.TempDir(), "run"), recordings: recordingsDir, binary: collectorBinary, s3: s3test.Binary(t),
 		session: "8eb98d7c-6d0f-4577-bd57-76a8ad8cbf5d", out: &out,
 	}
-	t.Setenv("AWS_ACCESS_KEY_ID", "") // put back what demo sets
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
-	t.Setenv("AWS_EC2_METADATA_DISABLED", "")
+	// What demo sets is put back after the test; the user is signed in elsewhere.
+	for _, k := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_EC2_METADATA_DISABLED"} {
+		t.Setenv(k, "elsewhere")
+	}
+	require.NoError(t, os.MkdirAll(d.dir, 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(d.dir, "thesis.txt"), nil, 0o600))
+	require.ErrorContains(t, d.run(t.Context()), `holds "thesis.txt", which no run made`)
+	require.FileExists(t, filepath.Join(d.dir, "thesis.txt"))
+	// A run that failed early is no obstacle.
+	require.NoError(t, os.Rename(filepath.Join(d.dir, "thesis.txt"), filepath.Join(d.dir, "audit.key")))
 	require.NoError(t, d.run(context.Background()), "%s", out.String())
 	require.Contains(t, out.String(), "NOT CONFIRMED")
 	for _, left := range []string{"collector.yaml", "audit.pub", "collector.log", "bucket/manifests/v1/demo/000000000000.json"} {
@@ -400,6 +407,10 @@ func TestDemo(t *testing.T) {
 	config, err := os.ReadFile(filepath.Join(d.dir, "collector.yaml"))
 	require.NoError(t, err)
 	require.NotContains(t, string(config), os.Getenv("AWS_SECRET_ACCESS_KEY"))
+	for _, gone := range []string{"audit.key", "s3"} {
+		_, err := os.Stat(filepath.Join(d.dir, gone))
+		require.ErrorIs(t, err, os.ErrNotExist)
+	}
 	// A second run over what the first left.
 	require.NoError(t, d.run(context.Background()), "%s", out.String())
 }

@@ -7,7 +7,9 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -32,7 +34,7 @@ owner only, and NAME.pub for everyone who verifies. Files that exist are left al
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&out, "out", "audit", "path of the files without their suffix")
+	cmd.Flags().StringVarP(&out, "out", "o", "audit", "path of the files without their suffix")
 	cmd.Flags().StringVar(&kind, "type", "ed25519", "ed25519 or ecdsa-p256")
 	return cmd
 }
@@ -61,24 +63,27 @@ func keygen(out, kind string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := writeNew(out+".key", text, 0o600); err != nil {
-		return "", err
-	}
 	if err := writeNew(out+".pub", ledger.MarshalPublicKey(signer.Public()), 0o644); err != nil {
 		return "", err
+	}
+	if err := writeNew(out+".key", text, 0o600); err != nil {
+		return "", errors.Join(err, os.Remove(out+".pub")) // half a pair is of no use
 	}
 	return signer.KeyID()
 }
 
-// writeNew writes a file that must not be there.
+// writeNew writes a file that must not be there, and leaves none that is not whole.
 func writeNew(name string, data []byte, mode os.FileMode) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s is there already and is not written over: choose another --out", name)
+	}
 	if err != nil {
 		return err
 	}
-	if _, err := f.Write(data); err != nil {
-		_ = f.Close()
-		return err
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return errors.Join(err, os.Remove(name))
 	}
-	return f.Close()
+	return nil
 }

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -35,13 +37,14 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"seal": seal, "flip": flip, "mode": mode,
+			"seal": seal, "flip": flip, "mode": mode, "exits": exits,
 		},
 	})
 }
 
-// seal KEY DIR makes a pulled copy of a small trail: two sessions of log gw-0. The
-// text of one event is hostile to terminals.
+// seal KEY DIR [running] makes a pulled copy of a small trail: two sessions of log
+// gw-0, whose writer has stopped unless it is running. The text of the events is
+// hostile to terminals.
 func seal(ts *testscript.TestScript, _ bool, args []string) {
 	text := ts.ReadFile(args[0])
 	signer, err := ledger.LoadSigner([]byte(text))
@@ -71,7 +74,9 @@ func seal(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(err)
 		ts.Check(c.Commit(context.Background(), ledger.KindBatch, []ledger.Object{o.Object}))
 	}
-	ts.Check(c.Commit(context.Background(), ledger.KindClose, nil))
+	if len(args) < 3 {
+		ts.Check(c.Commit(context.Background(), ledger.KindClose, nil))
+	}
 	ts.Check(store.Pull(context.Background(), s, ts.MkAbs(args[1]), func(store.PullProgress) {}))
 }
 
@@ -88,6 +93,22 @@ func flip(ts *testscript.TestScript, _ bool, args []string) {
 		body[len(body)/2] ^= 1
 		ts.Check(os.Chmod(f, 0o600))
 		ts.Check(os.WriteFile(f, body, 0o600))
+	}
+}
+
+// exits CODE COMMAND ARGS… requires the exit code; stdout and stderr look at what it
+// printed.
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	code := 0
+	err := ts.Exec(args[1], args[2:]...)
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		code = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if fmt.Sprint(code) != args[0] {
+		ts.Fatalf("exit code %d, want %s", code, args[0])
 	}
 }
 

@@ -80,11 +80,11 @@ func writeTrail(w io.Writer, t *trail.Trail, output string) error {
 		return nil
 	case "json":
 		type sealed struct {
-			Event     json.RawMessage `json:"event"`
-			Completed []string        `json:"completed_fields,omitempty"`
-			Log       string          `json:"log"`
-			Object    string          `json:"object"`
-			Line      int             `json:"line"`
+			Event     json.RawMessage   `json:"event"`
+			Completed map[string]string `json:"completed,omitempty"` // from other events of the run
+			Log       string            `json:"log"`
+			Object    string            `json:"object"`
+			Line      int               `json:"line"`
 		}
 		out := struct {
 			Session  string   `json:"session"`

@@ -44,6 +44,9 @@ under --strict.`,
 					return fmt.Errorf("--at %q must be a time such as 2026-11-23T10:00:00Z", when)
 				}
 			}
+			if maxAge < 0 {
+				return fmt.Errorf("--max-age (%s) must not be negative", maxAge)
+			}
 			if o.Keys, err = trust.keys(); err != nil {
 				return err
 			}
@@ -136,8 +139,11 @@ func writeReport(w io.Writer, r *ledger.Report, output string) error {
 // writeFinding writes a finding: what, where, and what was expected and found.
 func writeFinding(w io.Writer, f *ledger.Finding) {
 	fmt.Fprintf(w, "%s %s", f.Severity, f.Code)
-	if f.Object != "" {
+	switch {
+	case f.Object != "":
 		fmt.Fprintf(w, " %s", termsafe.Line(f.Object))
+	case f.Log != "":
+		fmt.Fprintf(w, " log %s", termsafe.Line(f.Log))
 	}
 	if f.Line > 0 {
 		fmt.Fprintf(w, " line %d", f.Line)

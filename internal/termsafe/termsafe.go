@@ -2,6 +2,7 @@
 package termsafe
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -11,14 +12,7 @@ import (
 // change the direction or the look of what follows are shown as escapes such as
 // \u001b, so that nothing a sender wrote acts on the terminal or forges another line.
 func Line(s string) string {
-	clean := true
-	for i, r := range s {
-		if unsafe(r) || r == utf8.RuneError && !utf8.ValidString(s[i:min(len(s), i+3)]) {
-			clean = false
-			break
-		}
-	}
-	if clean && utf8.ValidString(s) {
+	if utf8.ValidString(s) && !strings.ContainsFunc(s, unsafe) {
 		return s
 	}
 	var b strings.Builder
@@ -30,19 +24,10 @@ func Line(s string) string {
 			b.WriteString(`\t`)
 		case r == '\r':
 			b.WriteString(`\r`)
+		case unsafe(r) && r > 0xffff:
+			fmt.Fprintf(&b, `\U%08x`, r)
 		case unsafe(r):
-			const hex = "0123456789abcdef"
-			if r > 0xffff {
-				b.WriteString(`\U`)
-				for shift := 28; shift >= 0; shift -= 4 {
-					b.WriteByte(hex[r>>shift&0xf])
-				}
-				continue
-			}
-			b.WriteString(`\u`)
-			for shift := 12; shift >= 0; shift -= 4 {
-				b.WriteByte(hex[r>>shift&0xf])
-			}
+			fmt.Fprintf(&b, `\u%04x`, r)
 		default:
 			b.WriteRune(r)
 		}

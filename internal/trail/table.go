@@ -1,6 +1,7 @@
 package trail
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,21 +15,45 @@ import (
 // shown is how many characters of a text a table shows.
 const shown = 200
 
+const (
+	dayFormat  = "2006-01-02"
+	timeFormat = "15:04:05.000"
+)
+
 // Table writes the session for a person: one event a line, and below it what was
-// said, asked and done. Everything that came from telemetry is made safe for a
-// terminal.
+// said, asked and done. Times are UTC. Everything that came from telemetry is made
+// safe for a terminal.
 func (t *Trail) Table(w io.Writer) error {
-	p := &printer{w: w}
+	p := &printer{w: w, told: map[string]bool{}}
 	if len(t.Events) == 0 {
 		p.line("session %s: no event", termsafe.Line(t.Session))
 		return p.err
 	}
-	first := t.Events[0]
-	p.line("session %s · %d events", termsafe.Line(first.SessionID), len(t.Events))
-	who := []string{}
-	for _, s := range []string{"agent " + first.AgentID, "version " + first.AgentVersion, "user " + first.UserID} {
-		if _, v, _ := strings.Cut(s, " "); v != "" {
-			who = append(who, termsafe.Short(s, shown))
+	first, last := t.Events[0], t.Events[len(t.Events)-1]
+	sessions := t.distinct(func(e *Event) string { return e.SessionID })
+	what := "session " + strings.Join(sessions, ", ")
+	if !slices.Contains(sessions, t.Session) {
+		what = "run " + t.Session + " of " + what
+	}
+	p.day = first.Timestamp.UTC().Format(dayFormat)
+	end := last.Timestamp.UTC().Format(timeFormat)
+	if d := last.Timestamp.UTC().Format(dayFormat); d != p.day {
+		end = d + " " + end
+	}
+	p.line("%s · %d events · %s %s to %s UTC", termsafe.Short(what, shown), len(t.Events), p.day, first.Timestamp.UTC().Format(timeFormat), end)
+	agents := t.distinct(func(e *Event) string { return e.AgentID })
+	p.agents = len(agents) > 1
+	var who []string
+	for _, f := range []struct {
+		label  string
+		values []string
+	}{
+		{"agent", agents},
+		{"version", t.distinct(func(e *Event) string { return e.AgentVersion })},
+		{"user", t.distinct(func(e *Event) string { return e.UserID })},
+	} {
+		if len(f.values) > 0 {
+			who = append(who, f.label+" "+termsafe.Short(strings.Join(f.values, ", "), shown))
 		}
 	}
 	p.line("%s", strings.Join(who, " · "))
@@ -39,9 +64,25 @@ func (t *Trail) Table(w io.Writer) error {
 	return p.err
 }
 
+// distinct lists what the events have, each once, in their order.
+func (t *Trail) distinct(of func(*Event) string) []string {
+	var list []string
+	seen := map[string]bool{"": true}
+	for _, e := range t.Events {
+		if v := of(e); !seen[v] {
+			seen[v] = true
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
 type printer struct {
-	w   io.Writer
-	err error
+	w      io.Writer
+	err    error
+	day    string          // of the event before
+	agents bool            // more than one agent: each event names its own
+	told   map[string]bool // what the table shows already, by run
 }
 
 func (p *printer) line(format string, args ...any) {
@@ -57,72 +98,157 @@ func (p *printer) detail(label, text string) {
 	}
 }
 
-func (p *printer) event(e *Event) {
-	head := []string{e.Timestamp.UTC().Format("15:04:05.000"), fmt.Sprintf("%3d", e.StepNumber.Value), fmt.Sprintf("%-13s", e.EventType)}
-	for _, s := range []string{subject(e), status(e), cost(e), marks(e)} {
+// once reports whether a text is new to the run.
+func (p *printer) once(e *semconv.Event, text string) bool {
+	k := e.RunID + "\x00" + text
+	before := p.told[k]
+	p.told[k] = true
+	return !before
+}
+
+func (p *printer) event(ev *Event) {
+	e := whole(ev)
+	if d := e.Timestamp.UTC().Format(dayFormat); d != p.day {
+		p.day = d
+		p.line("%s", d)
+	}
+	step := ""
+	if e.StepNumber.Valid {
+		step = fmt.Sprint(e.StepNumber.Value)
+	}
+	head := []string{e.Timestamp.UTC().Format(timeFormat), fmt.Sprintf("%3s", step), fmt.Sprintf("%-13s", e.EventType)}
+	for _, s := range []string{p.subject(e), status(e), cost(e), marks(ev)} {
 		if s != "" {
 			head = append(head, termsafe.Short(s, shown))
 		}
 	}
-	p.line("%s", strings.Join(head, " "))
+	p.line("%s", strings.TrimRight(strings.Join(head, " "), " "))
+
 	p.detail("user", e.UserMessage)
-	p.detail("reasoning", e.Reasoning)
-	p.detail("says", e.OutputText)
-	p.detail("asks for", requested(e.ToolCallsRequested))
-	if e.EventType == semconv.TypeToolCall || e.EventType == semconv.TypeToolResult || e.EventType == semconv.TypeApproval {
+	p.once(e, e.UserMessage)
+	switch e.EventType {
+	case semconv.TypeLLMCall:
+		// What a model is given is the whole conversation again; the newest of it is shown,
+		// where the trail does not show it as what a user said or a tool gave.
+		if in := given(ev); len(in) > 0 && p.once(e, in[len(in)-1].text) {
+			p.detail("given", in[len(in)-1].String())
+		}
+	case semconv.TypeMessage:
+		for _, m := range append(conversation(e.InputMessages), conversation(e.OutputMessages)...) {
+			p.detail("message", m.String())
+			p.once(e, m.text)
+		}
+	case semconv.TypeToolCall, semconv.TypeToolResult, semconv.TypeApproval:
 		p.detail("input", string(e.ToolInput))
-		p.detail("output", string(either(e, func(e *Event) json.RawMessage { return e.ToolOutput })))
+		p.detail("output", string(e.ToolOutput))
+		p.once(e, plain(e.ToolOutput))
+	}
+	if e.EventType != semconv.TypeMessage {
+		p.detail("reasoning", e.Reasoning)
+		p.detail("says", e.OutputText)
+		p.detail("asks for", requested(e.ToolCallsRequested))
 	}
 	p.detail("reason", strings.TrimSpace(e.ApprovalReason+" "+e.Reason))
+	if e.EventType == semconv.TypeApproval || e.EventType == semconv.TypeIntervention {
+		p.detail("sent by", string(e.Sender))
+	}
 	p.detail("query", e.Query)
 	p.detail("found", string(e.Documents))
 	p.detail("verdict", e.Verdict)
 	p.detail("answer", e.FinalOutput)
 	p.detail("error", strings.TrimSpace(e.ErrorType+" "+e.Error))
 	p.detail("finding", e.Message)
-	if e.EventType == semconv.TypeMessage {
-		p.detail("message", string(e.InputMessages)+string(e.OutputMessages))
-	}
+	p.detail("about", strings.Join(e.Evidence, " "))
+	p.detail("also told", string(e.Alternates))
 }
 
-// either is a value of the event, else of a layer of it.
-func either(e *Event, of func(*Event) json.RawMessage) json.RawMessage {
-	if v := of(e); len(v) > 0 {
-		return v
-	}
-	for _, l := range e.Layers {
-		if v := of(l); len(v) > 0 {
-			return v
+// whole is an event with what it lacks from its layers and messages.
+func whole(ev *Event) *semconv.Event {
+	e := *ev.Event
+	for _, o := range slices.Concat(ev.Layers, ev.Messages) {
+		for _, f := range []struct{ have, other *string }{
+			{&e.UserMessage, &o.UserMessage},
+			{&e.Reasoning, &o.Reasoning},
+			{&e.OutputText, &o.OutputText},
+			{&e.FinalOutput, &o.FinalOutput},
+			{&e.ErrorType, &o.ErrorType},
+			{&e.Error, &o.Error},
+			{&e.ApprovalReason, &o.ApprovalReason},
+		} {
+			*f.have = cmp.Or(*f.have, *f.other)
+		}
+		for _, f := range []struct{ have, other *json.RawMessage }{
+			{&e.ToolCallsRequested, &o.ToolCallsRequested},
+			{&e.ToolInput, &o.ToolInput},
+			{&e.ToolOutput, &o.ToolOutput},
+		} {
+			if len(*f.have) == 0 {
+				*f.have = *f.other
+			}
 		}
 	}
-	return nil
+	return &e
 }
 
-func subject(e *Event) string {
+// given is what a model call was given: by itself, else by a layer of it, else by the
+// messages that were reported apart.
+func given(ev *Event) []message {
+	for _, e := range append([]*Event{ev}, ev.Layers...) {
+		if list := conversation(e.InputMessages); len(list) > 0 {
+			return list
+		}
+	}
+	var list []message
+	for _, m := range ev.Messages {
+		list = append(list, conversation(m.InputMessages)...)
+	}
+	return list
+}
+
+// subject is what an event is about: who, which model, which tool.
+func (p *printer) subject(e *semconv.Event) string {
+	agent := cmp.Or(e.AgentName, e.AgentID)
+	var s string
 	switch e.EventType {
 	case semconv.TypeLLMCall:
-		return e.ModelID
+		s = e.ModelID
 	case semconv.TypeToolCall, semconv.TypeToolResult, semconv.TypeApproval:
-		return e.ToolName
+		s = e.ToolName
+		if e.MCPServer != "" {
+			s += " at " + e.MCPServer
+		}
+	case semconv.TypeRetrieval:
+		s = e.DataSource
 	case semconv.TypeGuardrail:
-		return e.GuardrailName
+		s = e.GuardrailName
+	case semconv.TypeIntervention:
+		s = e.ActorID
 	case semconv.TypeFinding:
-		return e.Rule
+		s = strings.TrimSpace(e.Severity + " " + e.Rule)
+	default:
+		return agent
 	}
-	return e.AgentName
+	if p.agents && agent != "" {
+		return agent + ": " + s
+	}
+	return s
 }
 
-func status(e *Event) string {
+// status is what was decided and how it came out.
+func status(e *semconv.Event) string {
 	var s []string
-	if e.ApprovalStatus != "" {
-		by := first(e.ApproverID, "unknown")
-		s = append(s, e.ApprovalStatus+" by "+by)
-		if e.ApprovalSource != "" {
-			s = append(s, "("+e.ApprovalSource+")")
-		}
-	}
-	if e.EventType == semconv.TypeApproval && e.ApprovalStatus == "" {
+	switch {
+	case e.ApprovalStatus == semconv.ApprovalPending && e.ApproverID == "":
+		s = append(s, e.ApprovalStatus)
+	case e.ApprovalStatus != "":
+		s = append(s, e.ApprovalStatus+" by "+cmp.Or(e.ApproverID, "unknown"))
+	case e.EventType == semconv.TypeApproval:
 		s = append(s, "undecided")
+	case e.RequiresApproval.Value:
+		s = append(s, "needs approval, none told")
+	}
+	if e.ApprovalStatus != "" && e.ApprovalSource != "" {
+		s = append(s, "("+e.ApprovalSource+")")
 	}
 	if e.Outcome != "" {
 		s = append(s, e.Outcome)
@@ -130,7 +256,7 @@ func status(e *Event) string {
 	return strings.Join(s, " ")
 }
 
-func cost(e *Event) string {
+func cost(e *semconv.Event) string {
 	var s []string
 	if e.InputTokens.Valid || e.OutputTokens.Valid {
 		s = append(s, fmt.Sprintf("%d+%d tokens", e.InputTokens.Value, e.OutputTokens.Value))
@@ -145,19 +271,23 @@ func cost(e *Event) string {
 // was none".
 func marks(e *Event) string {
 	var m []string
-	if len(e.MissingFields) > 0 {
-		var left []string
-		for _, f := range e.MissingFields {
-			if !slices.Contains(e.Completed, f) {
-				left = append(left, f)
-			}
-		}
-		if len(left) > 0 {
-			m = append(m, "missing: "+strings.Join(left, ", "))
+	mark := func(label string, fields []string) {
+		// What the run completed is neither missing nor a fallback any more.
+		fields = slices.DeleteFunc(slices.Clone(fields), func(f string) bool { return e.Completed[f] != "" })
+		if len(fields) > 0 {
+			m = append(m, label+": "+strings.Join(fields, ", "))
 		}
 	}
-	if len(e.DerivedFields) > 0 {
-		m = append(m, "derived: "+strings.Join(e.DerivedFields, ", "))
+	mark("missing", e.MissingFields)
+	mark("derived", e.DerivedFields)
+	var late []string
+	for _, f := range inherited {
+		if e.Completed[f.name] != "" {
+			late = append(late, f.name)
+		}
+	}
+	if len(late) > 0 {
+		m = append(m, "from the run: "+strings.Join(late, ", "))
 	}
 	switch e.ContentState {
 	case semconv.ContentWithheld:
@@ -165,7 +295,7 @@ func marks(e *Event) string {
 	case semconv.ContentTruncatedAtSource:
 		m = append(m, "content cut at the source")
 	case semconv.ContentNotCaptured:
-		if len(e.Layers) == 0 {
+		if len(e.Layers)+len(e.Messages) == 0 {
 			m = append(m, "content not captured")
 		}
 	}
@@ -181,6 +311,7 @@ func marks(e *Event) string {
 	return "[" + strings.Join(m, "; ") + "]"
 }
 
+// requested is the tool calls that a model asked for, as a person writes calls.
 func requested(raw json.RawMessage) string {
 	var calls []struct {
 		Name      string          `json:"name"`
@@ -194,13 +325,4 @@ func requested(raw json.RawMessage) string {
 		s = append(s, c.Name+"("+string(c.Arguments)+")")
 	}
 	return strings.Join(s, ", ")
-}
-
-func first(list ...string) string {
-	for _, s := range list {
-		if s != "" {
-			return s
-		}
-	}
-	return ""
 }

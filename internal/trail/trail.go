@@ -21,9 +21,9 @@ type Event struct {
 	Object string
 	N      int // line in the object, from 1
 
-	// Completed names fields that other events of the same run gave: the line does not
-	// hold them.
-	Completed []string
+	// Completed are fields, by name, that other events of the same run gave: the line
+	// does not hold them.
+	Completed map[string]string
 	// Layers tell the same fact from another instrumentation layer.
 	Layers []*Event
 	// Messages were reported apart from this model call.
@@ -47,6 +47,9 @@ const maxRounds = 4
 // are verified as they are read; what does not hold is a problem and is not among
 // the events. An error means that nothing can be said.
 func Read(ctx context.Context, r ledger.Reader, keys []ledger.PublicKey, logs []string, session string) (*Trail, error) {
+	if session == "" {
+		return nil, errors.New("no session: give the id of a session or of a run")
+	}
 	wanted := []string{session}
 	everywhere := false
 	for range maxRounds {
@@ -198,48 +201,63 @@ func rank(e *Event) int {
 	return 0
 }
 
-// complete lets events have what others of their run know: facts that stand on the
-// root's span come last.
+// inherited are the fields that an event may have from others. Identity holds for a
+// run; what describes an agent holds for that agent only, since agents call agents.
+var inherited = []struct {
+	name  string
+	of    func(*Event) *string
+	scope func(*Event) string // events of one scope share the fact; "" shares nothing
+}{
+	{"session_id", func(e *Event) *string { return &e.SessionID }, scopeRun},
+	{"user_id", func(e *Event) *string { return &e.UserID }, scopeRun},
+	{"agent_id", func(e *Event) *string { return &e.AgentID }, scopeRun},
+	{"agent_name", func(e *Event) *string { return &e.AgentName }, scopeAgent},
+	{"agent_version", func(e *Event) *string { return &e.AgentVersion }, scopeAgent},
+	{"system_prompt_hash", func(e *Event) *string { return &e.SystemPromptHash }, scopeAgent},
+}
+
+func scopeRun(e *Event) string { return e.RunID }
+
+func scopeAgent(e *Event) string {
+	if e.RunID == "" || e.AgentID == "" {
+		return ""
+	}
+	return e.RunID + "\x00" + e.AgentID
+}
+
+// complete lets events have what others of their run say: facts that stand on the
+// root's span come last. Only what nothing in the run contradicts is taken over, so
+// that nobody is credited with what another did.
 func (t *Trail) complete() {
-	type facts struct{ session, user, agent, name, version, prompt string }
-	byRun := map[string]*facts{}
-	set := func(p *string, v string) {
-		if *p == "" {
-			*p = v
+	for _, f := range inherited {
+		given := func(e *Event) bool {
+			return *f.of(e) != "" && !slices.Contains(e.DerivedFields, f.name)
 		}
-	}
-	for _, e := range t.Events {
-		f := byRun[e.RunID]
-		if f == nil {
-			f = &facts{}
-			byRun[e.RunID] = f
-		}
-		if !slices.Contains(e.DerivedFields, "session_id") {
-			set(&f.session, e.SessionID)
-		}
-		set(&f.user, e.UserID)
-		if !slices.Contains(e.DerivedFields, "agent_id") {
-			set(&f.agent, e.AgentID)
-		}
-		set(&f.name, e.AgentName)
-		set(&f.version, e.AgentVersion)
-		set(&f.prompt, e.SystemPromptHash)
-	}
-	for _, e := range t.Events {
-		f := byRun[e.RunID]
-		fill := func(name string, p *string, v string, derived bool) {
-			if v != "" && v != *p && (*p == "" || derived && slices.Contains(e.DerivedFields, name)) {
-				*p = v
-				e.Completed = append(e.Completed, name)
+		known := map[string]string{}
+		disputed := map[string]bool{}
+		for _, e := range t.Events {
+			scope := f.scope(e)
+			if scope == "" || !given(e) {
+				continue
 			}
+			if v, ok := known[scope]; ok && v != *f.of(e) {
+				disputed[scope] = true
+			}
+			known[scope] = *f.of(e)
 		}
-		fill("session_id", &e.SessionID, f.session, true)
-		fill("user_id", &e.UserID, f.user, false)
-		fill("agent_id", &e.AgentID, f.agent, true)
-		fill("agent_name", &e.AgentName, f.name, false)
-		fill("agent_version", &e.AgentVersion, f.version, false)
-		if e.EventType == semconv.TypeLLMCall {
-			fill("system_prompt_hash", &e.SystemPromptHash, f.prompt, false)
+		for _, e := range t.Events {
+			v, scope := f.of(e), f.scope(e)
+			if known[scope] == "" || disputed[scope] || given(e) || *v == known[scope] {
+				continue
+			}
+			if f.name == "system_prompt_hash" && e.EventType != semconv.TypeLLMCall {
+				continue
+			}
+			*v = known[scope]
+			if e.Completed == nil {
+				e.Completed = map[string]string{}
+			}
+			e.Completed[f.name] = *v
 		}
 	}
 }

@@ -110,9 +110,62 @@ func TestLateFacts(t *testing.T) {
 		require.Equal(t, []string{"root", "early"}, ids(got), "by session and by run")
 		require.Equal(t, "s", got.Events[1].SessionID)
 		require.Equal(t, "ann", got.Events[1].UserID)
-		require.ElementsMatch(t, []string{"session_id", "user_id", "agent_version"}, got.Events[1].Completed)
+		require.Equal(t, map[string]string{"session_id": "s", "user_id": "ann", "agent_version": "7"}, got.Events[1].Completed)
 		require.Contains(t, string(got.Events[1].Line), `"session_id":"run1"`, "the sealed line stays as it is")
 	}
+}
+
+// TestNobodyIsCreditedWithWhatAnotherDid: a fact is taken over only within its run or
+// agent, and only where nothing contradicts it.
+func TestNobodyIsCreditedWithWhatAnotherDid(t *testing.T) {
+	with := func(e *semconv.Event, change func(*semconv.Event)) *semconv.Event { change(e); return e }
+	call := func(id, run, agent string, change func(*semconv.Event)) *semconv.Event {
+		e := event(id, semconv.TypeLLMCall, "s", run, 1)
+		e.AgentID = agent
+		if change != nil {
+			change(e)
+		}
+		return e
+	}
+	guessed := func(e *semconv.Event) { e.DerivedFields = []string{"agent_id"} }
+	for name, c := range map[string]struct {
+		events []*semconv.Event
+		want   map[string]string // what the first event is completed with
+	}{
+		"one user in the run": {[]*semconv.Event{call("e", "r", "a", nil), with(call("f", "r", "a", nil), func(e *semconv.Event) { e.UserID = "ann" })}, map[string]string{"user_id": "ann"}},
+		"two users in the run": {[]*semconv.Event{
+			call("e", "r", "a", nil), call("f", "r", "a", func(e *semconv.Event) { e.UserID = "ann" }), call("g", "r", "a", func(e *semconv.Event) { e.UserID = "eve" }),
+		}, nil},
+		"another run":  {[]*semconv.Event{call("e", "r", "a", nil), call("f", "q", "a", func(e *semconv.Event) { e.UserID = "ann" })}, nil},
+		"no run":       {[]*semconv.Event{call("e", "", "a", nil), call("f", "", "a", func(e *semconv.Event) { e.UserID = "ann" })}, nil},
+		"its own user": {[]*semconv.Event{call("e", "r", "a", func(e *semconv.Event) { e.UserID = "bob" }), call("f", "r", "a", func(e *semconv.Event) { e.UserID = "ann" })}, nil},
+		"its agent": {[]*semconv.Event{call("e", "r", "a", nil), call("f", "r", "a", func(e *semconv.Event) {
+			e.AgentName, e.AgentVersion, e.SystemPromptHash = "A", "7", strings.Repeat("0", 64)
+		})}, map[string]string{"agent_name": "A", "agent_version": "7", "system_prompt_hash": strings.Repeat("0", 64)}},
+		"another agent": {[]*semconv.Event{call("e", "r", "a", nil), call("f", "r", "b", func(e *semconv.Event) {
+			e.AgentName, e.AgentVersion, e.SystemPromptHash = "B", "7", strings.Repeat("0", 64)
+		})}, nil},
+		"a guessed agent":             {[]*semconv.Event{call("e", "r", "guess", guessed), call("f", "r", "a", func(e *semconv.Event) { e.AgentName = "A" })}, map[string]string{"agent_id": "a", "agent_name": "A"}},
+		"a guess among agents":        {[]*semconv.Event{call("e", "r", "guess", guessed), call("f", "r", "a", nil), call("g", "r", "b", nil)}, nil},
+		"a guess does not contradict": {[]*semconv.Event{call("e", "r", "guess", guessed), call("f", "r", "other guess", guessed), call("g", "r", "a", nil)}, map[string]string{"agent_id": "a"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, keys := sealed(t, c.events)
+			got, err := Read(context.Background(), r, keys, nil, "s")
+			require.NoError(t, err)
+			require.Equal(t, "e", got.Events[0].EventID)
+			require.Equal(t, c.want, got.Events[0].Completed)
+		})
+	}
+}
+
+func TestNoSession(t *testing.T) {
+	r, keys := sealed(t, []*semconv.Event{event("a", semconv.TypeToolCall, "s", "", 1)})
+	_, err := Read(context.Background(), r, keys, nil, "")
+	require.ErrorContains(t, err, "no session", "events without a run are not of every run")
+	got, err := Read(context.Background(), r, keys, nil, "nowhere")
+	require.NoError(t, err)
+	require.Empty(t, got.Events)
 }
 
 func TestLayersAndMessagesAreFolded(t *testing.T) {

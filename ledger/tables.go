@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/tidwall/gjson"
 
@@ -27,7 +28,9 @@ const (
 // idTable knows the content of each event id that was seen, and where.
 type idTable struct {
 	seen    map[[16]byte]telling
-	objects []string // keys, by the number that a telling gives
+	more    map[[16]byte][]uint64 // further contents of an id, whichever was met first
+	kept    int                   // contents in seen and more
+	objects []string              // keys, by the number that a telling gives
 	numbers map[string]uint32
 	full    bool
 }
@@ -40,21 +43,25 @@ type telling struct {
 }
 
 func newIDTable() *idTable {
-	return &idTable{seen: map[[16]byte]telling{}, numbers: map[string]uint32{}}
+	return &idTable{seen: map[[16]byte]telling{}, more: map[[16]byte][]uint64{}, numbers: map[string]uint32{}}
 }
 
 // see says what a line is to those before it. Of an id that had another content
-// before it gives the place where.
+// before it gives the place where. How many lines are which does not depend on the
+// order of the calls: objects are read in parallel.
 func (t *idTable) see(id string, content uint64, object string, line int) (v idVerdict, where string, n int) {
 	sum := sha256.Sum256([]byte(id))
 	key := [16]byte(sum[:16])
 	have, known := t.seen[key]
 	switch {
-	case known && have.content == content:
+	case known && (have.content == content || slices.Contains(t.more[key], content)):
 		return idSame, "", 0
-	case known:
+	case known && t.kept < maxIDs:
+		t.more[key] = append(t.more[key], content)
+		t.kept++
 		return idOther, t.objects[have.object], int(have.line)
-	case len(t.seen) < maxIDs:
+	case !known && t.kept < maxIDs:
+		t.kept++
 		t.seen[key] = telling{content, t.number(object), uint32(min(line, math.MaxUint32))}
 		return idNew, "", 0
 	case !t.full:

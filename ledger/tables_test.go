@@ -26,3 +26,16 @@ func TestStepsAreBounded(t *testing.T) {
 	require.Equal(t, CodeStepsUncounted, list[0].Code)
 	require.LessOrEqual(t, table.kept, maxSteps)
 }
+
+// TestIDsInAnyOrder: objects are read in parallel, so two runs over one trail meet its
+// lines in different orders and must still say the same.
+func TestIDsInAnyOrder(t *testing.T) {
+	for _, order := range [][]uint64{{1, 1, 2, 2, 3}, {2, 1, 1, 3, 2}, {3, 2, 1, 2, 1}, {2, 2, 1, 1, 3}} {
+		table, said := newIDTable(), map[idVerdict]int{}
+		for i, content := range order {
+			v, _, _ := table.see("an id", content, "an object", i+1)
+			said[v]++
+		}
+		require.Equal(t, map[idVerdict]int{idNew: 1, idOther: 2, idSame: 2}, said, order)
+	}
+}

@@ -3,6 +3,7 @@ package agentauditexporter
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
@@ -21,6 +22,7 @@ func TestTelemetry(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, tel.Shutdown(context.Background())) })
 	c := tr.config()
 	c.Compression = "none"
+	c.Batch.MaxEvents, c.Batch.MaxAge = 3, time.Hour // each request of three is an object, on a slow machine too
 	r, err := startWith(t, NewFactory(), metadatatest.NewSettings(tel), c)
 	require.NoError(t, err)
 
@@ -29,7 +31,7 @@ func TestTelemetry(t *testing.T) {
 	td := spans(events...)
 	td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().AppendEmpty() // no audit event
 	require.Error(t, r.traces.ConsumeTraces(ctx, td))
-	prompted := spans(event(3))
+	prompted := spans(event(3), event(4), event(5))
 	prompted.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).Attributes().PutStr(semconv.AttrSystemPrompt, "no hash")
 	require.NoError(t, r.traces.ConsumeTraces(ctx, prompted))
 
@@ -44,7 +46,7 @@ func TestTelemetry(t *testing.T) {
 	}
 	points := func(p ...metricdata.DataPoint[int64]) []metricdata.DataPoint[int64] { return p }
 	metadatatest.AssertEqualAgentauditExporterEventsSealed(t, tel, points(
-		point(3, attribute.String("event_type", "tool_call")), point(1, attribute.String("event_type", "error"))), exact)
+		point(5, attribute.String("event_type", "tool_call")), point(1, attribute.String("event_type", "error"))), exact)
 	metadatatest.AssertEqualAgentauditExporterObjects(t, tel, points(point(2)), exact)
 	metadatatest.AssertEqualAgentauditExporterObjectBytes(t, tel, points(point(size)), exact)
 	metadatatest.AssertEqualAgentauditExporterObjectUncompressedBytes(t, tel, points(point(size)), exact)
@@ -64,7 +66,7 @@ func TestTelemetry(t *testing.T) {
 
 	tr.server.Stop()
 	ctx, cancel := context.WithCancel(ctx)
-	go func() { _ = r.traces.ConsumeTraces(ctx, spans(event(4))) }()
+	go func() { _ = r.traces.ConsumeTraces(ctx, spans(event(6), event(7), event(8))) }()
 	<-r.status
 	cancel()
 	failures, err := tel.GetMetric("otelcol_agentaudit_exporter_request_failures")

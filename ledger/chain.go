@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -41,8 +42,11 @@ type Chain struct {
 	keys  []PublicKey
 	head  *link
 
+	retired map[string]int64 // key ids to the place of the manifest that ended their time
+
 	pending *pending        // a manifest that may or may not have been written
 	named   map[string]bool // objects named by manifests that others, or a lost answer, wrote
+	next    *NextKey        // for the manifest of a rotation
 }
 
 // pending is a manifest that was built, once, for its sequence number.
@@ -68,8 +72,48 @@ func OpenChain(ctx context.Context, s Store, o ChainOptions) (*Chain, error) {
 		o.Now = time.Now
 	}
 	c := &Chain{store: s, o: o, keys: append([]PublicKey{own}, o.Trusted...), named: map[string]bool{}}
-	c.head, err = findHead(ctx, s, o.Log, c.keys, c.warn)
+	c.head, c.retired, err = findHead(ctx, s, o.Log, c.keys, c.warn)
+	if err == nil {
+		err = c.rotated()
+	}
 	return c, err
+}
+
+// ErrRotated: another key signs the log from now on.
+var ErrRotated = errors.New("the log's key was replaced")
+
+// rotated is ErrRotated where the time of the signer's own key has ended.
+func (c *Chain) rotated() error {
+	if by, ok := c.retired[c.keys[0].ID]; ok {
+		return fmt.Errorf("%w by manifest %d: configure the new key", ErrRotated, by)
+	}
+	return nil
+}
+
+// Rotate writes the manifest by which the signer's key names its successor. Nothing
+// more can be committed with the old key.
+func (c *Chain) Rotate(ctx context.Context, next PublicKey) error {
+	if next.ID == c.keys[0].ID {
+		return errors.New("the new key is the old one")
+	}
+	c.next = &NextKey{KeyID: next.ID, PublicKey: string(MarshalPublicKey(next.Key))}
+	return c.Commit(ctx, KindKeyRotation, nil)
+}
+
+// Checkpoint writes the head of the log's tree as a signed note. Where that is there
+// already, it does nothing.
+func (c *Chain) Checkpoint(ctx context.Context) error {
+	note, err := signCheckpoint(ctx, c.o.Log, c.head.tree, c.o.Signer)
+	if err != nil {
+		return fmt.Errorf("sign the checkpoint: %w", err)
+	}
+	_, err = c.store.Put(ctx, CheckpointKey(c.o.Log, c.head.seq+1), note, PutOptions{
+		SHA256: sha256.Sum256(note), Retention: c.o.Retention(c.o.Now()), ContentType: "text/plain; charset=utf-8",
+	})
+	if errors.Is(err, ErrExists) {
+		return nil
+	}
+	return err
 }
 
 func (c *Chain) warn(code, message string) {
@@ -121,10 +165,17 @@ func (c *Chain) unnamed(objects []Object) []Object {
 
 // build makes the manifest of the next sequence number.
 func (c *Chain) build(ctx context.Context, kind Kind, objects []Object) error {
+	if err := c.rotated(); err != nil {
+		return err
+	}
 	st := &Statement{Type: statementType, PredicateType: predicateType, Subject: []Subject{}, Predicate: Predicate{
 		Log: c.o.Log, Seq: c.head.seq + 1, Kind: kind, Previous: c.head.digest, WrittenAt: c.o.Now().UTC().Truncate(time.Millisecond),
 		Tree: treeHead(c.head.tree), Objects: append([]Object{}, objects...), Heads: []HeadRef{}, Writer: c.o.Writer,
+		RotatedAt: c.head.rotated,
 	}}
+	if kind == KindKeyRotation {
+		st.Predicate.NextKey = c.next
+	}
 	for _, o := range objects {
 		st.Subject = append(st.Subject, Subject{Name: o.Key, Digest: map[string]string{"sha256": o.SHA256}})
 	}
@@ -137,7 +188,7 @@ func (c *Chain) build(ctx context.Context, kind Kind, objects []Object) error {
 	}
 	c.pending = &pending{
 		kind: kind, objects: objects, envelope: envelope,
-		manifest: &Manifest{Statement: *st, Payload: payload, Digest: sha256.Sum256(payload)},
+		manifest: &Manifest{Statement: *st, Payload: payload, Digest: sha256.Sum256(payload), KeyID: c.keys[0].ID},
 	}
 	return nil
 }
@@ -225,7 +276,10 @@ func (c *Chain) standing(ctx context.Context, versions []Version) (there *Manife
 			return nil, nil, err
 		}
 		m, err := ParseManifest(body, c.keys)
-		if err == nil && m.Predicate.Log == c.o.Log && m.follows(c.head) == nil {
+		if err != nil || m.Predicate.Log != c.o.Log || m.follows(c.head) != nil {
+			continue
+		}
+		if _, ended := c.retired[m.KeyID]; !ended {
 			there = m
 		}
 	}
@@ -246,8 +300,14 @@ func (c *Chain) adopt(ctx context.Context, m *Manifest) error {
 // advance makes a manifest the head; nothing is pending any more.
 func (c *Chain) advance(m *Manifest) {
 	next := c.head.tree.clone()
-	next.Append(m.Payload)
-	c.head = &link{seq: m.Predicate.Seq, digest: hexDigest(m.Digest), tree: next, at: m.Predicate.WrittenAt, kind: m.Predicate.Kind}
+	c.head = m.linkOn(next)
+	if k, err := m.nextKey(); err == nil && k != nil {
+		c.retired[m.KeyID] = m.Predicate.Seq
+		delete(c.retired, k.ID)
+		if !slices.ContainsFunc(c.keys, func(have PublicKey) bool { return have.ID == k.ID }) {
+			c.keys = append(c.keys, *k)
+		}
+	}
 	for i := range m.Predicate.Objects {
 		c.named[m.Predicate.Objects[i].Key] = true
 	}

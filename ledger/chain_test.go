@@ -74,7 +74,7 @@ func TestOpenChainRefuses(t *testing.T) {
 		tr := newTrail(t)
 		_, err := ledger.OpenChain(ctx, tr, options(newSigner(t)))
 		require.ErrorContains(t, err, "did not sign")
-		require.ErrorContains(t, err, "configure the key that signed them, or a new `log`")
+		require.ErrorContains(t, err, "list it under `signing::trusted_keys` where it was rotated")
 	})
 	t.Run("a head that does not continue the chain", func(t *testing.T) {
 		tr, other := newTrail(t), ledgertest.New()

@@ -14,34 +14,38 @@ const (
 
 // Codes of findings. They are stable: programs may rely on them.
 const (
-	CodeManifestMissing = "manifest_missing" // a sequence number between others has no manifest
-	CodeChainBroken     = "chain_broken"     // a signed manifest does not continue the one before it
-	CodeStartMissing    = "start_missing"    // the oldest manifests are gone before their retention ended
-	CodeObjectMissing   = "object_missing"   // a sealed object is gone before its retention ended
-	CodeObjectAltered   = "object_altered"   // no version of an object has the digest that was signed
-	CodeNotLocked       = "not_locked"       // an object is not locked as promised
-	CodeLineInvalid     = "line_invalid"     // a line is no event of the schema
-	CodeMerkleMismatch  = "merkle_mismatch"  // the lines do not give the signed Merkle root
-	CodeCountMismatch   = "count_mismatch"   // the description of an object does not fit its lines
-	CodeEncodingInvalid = "encoding_invalid" // an object is not one whole compressed stream of whole lines
-	CodeUnknownLog      = "unknown_log"      // a log of which no trusted key signed a manifest
-	CodeUnreadable      = "unreadable"       // the store refuses a version at a manifest's key
-	CodeForeignManifest = "foreign_manifest" // something at a manifest's key that no trusted key signed
-	CodeOtherWriter     = "other_writer"     // a second writer uses the same log id
-	CodeLaterVersion    = "later_version"    // a version over a sealed object
-	CodeDeleteMarker    = "delete_marker"    // a delete marker over a sealed object
-	CodeOrphan          = "orphan"           // a data object that no manifest names
-	CodeForeignObject   = "foreign_object"   // an object that is not part of a trail
-	CodeEventIDReused   = "event_id_reused"  // one event id with two contents
-	CodeIDsNotCompared  = "ids_not_compared" // more event ids than are compared at once
-	CodeStepsUncounted  = "steps_uncounted"  // more steps than are counted at once
-	CodeClockSkew       = "clock_skew"       // the writer's clock went back
-	CodeHeartbeatGap    = "heartbeat_gap"    // a running writer was silent for longer than allowed
-	CodeStaleHead       = "stale_head"       // the newest manifest is older than allowed
-	CodeStepHole        = "step_hole"        // a run lacks a step number
-	CodeUncleanStart    = "unclean_start"    // a writer started without the one before having closed
-	CodeExpired         = "expired"          // an object is gone as its retention promised
-	CodeStartExpired    = "start_expired"    // the oldest manifests are gone as their retention promised
+	CodeManifestMissing    = "manifest_missing"    // a sequence number between others has no manifest
+	CodeChainBroken        = "chain_broken"        // a signed manifest does not continue the one before it
+	CodeStartMissing       = "start_missing"       // the oldest manifests are gone before their retention ended
+	CodeObjectMissing      = "object_missing"      // a sealed object is gone before its retention ended
+	CodeObjectAltered      = "object_altered"      // no version of an object has the digest that was signed
+	CodeNotLocked          = "not_locked"          // an object is not locked as promised
+	CodeLineInvalid        = "line_invalid"        // a line is no event of the schema
+	CodeMerkleMismatch     = "merkle_mismatch"     // the lines do not give the signed Merkle root
+	CodeCountMismatch      = "count_mismatch"      // the description of an object does not fit its lines
+	CodeEncodingInvalid    = "encoding_invalid"    // an object is not one whole compressed stream of whole lines
+	CodeUnknownLog         = "unknown_log"         // a log of which no trusted key signed a manifest
+	CodeUnreadable         = "unreadable"          // the store refuses a version at a manifest's key
+	CodeKeyNotValid        = "key_not_valid"       // a manifest that a known key signed outside its time
+	CodeKeyRotated         = "key_rotated"         // the old key of a log named a new one
+	CodeCheckpointMismatch = "checkpoint_mismatch" // the log is not the one that a checkpoint was made of
+	CodeForeignCheckpoint  = "foreign_checkpoint"  // something at a checkpoint's key that no trusted key signed
+	CodeLogRewound         = "log_rewound"         // a checkpoint, or another log, saw manifests that are not there
+	CodeLogForked          = "log_forked"          // another log saw another manifest
+	CodeForeignManifest    = "foreign_manifest"    // something at a manifest's key that no trusted key signed
+	CodeOtherWriter        = "other_writer"        // a second writer uses the same log id
+	CodeLaterVersion       = "later_version"       // a version over a sealed object
+	CodeDeleteMarker       = "delete_marker"       // a delete marker over a sealed object
+	CodeOrphan             = "orphan"              // a data object that no manifest names
+	CodeForeignObject      = "foreign_object"      // an object that is not part of a trail
+	CodeEventIDReused      = "event_id_reused"     // one event id with two contents
+	CodeClockSkew          = "clock_skew"          // the writer's clock went back
+	CodeHeartbeatGap       = "heartbeat_gap"       // a running writer was silent for longer than allowed
+	CodeStaleHead          = "stale_head"          // the newest manifest is older than allowed
+	CodeStepHole           = "step_hole"           // a run lacks a step number
+	CodeUncleanStart       = "unclean_start"       // a writer started without the one before having closed
+	CodeExpired            = "expired"             // an object is gone as its retention promised
+	CodeStartExpired       = "start_expired"       // the oldest manifests are gone as their retention promised
 )
 
 // Finding is something that verification noticed.

@@ -73,6 +73,11 @@ func line(t testing.TB, session string, n int) ([]byte, semconv.Meta) {
 // seal stores an object of events of a session; it is not committed yet.
 func seal(t testing.TB, s ledger.Store, o ledger.ObjectOptions, session string, from, to int) ledger.Object {
 	t.Helper()
+	return sealAt(t, s, o, time.Now(), session, from, to)
+}
+
+func sealAt(t testing.TB, s ledger.Store, o ledger.ObjectOptions, now time.Time, session string, from, to int) ledger.Object {
+	t.Helper()
 	if o.Log == "" {
 		o.Log = "gw-0"
 	}
@@ -80,7 +85,7 @@ func seal(t testing.TB, s ledger.Store, o ledger.ObjectOptions, session string, 
 		o.Compression = ledger.Gzip
 	}
 	o.Retention = ledger.Retention{Mode: ledger.Compliance, Until: until()}
-	b := ledger.NewObjectBuilder(o, time.Now())
+	b := ledger.NewObjectBuilder(o, now)
 	for n := from; n <= to; n++ {
 		l, m := line(t, session, n)
 		b.Add(l, m)

@@ -15,20 +15,101 @@ type finder struct {
 	r       Reader
 	log     string
 	keys    []PublicKey
-	unknown string // a key that holds a whole manifest of this log which no trusted key signed
+	unknown string           // a key that holds a whole manifest of this log which no trusted key signed
+	retired map[string]int64 // key ids to the place of the manifest that ended their time
 }
 
 // findHead finds the newest manifest of a log in a number of reads that grows with
-// the logarithm of the log's length.
-func findHead(ctx context.Context, r Reader, log string, keys []PublicKey, warn func(code, message string)) (*link, error) {
-	f := &finder{r: r, log: log, keys: keys}
+// the logarithm of the log's length, and the keys whose time has ended there. The
+// first of the keys is the writer's own.
+func findHead(ctx context.Context, r Reader, log string, keys []PublicKey, warn func(code, message string)) (*link, map[string]int64, error) {
+	f := &finder{r: r, log: log, keys: keys, retired: map[string]int64{}}
+	head, err := f.head(ctx, warn)
+	if err != nil || head.seq < 0 {
+		return head, f.retired, err
+	}
+	if err = f.rotations(ctx, head.seq, keys[0].ID); err != nil || len(f.retired) == 0 {
+		return head, f.retired, err
+	}
+	// Someone may hold a key whose time has ended, and have written with it since.
+	head, err = f.head(ctx, warn)
+	return head, f.retired, err
+}
+
+// FindHead finds the newest manifest of a log that one of the keys signed, in a number
+// of reads that grows with the logarithm of the log's length.
+func FindHead(ctx context.Context, r Reader, log string, keys []PublicKey) (Head, error) {
+	l, _, err := findHead(ctx, r, log, keys, func(string, string) {})
+	if err != nil {
+		return Head{}, err
+	}
+	return Head{Seq: l.seq, SHA256: l.digest, WrittenAt: l.at}, nil
+}
+
+// rotations learns which keys have been replaced: from the newest manifest that the
+// writer's own key signed or that a rotation to it is. Those of other keys behind it
+// may be anyone's who holds one of them.
+func (f *finder) rotations(ctx context.Context, seq int64, own string) error {
+	for ; seq >= 0; seq-- {
+		list, err := f.at(ctx, seq)
+		if err != nil {
+			return err
+		}
+		if len(list) == 0 {
+			return nil // expired, or a hole
+		}
+		for _, m := range list {
+			p := &m.Predicate
+			switch {
+			case p.Kind == KindKeyRotation && p.NextKey != nil && p.NextKey.KeyID == own:
+				return f.retire(ctx, &p.Seq)
+			case m.KeyID == own:
+				at := p.RotatedAt
+				if p.Kind == KindKeyRotation {
+					at = &p.Seq
+				}
+				return f.retire(ctx, at)
+			}
+		}
+	}
+	return nil
+}
+
+// retire follows the rotations of a log from the newest to the oldest that is there.
+func (f *finder) retire(ctx context.Context, at *int64) error {
+	replaced := map[string]bool{} // a key that came back is not retired by what was before
+	for at != nil {
+		list, err := f.at(ctx, *at)
+		if err != nil {
+			return err
+		}
+		seq := *at
+		at = nil
+		for _, m := range list {
+			if m.Predicate.Kind != KindKeyRotation || m.Predicate.NextKey == nil {
+				continue
+			}
+			replaced[m.Predicate.NextKey.KeyID] = true
+			if !replaced[m.KeyID] {
+				f.retired[m.KeyID] = seq
+			}
+			if older := m.Predicate.RotatedAt; older != nil && *older < seq {
+				at = older
+			}
+			break
+		}
+	}
+	return nil
+}
+
+func (f *finder) head(ctx context.Context, warn func(code, message string)) (*link, error) {
 	seq, err := f.first(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if seq < 0 {
 		if f.unknown != "" {
-			return nil, fmt.Errorf("log %q has manifests that the configured key did not sign (%s): configure the key that signed them, or a new `log`", log, f.unknown)
+			return nil, fmt.Errorf("log %q has manifests that the configured key did not sign (%s): configure the key that signed them, list it under `signing::trusted_keys` where it was rotated, or choose a new `log`", f.log, f.unknown)
 		}
 		return noLink(), nil
 	}
@@ -44,7 +125,7 @@ func findHead(ctx context.Context, r Reader, log string, keys []PublicKey, warn 
 		if beyond < 0 {
 			break
 		}
-		warn(CodeManifestMissing, fmt.Sprintf("log %s has no manifest %d, but has %d", log, seq+1, beyond))
+		warn(CodeManifestMissing, fmt.Sprintf("log %s has no manifest %d, but has %d", f.log, seq+1, beyond))
 		seq = beyond
 	}
 	return f.check(ctx, seq)
@@ -72,7 +153,10 @@ func (f *finder) at(ctx context.Context, seq int64) ([]*Manifest, error) {
 				f.unknown = key
 			}
 		}
-		if err == nil && m.Predicate.Log == f.log && m.Predicate.Seq == seq {
+		if err != nil || m.Predicate.Log != f.log || m.Predicate.Seq != seq {
+			continue
+		}
+		if by, ok := f.retired[m.KeyID]; !ok || seq <= by {
 			list = append(list, m)
 		}
 	}

@@ -63,6 +63,14 @@ type Predicate struct {
 	Objects   []Object  `json:"objects"`
 	Heads     []HeadRef `json:"heads"`
 	Writer    Writer    `json:"writer"`
+	NextKey   *NextKey  `json:"next_key,omitempty"`   // in manifests of kind key_rotation
+	RotatedAt *int64    `json:"rotated_at,omitempty"` // the place of the log's newest manifest of that kind before this one
+}
+
+// NextKey is the key that signs the manifests after this one.
+type NextKey struct {
+	KeyID     string `json:"key_id"`
+	PublicKey string `json:"public_key"` // PEM
 }
 
 // TreeHead is the RFC 6962 tree over the payloads of the manifests before this one.
@@ -238,6 +246,21 @@ func strictJSON(text []byte, v any) error {
 	return json.NewDecoder(bytes.NewReader(text)).Decode(v)
 }
 
+// nextKey is the key that signs from the next manifest on, nil where it is the same.
+func (m *Manifest) nextKey() (*PublicKey, error) {
+	if m.Predicate.Kind != KindKeyRotation {
+		return nil, nil
+	}
+	if m.Predicate.NextKey == nil {
+		return nil, errors.New("no `next_key`")
+	}
+	k, err := ParsePublicKey([]byte(m.Predicate.NextKey.PublicKey))
+	if err == nil && k.ID != m.Predicate.NextKey.KeyID {
+		err = fmt.Errorf("`next_key` has the id %s, its key %s", m.Predicate.NextKey.KeyID, k.ID)
+	}
+	return &k, err
+}
+
 // tree is the tree that the manifest says was before it.
 func (m *Manifest) tree() (*Tree, error) {
 	head := &m.Predicate.Tree
@@ -273,11 +296,12 @@ func treeHead(t *Tree) TreeHead {
 
 // link is a place in a chain: the manifest there and the tree up to and with it.
 type link struct {
-	seq    int64 // -1 before the first manifest
-	digest string
-	tree   *Tree
-	at     time.Time
-	kind   Kind
+	seq     int64 // -1 before the first manifest
+	digest  string
+	tree    *Tree
+	at      time.Time
+	kind    Kind
+	rotated *int64 // the place of the newest rotation up to here
 }
 
 func noLink() *link { return &link{seq: -1, tree: NewTree()} }
@@ -288,8 +312,19 @@ func (m *Manifest) link() (*link, error) {
 	if err != nil {
 		return nil, err
 	}
+	return m.linkOn(t), nil
+}
+
+// linkOn is the place of a manifest on the tree before it, which grows.
+func (m *Manifest) linkOn(t *Tree) *link {
 	t.Append(m.Payload)
-	return &link{seq: m.Predicate.Seq, digest: hex.EncodeToString(m.Digest[:]), tree: t, at: m.Predicate.WrittenAt, kind: m.Predicate.Kind}, nil
+	p := &m.Predicate
+	l := &link{seq: p.Seq, digest: hexDigest(m.Digest), tree: t, at: p.WrittenAt, kind: p.Kind, rotated: p.RotatedAt}
+	if p.Kind == KindKeyRotation {
+		seq := p.Seq
+		l.rotated = &seq
+	}
+	return l
 }
 
 // follows checks that a manifest continues the chain after a place.

@@ -65,3 +65,11 @@ func objectLog(key string) string {
 	}
 	return ""
 }
+
+// objectTime is the time in the key of a data object.
+func objectTime(key string) (time.Time, bool) {
+	name := key[strings.LastIndexByte(key, '/')+1:]
+	at, _, ok := strings.Cut(name, "-")
+	t, err := time.Parse("20060102T150405.000Z", at)
+	return t, ok && err == nil
+}

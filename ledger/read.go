@@ -68,7 +68,7 @@ func readEvents(ctx context.Context, r Reader, o ReadOptions, yield func(EventLi
 				if o.Sessions != nil && !o.Sessions(&obj.Sessions) || o.Sessions == nil && o.Session != "" && !obj.Sessions.Has(o.Session) {
 					continue
 				}
-				if err := readObject(ctx, r, job{log, m.Predicate.Seq, obj}, note, func(l EventLine) {
+				if err := readObject(ctx, r, job{log: log, seq: m.Predicate.Seq, obj: obj}, note, func(l EventLine) {
 					if !stopped {
 						stopped = !yield(l, nil)
 					}

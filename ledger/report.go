@@ -44,6 +44,8 @@ type Report struct {
 	Verdict  Verdict     `json:"verdict"`
 	Reason   string      `json:"reason,omitempty"` // why there is no verdict
 	Level    string      `json:"level"`
+	Since    *time.Time  `json:"since,omitempty"` // of the writing of the manifests whose objects were checked
+	Until    *time.Time  `json:"until,omitempty"`
 	Logs     []LogReport `json:"logs"`
 	Objects  int64       `json:"objects"`
 	Events   int64       `json:"events"`
@@ -69,6 +71,14 @@ type LogReport struct {
 	Closed    bool      `json:"closed"` // the writer stopped cleanly
 	Objects   int64     `json:"objects"`
 	Events    int64     `json:"events"`
+	// From is the size of the checkpoint that the verification began at.
+	From int64 `json:"from,omitempty"`
+	// Checkpoints counts those that agree with the log, in the store and given.
+	Checkpoints  int           `json:"checkpoints"`
+	Cosignatures []Cosignature `json:"cosignatures,omitempty"` // of those that were given
+
+	cut       bool      // there is more, which was not asked for
+	resumedAt time.Time // objects made before were not read
 }
 
 // maxFindings bounds the list of a report for each severity, so that warnings, which

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/tidwall/gjson"
@@ -12,73 +11,91 @@ import (
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
-// maxIDs bounds how many event ids are compared with each other, about 100 MB.
-const maxIDs = 2_000_000
-
-type idVerdict int
-
-const (
-	idNew idVerdict = iota
-	idSame
-	idOther
-	idFull
-	idIgnored // past the bound, said before
-)
-
-// idTable knows the content of each event id that was seen, and where.
-type idTable struct {
-	seen    map[[16]byte]telling
-	more    map[[16]byte][]uint64 // further contents of an id, whichever was met first
-	kept    int                   // contents in seen and more
-	objects []string              // keys, by the number that a telling gives
-	numbers map[string]uint32
-	full    bool
+// tables are what is compared across the whole trail, once all of it was read. Each
+// is a spill: a trail has more events than memory.
+type tables struct {
+	ids   *spill // event id → what was told, and where
+	steps *spill // log and run → step
+	named *spill // digest of a key → sealed, or there
+	heads *spill // log and place → its manifest, or what another log saw there
 }
 
-// telling is a line that told an event first.
+func newTables() *tables {
+	return &tables{newSpill(), newSpill(), newSpill(), newSpill()}
+}
+
+func (t *tables) close() {
+	for _, s := range []*spill{t.ids, t.steps, t.named, t.heads} {
+		s.close()
+	}
+}
+
+// telling is a line that told an event.
 type telling struct {
-	content uint64
-	object  uint32
-	line    uint32
+	content uint64 // contentHash of the line
+	where   where
 }
 
-func newIDTable() *idTable {
-	return &idTable{seen: map[[16]byte]telling{}, more: map[[16]byte][]uint64{}, numbers: map[string]uint32{}}
+// where is a place in a trail, by numbers: the n-th log, the manifest, the n-th
+// object of that, the line.
+type where struct {
+	log, seq, obj, line uint64
 }
 
-// see says what a line is to those before it. Of an id that had another content
-// before it gives the place where. How many lines are which does not depend on the
-// order of the calls: objects are read in parallel.
-func (t *idTable) see(id string, content uint64, object string, line int) (v idVerdict, where string, n int) {
-	sum := sha256.Sum256([]byte(id))
-	key := [16]byte(sum[:16])
-	have, known := t.seen[key]
-	switch {
-	case known && (have.content == content || slices.Contains(t.more[key], content)):
-		return idSame, "", 0
-	case known && t.kept < maxIDs:
-		t.more[key] = append(t.more[key], content)
-		t.kept++
-		return idOther, t.objects[have.object], int(have.line)
-	case !known && t.kept < maxIDs:
-		t.kept++
-		t.seen[key] = telling{content, t.number(object), uint32(min(line, math.MaxUint32))}
-		return idNew, "", 0
-	case !t.full:
-		t.full = true
-		return idFull, "", 0
+func (w where) before(o where) bool {
+	return slices.Compare([]uint64{w.log, w.seq, w.obj, w.line}, []uint64{o.log, o.seq, o.obj, o.line}) < 0
+}
+
+// id notes what a line tells of an event.
+func (t *tables) id(id string, line []byte, at where) {
+	key := sha256.Sum256([]byte(id))
+	v := binary.BigEndian.AppendUint64(make([]byte, 0, 32), contentHash(line))
+	for _, n := range []uint64{at.log, at.seq, at.obj, at.line} {
+		v = binary.AppendUvarint(v, n)
 	}
-	return idIgnored, "", 0
+	t.ids.add(key[:16], v)
 }
 
-// number is the short name of an object.
-func (t *idTable) number(object string) uint32 {
-	n, ok := t.numbers[object]
-	if !ok {
-		n = uint32(len(t.objects)) // at most maxIDs: one id each
-		t.objects, t.numbers[object] = append(t.objects, object), n
-	}
-	return n
+// tellings calls reused for every further content of an id, with the place of its
+// first telling, and returns how many lines repeat another to the letter. Nothing of
+// it depends on the order in which the objects were read.
+func (t *tables) tellings(reused func(first, other where)) (doubles int64, err error) {
+	seen := map[[16]byte][]telling{}
+	err = t.ids.each(func(key, v []byte) {
+		k := [16]byte(key)
+		said := telling{content: binary.BigEndian.Uint64(v)}
+		v = v[8:]
+		for _, p := range []*uint64{&said.where.log, &said.where.seq, &said.where.obj, &said.where.line} {
+			n, w := binary.Uvarint(v)
+			*p, v = n, v[w:]
+		}
+		list := seen[k]
+		i := slices.IndexFunc(list, func(have telling) bool { return have.content == said.content })
+		if i < 0 {
+			seen[k] = append(list, said)
+			return
+		}
+		doubles++
+		if said.where.before(list[i].where) {
+			list[i].where = said.where
+		}
+	}, func() {
+		for _, list := range seen {
+			if len(list) > 1 {
+				slices.SortFunc(list, func(a, b telling) int {
+					if a.where.before(b.where) {
+						return -1
+					}
+					return 1
+				})
+				for _, other := range list[1:] {
+					reused(list[0].where, other.where)
+				}
+			}
+		}
+		clear(seen)
+	})
+	return doubles, err
 }
 
 // contentHash is a digest of what a line says, but for what differs between two
@@ -103,53 +120,132 @@ func contentHash(line []byte) uint64 {
 // step_number and sender.
 func SameEvent(a, b []byte) bool { return contentHash(a) == contentHash(b) }
 
-// maxSteps bounds how many steps are kept to find runs that lack one, about 100 MB.
-const maxSteps = 2_000_000
-
-// stepTable counts the steps of runs, to find runs that lack one.
-type stepTable struct {
-	runs map[string]*runSteps
-	kept int
-	full bool // there were more: nothing can be said of any run
-}
-
-type runSteps struct {
-	log      string
-	max      int64
-	distinct map[int64]struct{}
-}
-
-func newStepTable() *stepTable { return &stepTable{runs: map[string]*runSteps{}} }
-
-func (t *stepTable) see(j job, e *semconv.Event) {
+// step notes the place of an event in its run.
+func (t *tables) step(log string, e *semconv.Event) {
 	if e.RunID == "" || !e.StepNumber.Valid || e.StepNumber.Value < 1 || e.StepNumber.Value > 1<<20 {
 		return
 	}
-	if t.full = t.full || t.kept >= maxSteps; t.full {
-		return
-	}
-	key := j.log + "\x00" + e.RunID
-	r := t.runs[key]
-	if r == nil {
-		r = &runSteps{log: j.log, distinct: map[int64]struct{}{}}
-		t.runs[key] = r
-	}
-	r.max = max(r.max, e.StepNumber.Value)
-	before := len(r.distinct)
-	r.distinct[e.StepNumber.Value] = struct{}{}
-	t.kept += len(r.distinct) - before
+	t.steps.add([]byte(log+"\x00"+e.RunID), binary.AppendUvarint(nil, uint64(e.StepNumber.Value)))
 }
 
-// holes are the runs whose step numbers do not go from 1 to the highest.
-func (t *stepTable) holes() (list []Finding) {
-	if t.full {
-		return []Finding{{Severity: SeverityWarning, Code: CodeStepsUncounted, Message: fmt.Sprintf("more than %d steps: whether a run lacks one was not judged", maxSteps)}}
+// holes calls note for every run whose step numbers do not go from 1 to the highest.
+func (t *tables) holes(note func(Finding)) error {
+	runs := map[string]map[uint64]struct{}{}
+	return t.steps.each(func(key, v []byte) {
+		run := runs[string(key)]
+		if run == nil {
+			run = map[uint64]struct{}{}
+			runs[string(key)] = run
+		}
+		n, _ := binary.Uvarint(v)
+		run[n] = struct{}{}
+	}, func() {
+		for key, steps := range runs {
+			highest := uint64(0)
+			for n := range steps {
+				highest = max(highest, n)
+			}
+			if uint64(len(steps)) != highest {
+				log, run := cut0(key)
+				note(Finding{Severity: SeverityWarning, Code: CodeStepHole, Log: log, Expected: fmt.Sprintf("steps 1 to %d", highest), Found: fmt.Sprintf("%d of them", len(steps)), Message: "run " + run + " lacks a step"})
+			}
+		}
+		clear(runs)
+	})
+}
+
+// sealed notes that a manifest names a key.
+func (t *tables) sealed(key string) {
+	sum := sha256.Sum256([]byte(key))
+	t.named.add(sum[:16], nil)
+}
+
+// there notes that a key is in the store.
+func (t *tables) there(at Version) {
+	sum := sha256.Sum256([]byte(at.Key))
+	t.named.add(sum[:16], []byte(at.Key+"\x00"+at.ID))
+}
+
+// strangers calls f for every key that is there and that no manifest names.
+func (t *tables) strangers(f func(key, version string)) error {
+	type entry struct {
+		sealed bool
+		there  string
 	}
-	for key, r := range t.runs {
-		if int64(len(r.distinct)) != r.max {
-			run := key[len(r.log)+1:]
-			list = append(list, Finding{Severity: SeverityWarning, Code: CodeStepHole, Log: r.log, Expected: fmt.Sprintf("steps 1 to %d", r.max), Found: fmt.Sprintf("%d of them", len(r.distinct)), Message: "run " + run + " lacks a step"})
+	keys := map[[16]byte]entry{}
+	return t.named.each(func(key, v []byte) {
+		k := [16]byte(key)
+		e := keys[k]
+		if len(v) == 0 {
+			e.sealed = true
+		} else {
+			e.there = string(v)
+		}
+		keys[k] = e
+	}, func() {
+		for _, e := range keys {
+			if !e.sealed {
+				f(cut0(e.there))
+			}
+		}
+		clear(keys)
+	})
+}
+
+// passed notes a manifest that was accepted.
+func (t *tables) passed(log string, l *link) {
+	t.heads.add(headKey(log, l.seq), append([]byte{'m'}, l.digest...))
+}
+
+// saw notes that a manifest of a log speaks of another log.
+func (t *tables) saw(log string, seq int64, h HeadRef) {
+	v := append([]byte{'h'}, h.SHA256...)
+	t.heads.add(headKey(h.Log, h.Seq), binary.AppendUvarint(append(append(v, 0), log+"\x00"...), uint64(seq)))
+}
+
+func headKey(log string, seq int64) []byte {
+	return binary.BigEndian.AppendUint64([]byte(log+"\x00"), uint64(seq))
+}
+
+// sighting is a manifest of a log as another log saw it.
+type sighting struct {
+	ref HeadRef // what was seen
+	by  string  // the log that says so
+	seq int64   // in its manifest of this number
+}
+
+// contradictions calls f for every sighting that is not what is there; have is ""
+// where nothing is.
+func (t *tables) contradictions(f func(s sighting, have string)) error {
+	manifests := map[string]string{}
+	var seen []sighting
+	return t.heads.each(func(key, v []byte) {
+		if v[0] == 'm' {
+			manifests[string(key)] = string(v[1:])
+			return
+		}
+		log, place := cut0(string(key))
+		digest, rest := cut0(string(v[1:]))
+		by, number := cut0(rest)
+		seq, _ := binary.Uvarint([]byte(number))
+		seen = append(seen, sighting{HeadRef{Log: log, Seq: int64(binary.BigEndian.Uint64([]byte(place))), SHA256: digest}, by, int64(seq)})
+	}, func() {
+		for _, s := range seen {
+			if have := manifests[string(headKey(s.ref.Log, s.ref.Seq))]; have != s.ref.SHA256 {
+				f(s, have)
+			}
+		}
+		seen = seen[:0]
+		clear(manifests)
+	})
+}
+
+// cut0 splits a text at its first NUL.
+func cut0(s string) (before, after string) {
+	for i := range len(s) {
+		if s[i] == 0 {
+			return s[:i], s[i+1:]
 		}
 	}
-	return list
+	return s, ""
 }

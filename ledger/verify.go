@@ -4,47 +4,69 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
+	"slices"
 	"sort"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
 
 // VerifyOptions say what to verify.
 type VerifyOptions struct {
-	Keys        []PublicKey // the keys that the verifier trusts
-	Level       Level
-	Logs        []string      // nil: every log that has manifests
-	Now         time.Time     // zero: the present; retention and freshness are judged at this time
-	MaxAge      time.Duration // the longest that a log may be silent that was not closed; 0: any
-	Concurrency int           // objects read at once; 0: 4
+	Keys   []PublicKey // the keys that the verifier trusts
+	Level  Level
+	Logs   []string      // nil: every log that has manifests
+	Now    time.Time     // zero: the present; retention and freshness are judged at this time
+	MaxAge time.Duration // the longest that a log may be silent that was not closed; 0: any
+
+	// Since and Until bound the time at which a manifest was written whose objects are
+	// checked; zero: no bound. The chain is checked from the manifest before to the
+	// one after.
+	Since, Until time.Time
+	// From are checkpoints that an earlier verification ended with, at most one a log:
+	// what was before is not checked again.
+	From []*Checkpoint
+	// Checkpoints were kept elsewhere: the logs must continue them.
+	Checkpoints []*Checkpoint
+
+	Concurrency int // logs, and objects, read at once; 0: 4
 	Progress    func(Progress)
 }
 
 // Progress is how far a verification has come.
 type Progress struct {
-	Log       string
-	Manifests int64
-	Objects   int64
-	Events    int64
-	Bytes     int64 // of objects, as stored
+	Logs, LogsDone int
+	Log            string  // one that is being read
+	Done           float64 // about how much of the work, 0 to 1
+	Manifests      int64
+	Objects        int64
+	Events         int64
+	Bytes          int64 // of objects, as stored
 }
 
 // verifier is the state of a verification, shared by the readers of its objects.
 type verifier struct {
-	r Reader
-	o VerifyOptions
+	r      Reader
+	o      VerifyOptions
+	logs   []string
+	found  bool // the logs were found in the bucket, not asked for by name
+	tables *tables
+	jobs   chan job
 
-	mu     sync.Mutex
-	report *Report
-	done   Progress
-	ids    *idTable
-	steps  *stepTable
-	named  map[string]struct{} // keys of sealed objects
-	found  bool                // the logs were found in the bucket, not asked for by name
+	mu      sync.Mutex
+	report  *Report
+	done    Progress
+	part    map[string]float64 // of the logs being read, how much of it is
+	covered map[string]*LogReport
 }
 
 // Verify checks a trail with nothing but what r reads and the trusted keys. The
 // report always has a verdict; the error, if any, says why it is NO VERDICT.
+//
+// Memory does not grow with the trail: what has to be compared across all of it goes
+// to temporary files.
 func Verify(ctx context.Context, r Reader, o VerifyOptions) (*Report, error) {
 	if o.Now.IsZero() {
 		o.Now = time.Now()
@@ -55,7 +77,17 @@ func Verify(ctx context.Context, r Reader, o VerifyOptions) (*Report, error) {
 	if o.Concurrency < 1 {
 		o.Concurrency = 4
 	}
-	v := &verifier{r: r, o: o, report: &Report{Level: o.Level.String(), Logs: []LogReport{}, Findings: []Finding{}}, ids: newIDTable(), steps: newStepTable(), named: map[string]struct{}{}}
+	v := &verifier{
+		r: r, o: o, tables: newTables(), jobs: make(chan job), part: map[string]float64{}, covered: map[string]*LogReport{},
+		report: &Report{Level: o.Level.String(), Logs: []LogReport{}, Findings: []Finding{}},
+	}
+	defer v.tables.close()
+	if !o.Since.IsZero() {
+		v.report.Since = &o.Since
+	}
+	if !o.Until.IsZero() {
+		v.report.Until = &o.Until
+	}
 	err := v.run(ctx)
 	v.report.conclude()
 	if err != nil {
@@ -65,6 +97,7 @@ func Verify(ctx context.Context, r Reader, o VerifyOptions) (*Report, error) {
 			v.report.Verdict = NoVerdict
 		}
 	}
+	sort.Slice(v.report.Logs, func(i, j int) bool { return v.report.Logs[i].Log < v.report.Logs[j].Log })
 	sortFindings(v.report.Findings)
 	return v.report, err
 }
@@ -73,37 +106,81 @@ func (v *verifier) run(ctx context.Context) error {
 	if len(v.o.Keys) == 0 {
 		return errors.New("no public key to verify with")
 	}
-	logs := v.o.Logs
-	if logs == nil {
+	v.logs = v.o.Logs
+	if v.logs == nil {
 		var err error
-		if logs, err = Logs(ctx, v.r); err != nil {
+		if v.logs, err = Logs(ctx, v.r); err != nil {
 			return err
 		}
 		v.found = true
-	}
-	if len(logs) == 0 {
-		return errors.New("there is no manifest: not a trail, or the wrong prefix")
-	}
-	for _, log := range logs {
-		if err := v.verifyLog(ctx, log); err != nil {
-			return err
+		// A log that somebody holds a checkpoint of is not gone for having no manifest.
+		for _, c := range append(slices.Clone(v.o.From), v.o.Checkpoints...) {
+			if !slices.Contains(v.logs, c.Log) {
+				v.logs = append(v.logs, c.Log)
+			}
 		}
 	}
-	if len(v.report.Logs) == 0 {
-		return errUnknown(logs...)
+	if len(v.logs) == 0 {
+		return errors.New("there is no manifest: not a trail, or the wrong prefix")
+	}
+	v.done.Logs = len(v.logs)
+	if err := v.readLogs(ctx); err != nil {
+		return err
+	}
+	if len(v.report.Logs) == 0 && v.report.Errors == 0 {
+		return errUnknown(v.logs...)
 	}
 	if v.o.Level >= LevelObjects {
 		if err := v.others(ctx); err != nil {
 			return err
 		}
 	}
-	// Where objects could not be read, their steps are not missing.
-	if v.o.Level >= LevelEvents && v.report.Errors == 0 {
-		for _, f := range v.steps.holes() {
-			v.note(f)
+	if v.o.Level >= LevelEvents {
+		if err := v.compare(ctx); err != nil {
+			return err
 		}
 	}
-	return nil
+	return v.witnessed()
+}
+
+// readLogs walks the logs, several at once, and has their objects read.
+func (v *verifier) readLogs(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var readers, walkers sync.WaitGroup
+	for range v.o.Concurrency {
+		readers.Go(func() {
+			for j := range v.jobs {
+				if err := v.object(ctx, j); err != nil {
+					cancel(err)
+				}
+				if ctx.Err() != nil {
+					return
+				}
+			}
+		})
+	}
+	next := make(chan int)
+	for range min(v.o.Concurrency, len(v.logs)) {
+		walkers.Go(func() {
+			for i := range next {
+				if err := v.verifyLog(ctx, i); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	for i := range v.logs {
+		if ctx.Err() != nil {
+			break
+		}
+		next <- i
+	}
+	close(next)
+	walkers.Wait()
+	close(v.jobs)
+	readers.Wait()
+	return context.Cause(ctx)
 }
 
 func (v *verifier) note(f Finding) {
@@ -112,83 +189,117 @@ func (v *verifier) note(f Finding) {
 	v.report.add(f)
 }
 
-func (v *verifier) verifyLog(ctx context.Context, log string) error {
-	w := &walker{r: v.r, keys: v.o.Keys, log: log, now: v.o.Now, maxAge: v.o.MaxAge, note: v.note}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	jobs := make(chan job)
-	errs := make(chan error, v.o.Concurrency)
-	var readers sync.WaitGroup
-	for range v.o.Concurrency {
-		readers.Go(func() {
-			for j := range jobs {
-				if err := v.object(ctx, j); err != nil {
-					errs <- err
-					cancel()
-					return
-				}
-			}
-		})
+func (v *verifier) verifyLog(ctx context.Context, i int) error {
+	log := v.logs[i]
+	w := &walker{r: v.r, keys: v.o.Keys, log: log, now: v.o.Now, maxAge: v.o.MaxAge, note: v.note, since: v.o.Since, until: v.o.Until}
+	for _, c := range v.o.From {
+		if c.Log == log {
+			w.from = c
+		}
 	}
 	sum := LogReport{Log: log}
+	checks := newChecks(ctx, v.r, w, &sum, v.o)
+	defer checks.stop()
+	w.passed = func(l *link) error {
+		v.tables.passed(log, l)
+		return checks.passed(ctx)
+	}
 	err := w.walk(ctx, func(m *Manifest, at Version) error {
+		p := &m.Predicate
 		v.mu.Lock()
 		v.done.Log = log
 		v.done.Manifests++
+		v.part[log] = w.progress()
 		v.progress()
 		v.mu.Unlock()
-		if v.o.Level < LevelObjects {
-			for i := range m.Predicate.Objects {
-				sum.Objects++
-				sum.Events += m.Predicate.Objects[i].Events
+		for _, h := range p.Heads {
+			if ValidLog(h.Log) && h.Seq >= 0 {
+				v.tables.saw(log, p.Seq, h)
 			}
-			return nil
 		}
-		if err := v.manifestLock(ctx, m, at); err != nil {
-			return err
-		}
-		for i := range m.Predicate.Objects {
-			o := &m.Predicate.Objects[i]
+		for n := range p.Objects {
 			sum.Objects++
-			sum.Events += o.Events
-			v.named[o.Key] = struct{}{}
+			sum.Events += p.Objects[n].Events
+			if v.o.Level < LevelObjects {
+				continue
+			}
+			o := &p.Objects[n]
+			v.tables.sealed(o.Key)
 			select {
-			case jobs <- job{log: log, seq: m.Predicate.Seq, obj: o}:
+			case v.jobs <- job{log: log, seq: p.Seq, obj: o, at: where{log: uint64(i), seq: uint64(p.Seq), obj: uint64(n)}}:
 			case <-ctx.Done():
 				return ctx.Err()
 			}
 		}
-		return nil
+		if v.o.Level < LevelObjects {
+			return nil
+		}
+		return v.manifestLock(ctx, m, at)
 	})
-	close(jobs)
-	readers.Wait()
-	close(errs)
-	for e := range errs { // the cause, before the cancellation that it led to
-		return e
+	if err == nil {
+		err = checks.rest(ctx)
 	}
 	if err != nil {
 		return err
 	}
 	if w.at == nil {
+		v.finish(nil)
+		if checks.missed {
+			return nil // said already: the log was there
+		}
 		return w.unknown(v.found)
 	}
 	sum.First, sum.Last, sum.HeadSHA, sum.HeadRoot = w.first, w.at.seq, w.at.digest, hex.EncodeToString(w.at.tree.Root())
 	sum.WrittenAt, sum.Closed = w.at.at, w.at.kind == KindClose
-	v.report.Logs = append(v.report.Logs, sum)
-	if age := v.o.Now.Sub(w.at.at); v.o.MaxAge > 0 && age > v.o.MaxAge && !sum.Closed {
+	sum.cut = w.cut()
+	if w.resumed {
+		sum.resumedAt = w.began
+		if v.o.Since.After(w.began) {
+			sum.resumedAt = v.o.Since
+		}
+	}
+	if w.from != nil {
+		sum.From = w.from.Size
+	}
+	now := v.o.Now
+	if !v.o.Until.IsZero() && v.o.Until.Before(now) {
+		now = v.o.Until
+	}
+	if age := now.Sub(w.at.at); v.o.MaxAge > 0 && age > v.o.MaxAge && !sum.Closed {
 		v.note(Finding{Severity: SeverityWarning, Code: CodeStaleHead, Log: log, Seq: w.at.seq, Object: ManifestKey(log, w.at.seq), Expected: "a manifest in the last " + v.o.MaxAge.String(), Found: "the newest is " + age.Truncate(time.Second).String() + " old", Message: "the log was not closed and is silent: the writer stopped, or the tail is missing"})
 	}
+	v.finish(&sum)
+	return nil
+}
+
+// finish ends the reading of a log.
+func (v *verifier) finish(sum *LogReport) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.done.LogsDone++
+	if sum == nil {
+		return
+	}
+	delete(v.part, sum.Log)
+	v.report.Logs = append(v.report.Logs, *sum)
+	v.covered[sum.Log] = sum
 	if v.o.Level < LevelObjects {
 		v.report.Objects += sum.Objects
 		v.report.Events += sum.Events
 	}
-	return nil
 }
 
+// progress tells how far it is; v.mu is held.
 func (v *verifier) progress() {
-	if v.o.Progress != nil {
-		v.o.Progress(v.done)
+	if v.o.Progress == nil {
+		return
 	}
+	done := float64(v.done.LogsDone)
+	for _, p := range v.part {
+		done += p
+	}
+	v.done.Done = done / float64(v.done.Logs)
+	v.o.Progress(v.done)
 }
 
 // manifestLock checks that a manifest is locked as long as the data it speaks for.
@@ -264,37 +375,111 @@ func (v *verifier) others(ctx context.Context) error {
 			continue
 		}
 		last = at.Key
-		if f := v.stranger(at); f != nil {
-			v.note(*f)
+		if log := objectLog(at.Key); log != "" {
+			if v.inScope(at.Key, log) {
+				v.tables.there(at)
+			}
+			continue
+		}
+		if !slices.ContainsFunc(trailPrefixes, func(p string) bool { return len(at.Key) > len(p) && strings.HasPrefix(at.Key, p) }) {
+			v.note(Finding{Severity: SeverityWarning, Code: CodeForeignObject, Object: at.Key, Version: at.ID, Message: "not part of a trail"})
 		}
 	}
-	return nil
+	return v.tables.strangers(func(key, version string) {
+		v.note(Finding{Severity: SeverityWarning, Code: CodeOrphan, Log: objectLog(key), Object: key, Version: version, Message: "no manifest names this data object: its writer stopped before the commit, or it was planted; its events are not part of the trail"})
+	})
 }
 
-func (v *verifier) stranger(at Version) *Finding {
-	if _, sealed := v.named[at.Key]; sealed {
+var trailPrefixes = []string{ManifestPrefix, KeyPrefix, PromptPrefix, CheckpointPrefix, BlobPrefix, IndexPrefix}
+
+// inScope reports whether a data object would be named by a manifest that was read,
+// if by any: an object is made before its manifest.
+func (v *verifier) inScope(key, log string) bool {
+	if v.o.Logs != nil && !slices.Contains(v.o.Logs, log) {
+		return false // of a log that was not asked about
+	}
+	if !v.o.Until.IsZero() {
+		return false // perhaps of a manifest behind the window
+	}
+	made, ok := objectTime(key)
+	sum := v.covered[log]
+	if !ok || sum == nil {
+		return true
+	}
+	return made.After(sum.resumedAt)
+}
+
+// compare holds the events of the trail against each other.
+func (v *verifier) compare(ctx context.Context) error {
+	var failed error
+	doubles, err := v.tables.tellings(func(first, other where) {
+		a, err := v.place(ctx, first)
+		if err != nil {
+			failed = err
+			return
+		}
+		b, err := v.place(ctx, other)
+		if err != nil {
+			failed = err
+			return
+		}
+		f := b.finding(CodeEventIDReused, "one event id is told with two contents: ids come from senders, both count")
+		f.Expected, f.Found = fmt.Sprintf("as in %s line %d", a.obj.Key, first.line), "another content"
+		f.Severity, f.Line = SeverityWarning, int(other.line)
+		v.note(f)
+	})
+	v.report.Doubles = doubles
+	if err := errors.Join(err, failed); err != nil {
+		return err
+	}
+	// Where objects could not be read, or were not asked for, their steps are not missing.
+	if v.report.Errors > 0 || !v.o.Since.IsZero() || !v.o.Until.IsZero() || len(v.o.From) > 0 {
 		return nil
 	}
-	log := objectLog(at.Key)
-	if log != "" {
-		if v.o.Logs != nil && !contains(v.o.Logs, log) {
-			return nil // of a log that was not asked about
-		}
-		return &Finding{Severity: SeverityWarning, Code: CodeOrphan, Log: log, Object: at.Key, Version: at.ID, Message: "no manifest names this data object: its writer stopped before the commit, or it was planted; its events are not part of the trail"}
-	}
-	for _, p := range []string{ManifestPrefix, KeyPrefix, PromptPrefix, CheckpointPrefix, BlobPrefix, IndexPrefix} {
-		if len(at.Key) > len(p) && at.Key[:len(p)] == p {
-			return nil
-		}
-	}
-	return &Finding{Severity: SeverityWarning, Code: CodeForeignObject, Object: at.Key, Version: at.ID, Message: "not part of a trail"}
+	return v.tables.holes(v.note)
 }
 
-func contains(list []string, s string) bool {
-	for _, have := range list {
-		if have == s {
-			return true
+// place reads the manifest of a place again, to name it.
+func (v *verifier) place(ctx context.Context, at where) (job, error) {
+	j := job{log: v.logs[at.log], seq: int64(at.seq)}
+	versions, err := v.r.Versions(ctx, ManifestKey(j.log, j.seq))
+	if err != nil {
+		return j, err
+	}
+	for _, ver := range versions {
+		if ver.DeleteMarker {
+			continue
+		}
+		body, err := manifestBody(ctx, v.r, ver)
+		if err != nil && !errors.Is(err, ErrForbidden) {
+			return j, err
+		}
+		if m, _, err := parseEnvelope(body); err == nil && m.Predicate.Log == j.log && at.obj < uint64(len(m.Predicate.Objects)) {
+			j.obj = &m.Predicate.Objects[at.obj]
+			return j, nil
 		}
 	}
-	return false
+	return j, fmt.Errorf("%s was there and is gone", ManifestKey(j.log, j.seq))
+}
+
+// witnessed holds what the logs saw of each other against what is there.
+func (v *verifier) witnessed() error {
+	return v.tables.contradictions(func(s sighting, have string) {
+		of := v.covered[s.ref.Log]
+		if of == nil || s.ref.Seq < of.First {
+			return // not read
+		}
+		f := Finding{Severity: SeverityError, Log: s.ref.Log, Seq: s.ref.Seq, Object: ManifestKey(s.ref.Log, s.ref.Seq), Expected: "manifest " + s.ref.SHA256 + ", as manifest " + strconv.FormatInt(s.seq, 10) + " of log " + s.by + " says"}
+		switch {
+		case have != "":
+			f.Code, f.Found, f.Message = CodeLogForked, "manifest "+have, "another log saw another manifest here: the log was rewritten"
+		case s.ref.Seq <= of.Last:
+			return // a hole, which is told
+		case of.cut:
+			return // past what was asked for
+		default:
+			f.Code, f.Found, f.Message = CodeLogRewound, "manifests up to "+strconv.FormatInt(of.Last, 10), "another log saw manifests that are not there: the tail was cut off"
+		}
+		v.note(f)
+	})
 }

@@ -18,6 +18,7 @@ type job struct {
 	log string
 	seq int64
 	obj *Object
+	at  where // its place by numbers
 }
 
 func (j *job) finding(code, message string) Finding {
@@ -188,7 +189,10 @@ func (v *verifier) events(j job, body []byte) {
 		}
 		seen.add(string(e.EventType), e.Timestamp, e.MissingFields)
 		sessions.add(e.SessionID)
-		v.compare(j, int(events), e, line)
+		at := j.at
+		at.line = uint64(events)
+		v.tables.id(e.EventID, line, at)
+		v.tables.step(j.log, e)
 		return nil
 	})
 	if err != nil {
@@ -229,25 +233,4 @@ func (v *verifier) events(j job, body []byte) {
 	if set := sessions.summary(); !set.equal(&j.obj.Sessions) {
 		mismatch(CodeCountMismatch, "the set of sessions", j.obj.Sessions.Count, set.Count)
 	}
-}
-
-// compare holds an event against the others of the same id and of the same run.
-func (v *verifier) compare(j job, n int, e *semconv.Event, line []byte) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	verdict, where, first := v.ids.see(e.EventID, contentHash(line), j.obj.Key, n)
-	switch verdict {
-	case idSame:
-		v.report.Doubles++
-	case idOther:
-		f := j.finding(CodeEventIDReused, "event "+e.EventID+" is told with two contents: ids come from senders, both count")
-		f.Expected, f.Found = fmt.Sprintf("as in %s line %d", where, first), "another content"
-		f.Severity, f.Line = SeverityWarning, n
-		v.report.add(f)
-	case idFull:
-		f := j.finding(CodeIDsNotCompared, fmt.Sprintf("only the first %d event ids are compared", maxIDs))
-		f.Severity, f.Line = SeverityWarning, n
-		v.report.add(f)
-	}
-	v.steps.see(j, e)
 }

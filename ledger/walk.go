@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,9 +19,17 @@ type walker struct {
 	maxAge time.Duration // the longest that a running writer may be silent; 0: any
 	note   func(Finding)
 
-	at     *link // the newest manifest that was accepted
-	first  int64
-	denied *refused // the last version that the store refused, at a place where nothing else is the log's
+	from         *Checkpoint // begin at the manifest before it, which must fit
+	since, until time.Time   // of the writing of what is visited; zero: no bound
+	// passed, if any, is told the place of every manifest that was accepted.
+	passed func(*link) error
+
+	at      *link // the newest manifest that was accepted
+	first   int64
+	resumed bool             // the walk began behind the oldest manifest
+	began   time.Time        // the time of the first manifest
+	retired map[string]int64 // key ids to the place of the manifest that ended their time
+	denied  *refused         // the last version that the store refused, at a place where nothing else is the log's
 }
 
 // refused is a version that the store does not give.
@@ -30,38 +39,116 @@ type refused struct {
 	err error
 }
 
-// walk calls visit with every manifest of the log that verifies and continues the
-// chain. What does not is noted as a finding, and the walk goes on behind it: one
-// broken place hides nothing that follows. An error is the store's.
+// errEnough ends a walk that has come past its window.
+var errEnough = errors.New("enough")
+
+// walk calls visit with every manifest of the log that verifies, continues the chain
+// and is in the window. What does not verify is noted as a finding, and the walk goes
+// on behind it: one broken place hides nothing that follows. An error is the store's.
 func (w *walker) walk(ctx context.Context, visit func(*Manifest, Version) error) error {
 	w.first = -1
-	var group []Version
-	flush := func() error {
-		if len(group) == 0 {
+	w.retired = map[string]int64{}
+	after, err := w.start(ctx)
+	if err != nil {
+		return err
+	}
+	for p, err := range places(ctx, w.r, ManifestPrefix+w.log+"/", after) {
+		if err == nil {
+			err = w.place(ctx, p, visit)
+		}
+		if errors.Is(err, errEnough) {
 			return nil
 		}
-		defer func() { group = group[:0] }()
-		return w.place(ctx, group, visit)
-	}
-	for v, err := range w.r.List(ctx, ManifestPrefix+w.log+"/", "") {
 		if err != nil {
 			return err
 		}
-		if len(group) > 0 && group[0].Key != v.Key {
-			if err := flush(); err != nil {
-				return err
-			}
-		}
-		group = append(group, v)
 	}
-	if err := flush(); err != nil || w.denied == nil {
-		return err
+	if w.denied == nil {
+		return nil
 	}
 	if w.at == nil {
 		return w.denied.err
 	}
 	w.unreadable(*w.denied)
 	return nil
+}
+
+// start is the key behind which the walk begins.
+func (w *walker) start(ctx context.Context) (after string, err error) {
+	seq := int64(0)
+	switch {
+	case w.from != nil:
+		seq = w.from.Size - 1
+	case !w.since.IsZero():
+		if seq, err = w.seek(ctx, w.since.Add(-maxSkew)); err != nil {
+			return "", err
+		}
+	}
+	if seq <= 0 {
+		return "", nil
+	}
+	w.resumed = true
+	return ManifestKey(w.log, seq-1), nil
+}
+
+// seek finds the newest manifest that was written before a time, by halving: 0 where
+// there is none.
+func (w *walker) seek(ctx context.Context, t time.Time) (int64, error) {
+	// before is a manifest that was written before t, or -1; behind is one that was not,
+	// or a place behind the last.
+	before, behind := int64(-1), int64(1)
+	for {
+		m, err := w.next(ctx, behind)
+		if err != nil {
+			return 0, err
+		}
+		if m == nil || !m.Predicate.WrittenAt.Before(t) {
+			break
+		}
+		before, behind = m.Predicate.Seq, m.Predicate.Seq*2+1
+	}
+	for behind-before > 1 {
+		middle := before + (behind-before)/2
+		m, err := w.next(ctx, middle)
+		if err != nil {
+			return 0, err
+		}
+		if m == nil || m.Predicate.Seq >= behind || !m.Predicate.WrittenAt.Before(t) {
+			behind = middle
+		} else {
+			before = m.Predicate.Seq
+		}
+	}
+	return max(before, 0), nil
+}
+
+// next is the first manifest from a sequence number on that a given key signed, nil
+// for none.
+func (w *walker) next(ctx context.Context, seq int64) (*Manifest, error) {
+	after := ""
+	if seq > 0 {
+		after = ManifestKey(w.log, seq-1)
+	}
+	for v, err := range w.r.List(ctx, ManifestPrefix+w.log+"/", after) {
+		if err != nil {
+			return nil, err
+		}
+		log, n, ok := parseManifestKey(v.Key)
+		if v.DeleteMarker || !ok || log != w.log || n < seq {
+			continue
+		}
+		body, err := manifestBody(ctx, w.r, v)
+		if errors.Is(err, ErrForbidden) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if m, err := ParseManifest(body, w.keys); err == nil && m.Predicate.Log == w.log && m.Predicate.Seq == n {
+			return m, nil
+		}
+	}
+	return nil, nil
 }
 
 // unreadable notes a version that cannot hide anything of the log: a manifest stands
@@ -71,8 +158,8 @@ func (w *walker) unreadable(d refused) {
 }
 
 // place judges the versions at one key.
-func (w *walker) place(ctx context.Context, versions []Version, visit func(*Manifest, Version) error) error {
-	key := versions[0].Key
+func (w *walker) place(ctx context.Context, p *place, visit func(*Manifest, Version) error) error {
+	key := p.versions[0].Key
 	log, seq, ok := parseManifestKey(key)
 	if !ok || log != w.log {
 		w.note(Finding{Severity: SeverityWarning, Code: CodeForeignObject, Log: w.log, Object: key, Message: "not a key of a manifest"})
@@ -81,12 +168,12 @@ func (w *walker) place(ctx context.Context, versions []Version, visit func(*Mani
 	var signed []*Manifest
 	var ids []Version
 	var denied []refused
-	for _, v := range versions {
+	for i, v := range p.versions {
 		if v.DeleteMarker {
 			w.note(Finding{Severity: SeverityWarning, Code: CodeDeleteMarker, Log: w.log, Seq: seq, Object: key, Version: v.ID, Message: "a delete marker hides the manifest from listings; it was read through"})
 			continue
 		}
-		body, err := manifestBody(ctx, w.r, v)
+		body, err := p.bodies[i], p.errs[i]
 		if errors.Is(err, ErrForbidden) {
 			denied = append(denied, refused{seq, v, err})
 			continue
@@ -103,6 +190,10 @@ func (w *walker) place(ctx context.Context, versions []Version, visit func(*Mani
 		}
 		if err != nil {
 			w.note(Finding{Severity: SeverityWarning, Code: CodeForeignManifest, Log: w.log, Seq: seq, Object: key, Version: v.ID, Expected: "a manifest signed by a trusted key", Found: err.Error(), Message: "something else stands at the key of a manifest; it is not believed"})
+			continue
+		}
+		if why := w.mayNot(m); why != "" {
+			w.note(Finding{Severity: SeverityWarning, Code: CodeKeyNotValid, Log: w.log, Seq: seq, Object: key, Version: v.ID, Expected: "a manifest signed by a key that may sign here", Found: "key " + m.KeyID + ", " + why, Message: "a manifest is signed by a key outside its time; it is not believed"})
 			continue
 		}
 		signed, ids = append(signed, m), append(ids, v)
@@ -146,18 +237,45 @@ func (w *walker) place(ctx context.Context, versions []Version, visit func(*Mani
 	return w.accept(signed[0], ids[0], visit)
 }
 
+// mayNot says why the key of a manifest may not sign it, "" where it may. The time
+// is the chain's, which does not go back, whatever the manifest says of itself.
+func (w *walker) mayNot(m *Manifest) string {
+	at := m.Predicate.WrittenAt
+	if w.at != nil && w.at.at.After(at) {
+		at = w.at.at
+	}
+	if by, ok := w.retired[m.KeyID]; ok {
+		return fmt.Sprintf("whose time ended at manifest %d", by)
+	}
+	for _, k := range w.keys {
+		switch {
+		case k.ID != m.KeyID:
+		case k.May.covers(w.log, m.Predicate.Seq, at):
+			return ""
+		case !k.May.NotAfter.IsZero() && at.After(k.May.NotAfter):
+			// Whoever signs past the end of a key may date the next manifest back.
+			w.retired[m.KeyID] = m.Predicate.Seq
+		}
+	}
+	return "which is not trusted for this log, place or time"
+}
+
 // begin takes the oldest manifest that is there. One that is not the first must be
-// old enough for those before it to have expired.
+// old enough for those before it to have expired, or be where the walk was to begin.
 func (w *walker) begin(ctx context.Context, m *Manifest, v Version, visit func(*Manifest, Version) error) error {
 	seq := m.Predicate.Seq
 	if seq == 0 {
 		if err := m.follows(noLink()); err != nil {
 			w.note(Finding{Severity: SeverityError, Code: CodeChainBroken, Log: w.log, Seq: 0, Object: v.Key, Version: v.ID, Message: err.Error()})
 		}
-		return w.accept(m, v, visit)
-	}
-	if _, err := m.tree(); err != nil {
+	} else if _, err := m.tree(); err != nil {
 		w.note(Finding{Severity: SeverityError, Code: CodeChainBroken, Log: w.log, Seq: seq, Object: v.Key, Version: v.ID, Message: err.Error()})
+	}
+	if w.from != nil {
+		return w.beginFrom(m, v, visit)
+	}
+	if seq == 0 || w.resumed {
+		return w.accept(m, v, visit)
 	}
 	// Manifests are locked at least as long as data that is sealed at the same time, so
 	// those before this one go no earlier than about when its own lock ends.
@@ -175,10 +293,25 @@ func (w *walker) begin(ctx context.Context, m *Manifest, v Version, visit func(*
 	return w.accept(m, v, visit)
 }
 
+// beginFrom takes the manifest before the checkpoint that the walk begins at, which
+// was verified when the checkpoint was made; it is not visited again.
+func (w *walker) beginFrom(m *Manifest, v Version, visit func(*Manifest, Version) error) error {
+	if m.Predicate.Seq != w.from.Size-1 {
+		w.note(Finding{Severity: SeverityError, Code: CodeManifestMissing, Log: w.log, Seq: w.from.Size - 1, Object: ManifestKey(w.log, w.from.Size-1), Expected: "the last manifest of the checkpoint of size " + strconv.FormatInt(w.from.Size, 10), Found: "manifest " + strconv.FormatInt(m.Predicate.Seq, 10), Message: "manifests are missing behind the checkpoint"})
+		return w.accept(m, v, visit)
+	}
+	// Whether its tree is the checkpoint's is judged as for any other checkpoint.
+	return w.accept(m, v, func(*Manifest, Version) error { return nil })
+}
+
 // maxSkew is how far the clock of a writer may go back unnoticed.
 const maxSkew = time.Minute
 
 func (w *walker) accept(m *Manifest, v Version, visit func(*Manifest, Version) error) error {
+	if w.cut() {
+		return errEnough
+	}
+	p := &m.Predicate
 	l, err := m.link()
 	if err != nil {
 		// Its own tree does not hold: go on with what the chain gives.
@@ -186,11 +319,10 @@ func (w *walker) accept(m *Manifest, v Version, visit func(*Manifest, Version) e
 		if w.at != nil {
 			t = w.at.tree.clone()
 		}
-		t.Append(m.Payload)
-		l = &link{seq: m.Predicate.Seq, digest: hexDigest(m.Digest), tree: t, at: m.Predicate.WrittenAt, kind: m.Predicate.Kind}
+		l = m.linkOn(t)
 	}
 	if w.at == nil {
-		w.first = l.seq
+		w.first, w.began = l.seq, l.at
 	} else {
 		if l.at.Before(w.at.at.Add(-maxSkew)) {
 			w.note(Finding{Severity: SeverityWarning, Code: CodeClockSkew, Log: w.log, Seq: l.seq, Object: v.Key, Expected: "at or after " + w.at.at.Format(time.RFC3339Nano), Found: l.at.Format(time.RFC3339Nano), Message: "the writer's clock went back"})
@@ -198,12 +330,73 @@ func (w *walker) accept(m *Manifest, v Version, visit func(*Manifest, Version) e
 		if silent := l.at.Sub(w.at.at); w.maxAge > 0 && silent > w.maxAge && w.at.kind != KindClose && l.kind != KindOpen {
 			w.note(Finding{Severity: SeverityWarning, Code: CodeHeartbeatGap, Log: w.log, Seq: l.seq, Object: v.Key, Expected: "a manifest every " + w.maxAge.String(), Found: silent.String() + " without one", Message: "the writer ran and was silent"})
 		}
-		if l.kind == KindOpen && w.at.kind != KindClose {
+		if l.kind == KindOpen && w.at.kind != KindClose && w.at.kind != KindKeyRotation {
 			w.note(Finding{Severity: SeverityInfo, Code: CodeUncleanStart, Log: w.log, Seq: l.seq, Object: v.Key, Message: "a writer started without the one before having closed: a crash, or a second writer"})
 		}
 	}
 	w.at = l
+	w.rotate(m, v)
+	if w.passed != nil {
+		if err := w.passed(l); err != nil {
+			return err
+		}
+	}
+	if w.cut() || p.WrittenAt.Before(w.since) {
+		return nil // shows that the chain goes on before and behind the window
+	}
 	return visit(m, v)
+}
+
+// rotate follows a manifest that names the key that signs from the next on.
+func (w *walker) rotate(m *Manifest, v Version) {
+	next, err := m.nextKey()
+	if next == nil && err == nil {
+		return
+	}
+	if err != nil {
+		w.note(Finding{Severity: SeverityError, Code: CodeChainBroken, Log: w.log, Seq: m.Predicate.Seq, Object: v.Key, Version: v.ID, Message: "a rotation that names no key: " + err.Error()})
+		return
+	}
+	w.retired[m.KeyID] = m.Predicate.Seq
+	delete(w.retired, next.ID)
+	if i := slices.IndexFunc(w.keys, func(k PublicKey) bool { return k.ID == next.ID }); i < 0 {
+		next.May = &Span{Logs: []string{w.log}, FirstSeq: m.Predicate.Seq + 1}
+		w.keys = append(slices.Clone(w.keys), *next)
+	}
+	w.note(Finding{Severity: SeverityInfo, Code: CodeKeyRotated, Log: w.log, Seq: m.Predicate.Seq, Object: v.Key, Version: v.ID, Expected: "key " + m.KeyID + " until here", Found: "key " + next.ID + " from here", Message: "the old key named the new one"})
+}
+
+// progress is how much of the log's time the walk has covered, 0 to 1.
+func (w *walker) progress() float64 {
+	end := w.now
+	if !w.until.IsZero() && w.until.Before(end) {
+		end = w.until
+	}
+	all := end.Sub(w.began)
+	if w.at == nil || all <= 0 {
+		return 0
+	}
+	return min(float64(w.at.at.Sub(w.began))/float64(all), 1)
+}
+
+// cut reports whether the walk ended at the end of its window, not of the log.
+func (w *walker) cut() bool {
+	return !w.until.IsZero() && w.at != nil && w.at.at.After(w.until)
+}
+
+// maySignCheckpoint reports whether the key of a checkpoint might sign the manifest
+// before it or the one after it.
+func (w *walker) maySignCheckpoint(c *Checkpoint) bool {
+	if by, ok := w.retired[c.KeyID]; ok && by < c.Size-1 {
+		return false
+	}
+	at := w.now
+	if w.at != nil {
+		at = w.at.at
+	}
+	return slices.ContainsFunc(w.keys, func(k PublicKey) bool {
+		return k.ID == c.KeyID && (k.May.covers(w.log, c.Size-1, at) || k.May.covers(w.log, c.Size, at))
+	})
 }
 
 // errUnknown says that no given key signed a manifest of these logs.

@@ -79,7 +79,7 @@ func OpenChain(ctx context.Context, s Store, o ChainOptions) (*Chain, error) {
 	return c, err
 }
 
-// ErrRotated: another key signs the log from now on.
+// ErrRotated is the error of a writer whose key was replaced.
 var ErrRotated = errors.New("the log's key was replaced")
 
 // rotated is ErrRotated where the time of the signer's own key has ended.

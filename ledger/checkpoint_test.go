@@ -94,7 +94,7 @@ func TestParseCheckpointRefuses(t *testing.T) {
 	for name, change := range map[string]func(string) string{
 		"another size":    func(s string) string { return strings.Replace(s, "\n2\n", "\n3\n", 1) },
 		"another log":     func(s string) string { return strings.ReplaceAll(s, "/gw-1", "/gw-2") },
-		"no signature":    func(s string) string { return s[:strings.Index(s, "— ")] },
+		"no signature":    func(s string) string { text, _, _ := strings.Cut(s, "— "); return text },
 		"no origin":       func(s string) string { return strings.ReplaceAll(s, "agentaudit.dev/", "example.com/") },
 		"another text":    func(string) string { return "hello" },
 		"nothing":         func(string) string { return "" },

@@ -142,7 +142,7 @@ func records(r *bufio.Reader, record func(key, value []byte)) error {
 func (s *spill) close() {
 	for i := range s.parts {
 		if f := s.parts[i].file; f != nil {
-			f.Close()
+			_ = f.Close()
 			_ = os.Remove(f.Name())
 		}
 	}

@@ -417,23 +417,54 @@ func (w *walker) unknown(found bool) error {
 // Logs lists the logs that have manifests.
 func Logs(ctx context.Context, r Reader) ([]string, error) {
 	var logs []string
-	after := ""
+	last := ""
 	for {
-		found := ""
-		for v, err := range r.List(ctx, ManifestPrefix, after) {
-			if err != nil {
-				return nil, err
-			}
-			if log, _, ok := parseManifestKey(v.Key); ok {
-				found = log
+		log, err := nextLog(ctx, r, last)
+		if err != nil || log == "" {
+			return logs, err
+		}
+		logs, last = append(logs, log), log
+	}
+}
+
+// Neighbours are the up to n logs that follow a log in the order of the store, whose
+// first follows its last: those that the log watches.
+func Neighbours(ctx context.Context, r Reader, log string, n int) ([]string, error) {
+	var list []string
+	last := log
+	for wrapped := false; len(list) < n; {
+		next, err := nextLog(ctx, r, last)
+		if err != nil {
+			return nil, err
+		}
+		if next == "" {
+			if wrapped {
 				break
 			}
+			wrapped, last = true, ""
+			continue
 		}
-		if found == "" {
-			return logs, nil
+		if next == log || slices.Contains(list, next) {
+			break
 		}
-		logs = append(logs, found)
-		// A 0 follows the slash: on with what is not below this log.
-		after = ManifestPrefix + found + "0"
+		list, last = append(list, next), next
 	}
+	return list, nil
+}
+
+// nextLog is the first log behind another, "" for none.
+func nextLog(ctx context.Context, r Reader, last string) (string, error) {
+	after := ""
+	if last != "" {
+		after = ManifestPrefix + last + "0" // a 0 follows the slash: behind all that is below the log
+	}
+	for v, err := range r.List(ctx, ManifestPrefix, after) {
+		if err != nil {
+			return "", err
+		}
+		if log, _, ok := parseManifestKey(v.Key); ok && log != last {
+			return log, nil
+		}
+	}
+	return "", nil
 }

@@ -17,6 +17,7 @@ import (
 func (s *sealer) commitLoop() {
 	idle := time.NewTimer(s.cfg.Heartbeat)
 	defer idle.Stop()
+	checkpointed := time.Now()
 	for {
 		select {
 		case o, ok := <-s.uploaded:
@@ -29,6 +30,10 @@ func (s *sealer) commitLoop() {
 			_ = s.commit(ledger.KindHeartbeat, nil)
 		}
 		s.refreshKey()
+		if s.cfg.Checkpoint > 0 && time.Since(checkpointed) >= s.cfg.Checkpoint {
+			s.checkpoint()
+			checkpointed = time.Now()
+		}
 		idle.Reset(s.cfg.Heartbeat)
 	}
 }
@@ -75,6 +80,7 @@ func (s *sealer) commit(kind ledger.Kind, objects []ledger.Object) error {
 // committed counts a manifest and what it names.
 func (s *sealer) committed(kind ledger.Kind, objects []ledger.Object) {
 	s.lastCommit.Store(time.Now().UnixNano())
+	s.heads.CompareAndSwap(s.told, nil)
 	t := s.telemetry
 	t.AgentauditExporterCommits.Add(context.Background(), 1, metric.WithAttributes(attribute.String("kind", string(kind))))
 	for i := range objects {

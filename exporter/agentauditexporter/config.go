@@ -42,6 +42,9 @@ type Config struct {
 	CompressionParams CompressionParams `mapstructure:"compression_params"`
 	// Heartbeat is the time after which an idle exporter writes a manifest.
 	Heartbeat time.Duration `mapstructure:"heartbeat"`
+	// Checkpoint is how often the head of the log is written as a signed note, and the
+	// heads of other logs are looked at; 0: only at the end.
+	Checkpoint time.Duration `mapstructure:"checkpoint"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -62,6 +65,9 @@ type LockConfig struct {
 type SigningConfig struct {
 	// KeyFile is a PEM file with an Ed25519 or ECDSA P-256 private key that only its owner can read.
 	KeyFile string `mapstructure:"key_file"`
+	// TrustedKeys are PEM files with the public keys of other writers: those that signed
+	// this log before its key was rotated, and those of the logs that this one watches.
+	TrustedKeys []string `mapstructure:"trusted_keys"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -87,10 +93,11 @@ type CompressionParams struct {
 }
 
 const (
-	minRetention = 24 * time.Hour
-	minMaxBytes  = 64 << 10
-	maxMaxBytes  = 256 << 20
-	minHeartbeat = time.Second
+	minRetention  = 24 * time.Hour
+	minMaxBytes   = 64 << 10
+	maxMaxBytes   = 256 << 20
+	minHeartbeat  = time.Second
+	minCheckpoint = time.Minute
 )
 
 func createDefaultConfig() component.Config {
@@ -117,6 +124,7 @@ func createDefaultConfig() component.Config {
 		Compression:   ledger.Gzip,
 		Batch:         BatchConfig{MaxEvents: 50_000, MaxBytes: 8 << 20, MaxAge: time.Second},
 		Heartbeat:     time.Minute,
+		Checkpoint:    time.Hour,
 	}
 }
 
@@ -152,6 +160,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Heartbeat < minHeartbeat {
 		errs = append(errs, fmt.Errorf("`heartbeat` (%v) must be at least %v", c.Heartbeat, minHeartbeat))
+	}
+	if c.Checkpoint != 0 && c.Checkpoint < minCheckpoint {
+		errs = append(errs, fmt.Errorf("`checkpoint` (%v) must be 0 or at least %v", c.Checkpoint, minCheckpoint))
 	}
 	return errors.Join(append(errs, c.validateDelivery()...)...)
 }

@@ -36,6 +36,23 @@ func loadSigner(path string) (ledger.Signer, error) {
 	return signer, nil
 }
 
+// loadTrusted reads the public keys of other writers.
+func loadTrusted(paths []string) ([]ledger.PublicKey, error) {
+	var keys []ledger.PublicKey
+	for _, path := range paths {
+		text, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+		if err != nil {
+			return nil, fmt.Errorf("cannot read `signing::trusted_keys`: %w", err)
+		}
+		k, err := ledger.ParsePublicKey(text)
+		if err != nil {
+			return nil, fmt.Errorf("`signing::trusted_keys` %s must hold an Ed25519 or ECDSA P-256 public key in PEM: %w", path, err)
+		}
+		keys = append(keys, k)
+	}
+	return keys, nil
+}
+
 // publicKey is the object that publishes the signer's public key.
 func publicKey(s ledger.Signer) kept {
 	return kept{

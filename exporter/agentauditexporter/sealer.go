@@ -53,6 +53,7 @@ type sealer struct {
 	bucket    *watched
 	chain     *ledger.Chain
 	signer    ledger.Signer
+	trusted   []ledger.PublicKey
 	publicKey kept
 
 	flushOnce sync.Once
@@ -62,11 +63,14 @@ type sealer struct {
 	objects map[bool]*object // that take events; those of the quarantine apart
 	stopped bool
 
-	sealing  sync.WaitGroup                // one an object
-	slots    chan struct{}                 // holds one for each pending object
-	uploaded chan *object                  // to commitLoop
-	loop     sync.WaitGroup                // commitLoop
-	prompts  *lru.Cache[string, time.Time] // key to the time it was last seen to in the bucket
+	sealing  sync.WaitGroup                   // one an object
+	slots    chan struct{}                    // holds one for each pending object
+	uploaded chan *object                     // to commitLoop
+	loop     sync.WaitGroup                   // commitLoop
+	watching sync.WaitGroup                   // watchLoop
+	heads    atomic.Pointer[[]ledger.HeadRef] // of other logs, for the next manifest
+	told     *[]ledger.HeadRef                // those in the manifest that is being written
+	prompts  *lru.Cache[string, time.Time]    // key to the time it was last seen to in the bucket
 
 	lastCommit atomic.Int64 // Unix nanoseconds
 	unsealed   atomic.Int64 // events
@@ -114,6 +118,9 @@ func (s *sealer) open(ctx context.Context) error {
 	if s.signer, err = loadSigner(s.cfg.Signing.KeyFile); err != nil {
 		return err
 	}
+	if s.trusted, err = loadTrusted(s.cfg.Signing.TrustedKeys); err != nil {
+		return err
+	}
 	digest, err := s.cfg.digest()
 	if err != nil {
 		return err
@@ -130,6 +137,8 @@ func (s *sealer) open(ctx context.Context) error {
 	s.chain, err = ledger.OpenChain(ctx, s.bucket, ledger.ChainOptions{
 		Log:       s.cfg.Log,
 		Signer:    s.signer,
+		Trusted:   s.trusted,
+		Heads:     s.seen,
 		Retention: s.retention,
 		Writer:    ledger.Writer{Version: s.set.BuildInfo.Version, ConfigSHA256: digest, Host: host},
 		OnWarning: s.warn,
@@ -151,6 +160,7 @@ func (s *sealer) open(ctx context.Context) error {
 	}
 	s.set.Logger.Info("audit log opened", zap.String("log", s.cfg.Log), zap.Int64("seq", s.chain.Head().Seq), zap.String("key", s.publicKey.key))
 	s.loop.Go(s.commitLoop)
+	s.watching.Go(s.watchLoop)
 	return nil
 }
 
@@ -200,6 +210,11 @@ func (s *sealer) shutdown() error {
 	close(s.uploaded)
 	s.loop.Wait()
 	err := s.commit(ledger.KindClose, nil)
+	if err == nil {
+		s.checkpoint()
+	}
+	s.cancel()
+	s.watching.Wait()
 	s.bucket.Close()
 	if err != nil {
 		return fmt.Errorf("the log %q is left without a closing manifest: %w", s.cfg.Log, err)

@@ -301,7 +301,7 @@ func (c *Chain) adopt(ctx context.Context, m *Manifest) error {
 func (c *Chain) advance(m *Manifest) {
 	next := c.head.tree.clone()
 	c.head = m.linkOn(next)
-	if k, err := m.nextKey(); err == nil && k != nil {
+	if k, err := m.NextKey(); err == nil && k != nil {
 		c.retired[m.KeyID] = m.Predicate.Seq
 		delete(c.retired, k.ID)
 		if !slices.ContainsFunc(c.keys, func(have PublicKey) bool { return have.ID == k.ID }) {

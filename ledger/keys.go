@@ -42,9 +42,9 @@ type Span struct {
 	NotAfter  time.Time // zero: no bound
 }
 
-// covers reports whether a manifest of a log may be signed, by its sequence number
+// Covers reports whether a manifest of a log may be signed, by its sequence number
 // and the time at which it was written.
-func (s *Span) covers(log string, seq int64, at time.Time) bool {
+func (s *Span) Covers(log string, seq int64, at time.Time) bool {
 	switch {
 	case s == nil:
 		return true

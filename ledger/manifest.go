@@ -98,9 +98,10 @@ type Writer struct {
 // Manifest is a manifest whose signature was checked.
 type Manifest struct {
 	Statement
-	Payload []byte   // byte for byte what is signed and hashed
-	Digest  [32]byte // SHA-256 of Payload
-	KeyID   string   // of the key that signed it
+	Envelope []byte   // as stored
+	Payload  []byte   // byte for byte what is signed and hashed
+	Digest   [32]byte // SHA-256 of Payload
+	KeyID    string   // of the key that signed it
 }
 
 var (
@@ -147,12 +148,18 @@ func ParseManifest(body []byte, keys []PublicKey) (*Manifest, error) {
 		}
 		for _, k := range keys {
 			if (s.KeyID == "" || s.KeyID == k.ID) && k.Verify(signed, sig) {
-				m.KeyID = k.ID
+				m.KeyID, m.Envelope = k.ID, body
 				return m, nil
 			}
 		}
 	}
 	return nil, errUntrusted
+}
+
+// ParseEnvelope reads a manifest without checking who signed it.
+func ParseEnvelope(body []byte) (*Manifest, error) {
+	m, _, err := parseEnvelope(body)
+	return m, err
 }
 
 // manifestBody reads a version at a manifest's key, nil where it can be none: it is
@@ -246,8 +253,8 @@ func strictJSON(text []byte, v any) error {
 	return json.NewDecoder(bytes.NewReader(text)).Decode(v)
 }
 
-// nextKey is the key that signs from the next manifest on, nil where it is the same.
-func (m *Manifest) nextKey() (*PublicKey, error) {
+// NextKey is the key that signs from the next manifest on, nil where it is the same.
+func (m *Manifest) NextKey() (*PublicKey, error) {
 	if m.Predicate.Kind != KindKeyRotation {
 		return nil, nil
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -127,4 +129,84 @@ func readObject(ctx context.Context, r Reader, j job, note func(Finding), each f
 		each(EventLine{Line: line, Log: j.log, Seq: j.seq, Object: j.obj.Key, N: n})
 		return nil
 	})
+}
+
+// ReadLog calls visit with every manifest of a log that verifies and continues the
+// chain, in order; tree is the tree before it and must not be kept. What does not hold
+// is the error, a *Finding; warnings are passed over.
+func ReadLog(ctx context.Context, r Reader, keys []PublicKey, log string, visit func(m *Manifest, tree *Tree) error) error {
+	var broken *Finding
+	before := NewTree()
+	w := &walker{r: r, keys: keys, log: log, now: time.Now(), note: func(f Finding) {
+		if f.Severity == SeverityError && broken == nil {
+			broken = &f
+		}
+	}}
+	err := w.walk(ctx, func(m *Manifest, _ Version) error {
+		if broken != nil {
+			return broken
+		}
+		if m.Predicate.Seq == w.first {
+			var err error
+			if before, err = m.tree(); err != nil {
+				return err
+			}
+		}
+		if err := visit(m, before); err != nil {
+			return err
+		}
+		before = w.at.tree
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case broken != nil:
+		return broken
+	case w.at == nil:
+		return errUnknown(log)
+	}
+	return nil
+}
+
+// ReadObject reads the lines of a sealed object that a manifest names, once its
+// digest and its Merkle root were checked.
+func ReadObject(ctx context.Context, r Reader, m *Manifest, o *Object, each func(EventLine)) error {
+	var broken *Finding
+	err := readObject(ctx, r, job{log: m.Predicate.Log, seq: m.Predicate.Seq, obj: o}, func(f Finding) {
+		if f.Severity == SeverityError || f.Code == CodeExpired {
+			broken = &f
+		}
+	}, each)
+	if err == nil && broken != nil {
+		return broken
+	}
+	return err
+}
+
+// NewestCheckpoint is the newest checkpoint of a log in the store that one of the
+// keys signed, nil for none.
+func NewestCheckpoint(ctx context.Context, r Reader, keys []PublicKey, log string) (*Checkpoint, error) {
+	var list []Version // by size
+	for v, err := range r.List(ctx, CheckpointPrefix+log+"/", "") {
+		if err != nil {
+			return nil, err
+		}
+		if !v.DeleteMarker && v.Size <= maxCheckpoint && strings.HasSuffix(v.Key, ".txt") {
+			list = append(list, v)
+		}
+	}
+	for _, v := range slices.Backward(list) {
+		text, err := r.Get(ctx, v.Key, v.ID)
+		if errors.Is(err, ErrNotFound) || errors.Is(err, ErrForbidden) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if c, err := ParseCheckpoint(text, keys, nil); err == nil && CheckpointKey(log, c.Size) == v.Key {
+			return c, nil
+		}
+	}
+	return nil, nil
 }

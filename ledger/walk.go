@@ -250,7 +250,7 @@ func (w *walker) mayNot(m *Manifest) string {
 	for _, k := range w.keys {
 		switch {
 		case k.ID != m.KeyID:
-		case k.May.covers(w.log, m.Predicate.Seq, at):
+		case k.May.Covers(w.log, m.Predicate.Seq, at):
 			return ""
 		case !k.May.NotAfter.IsZero() && at.After(k.May.NotAfter):
 			// Whoever signs past the end of a key may date the next manifest back.
@@ -349,7 +349,7 @@ func (w *walker) accept(m *Manifest, v Version, visit func(*Manifest, Version) e
 
 // rotate follows a manifest that names the key that signs from the next on.
 func (w *walker) rotate(m *Manifest, v Version) {
-	next, err := m.nextKey()
+	next, err := m.NextKey()
 	if next == nil && err == nil {
 		return
 	}
@@ -395,13 +395,16 @@ func (w *walker) maySignCheckpoint(c *Checkpoint) bool {
 		at = w.at.at
 	}
 	return slices.ContainsFunc(w.keys, func(k PublicKey) bool {
-		return k.ID == c.KeyID && (k.May.covers(w.log, c.Size-1, at) || k.May.covers(w.log, c.Size, at))
+		return k.ID == c.KeyID && (k.May.Covers(w.log, c.Size-1, at) || k.May.Covers(w.log, c.Size, at))
 	})
 }
 
+// ErrUnknownLog is the error of a log of which no given key signed a manifest.
+var ErrUnknownLog = errors.New("the given key signed no manifest of the log")
+
 // errUnknown says that no given key signed a manifest of these logs.
 func errUnknown(logs ...string) error {
-	return fmt.Errorf("log %s has no manifest that the given key signed", strings.Join(logs, ", "))
+	return fmt.Errorf("%w: %s", ErrUnknownLog, strings.Join(logs, ", "))
 }
 
 // unknown tells of a log without a manifest that a given key signed: anyone can make

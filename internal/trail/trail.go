@@ -18,6 +18,7 @@ type Event struct {
 	*semconv.Event
 	Line   []byte // as sealed
 	Log    string
+	Seq    int64 // of the manifest that names the object
 	Object string
 	N      int // line in the object, from 1
 
@@ -116,7 +117,7 @@ func read(ctx context.Context, r ledger.Reader, keys []ledger.PublicKey, logs []
 		if e.RunID != "" && !slices.Contains(runs, e.RunID) {
 			runs = append(runs, e.RunID)
 		}
-		ev := &Event{Event: e, Line: slices.Clone(l.Line), Log: l.Log, Object: l.Object, N: l.N}
+		ev := &Event{Event: e, Line: slices.Clone(l.Line), Log: l.Log, Seq: l.Seq, Object: l.Object, N: l.N}
 		if t.double(byID[e.EventID], ev) {
 			continue
 		}

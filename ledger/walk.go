@@ -400,11 +400,11 @@ func (w *walker) maySignCheckpoint(c *Checkpoint) bool {
 }
 
 // ErrUnknownLog is the error of a log of which no given key signed a manifest.
-var ErrUnknownLog = errors.New("the given key signed no manifest of the log")
+var ErrUnknownLog = errors.New("has no manifest that the given key signed")
 
 // errUnknown says that no given key signed a manifest of these logs.
 func errUnknown(logs ...string) error {
-	return fmt.Errorf("%w: %s", ErrUnknownLog, strings.Join(logs, ", "))
+	return fmt.Errorf("log %s %w", strings.Join(logs, ", "), ErrUnknownLog)
 }
 
 // unknown tells of a log without a manifest that a given key signed: anyone can make

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -53,36 +52,6 @@ func (f *bucketFlags) open(ctx context.Context, where string) (ledger.Reader, fu
 	return s, s.Close, nil
 }
 
-// trustFlags say whose signatures count.
-type trustFlags struct {
-	files []string
-	logs  []string
-}
-
-func (f *trustFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&f.files, "key", nil, "file with a public key that you trust, PEM; may be given more than once")
-	cmd.Flags().StringArrayVar(&f.logs, "log", nil, "only this log; may be given more than once")
-}
-
-func (f *trustFlags) keys() ([]ledger.PublicKey, error) {
-	if len(f.files) == 0 {
-		return nil, errors.New("no public key: give your own copy with --key; the one in the bucket proves nothing")
-	}
-	var keys []ledger.PublicKey
-	for _, name := range f.files {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			return nil, err
-		}
-		k, err := ledger.ParsePublicKey(text)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		keys = append(keys, k)
-	}
-	return keys, nil
-}
-
 // outputFlag is the choice of the output's form.
 func outputFlag(cmd *cobra.Command, p *string) {
 	cmd.Flags().StringVarP(p, "output", "o", "table", "form of the output: table, json or jsonl")
@@ -116,6 +85,26 @@ func (p *progress) say(format string, args ...any) {
 	s := fmt.Sprintf(format, args...)
 	fmt.Fprintf(p.w, "\r%-*s", p.n, s)
 	p.n = len(s)
+}
+
+// left is about how long the rest takes, when that part is done; "" for too early to
+// say.
+func left(began time.Time, done float64) string {
+	spent := time.Since(began)
+	if done < 0.01 || spent < 2*time.Second {
+		return ""
+	}
+	return ", about " + time.Duration(float64(spent)*(1-done)/done).Round(time.Second).String() + " left"
+}
+
+// coloured writes a text in a colour, where w is a terminal and NO_COLOR is not set
+// (no-color.org).
+func coloured(w io.Writer, ansi, text string) string {
+	f, ok := w.(*os.File)
+	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" || !term.IsTerminal(int(f.Fd())) {
+		return text
+	}
+	return "\x1b[" + ansi + "m" + text + "\x1b[0m"
 }
 
 // clear takes the line away.

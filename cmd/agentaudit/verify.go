@@ -2,88 +2,231 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"slices"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/evidence"
 	"github.com/agentaudit/otelcol-agentaudit/internal/termsafe"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 )
 
 func verifyCmd() *cobra.Command {
-	var at bucketFlags
-	var trust trustFlags
-	var level, output, when string
-	var maxAge time.Duration
-	var strict bool
+	var v verification
 	cmd := &cobra.Command{
-		Use:   "verify s3://BUCKET/PREFIX | DIR",
-		Short: "Check a trail with nothing but a public key",
-		Long: `Check a trail with nothing but a public key.
+		Use:   "verify s3://BUCKET/PREFIX | DIR | BUNDLE.zip",
+		Short: "Check a trail, or an evidence bundle, with nothing but a public key",
+		Long: `Check a trail, or an evidence bundle, with nothing but a public key.
 
-Levels, each with what the one before does: chain (signatures, sequence, tree),
-objects (contents and locks of the sealed objects), events (every line in them).
+Levels, each with what the one before does: chain (signatures, sequence, tree,
+checkpoints), objects (contents and locks of the sealed objects), events (every line
+in them). --since and --until bound what is read by the time of its sealing; --from
+goes on behind a checkpoint that an earlier verification confirmed. --checkpoint
+names checkpoints that were kept elsewhere: the trail must hold what they speak of.
+
+A bundle that "agentaudit prove" made is checked offline.
 
 Exit codes: 0 CONFIRMED; 1 NOT CONFIRMED; 2 NO VERDICT; 3 CONFIRMED with warnings,
 under --strict.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := checkOutput(output); err != nil {
-				return err
+			if isBundle(args[0]) {
+				return v.bundle(cmd, args[0])
 			}
-			l, err := ledger.ParseLevel(level)
-			if err != nil {
-				return fmt.Errorf("--level: %w", err)
-			}
-			o := ledger.VerifyOptions{Level: l, Logs: trust.logs, MaxAge: maxAge}
-			if when != "" {
-				if o.Now, err = time.Parse(time.RFC3339, when); err != nil {
-					return fmt.Errorf("--at %q must be a time such as 2026-11-23T10:00:00Z", when)
-				}
-			}
-			if maxAge < 0 {
-				return fmt.Errorf("--max-age (%s) must not be negative", maxAge)
-			}
-			if o.Keys, err = trust.keys(); err != nil {
-				return err
-			}
-			r, done, err := at.open(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			defer done()
-			show := newProgress()
-			began := time.Now()
-			o.Progress = func(p ledger.Progress) {
-				rate := float64(p.Events) / max(time.Since(began).Seconds(), 1e-3)
-				show.say("log %s: %d manifests, %d objects, %d events, %.0f events/s", termsafe.Line(p.Log), p.Manifests, p.Objects, p.Events, rate)
-			}
-			report, _ := ledger.Verify(cmd.Context(), r, o) // the report holds the error
-			show.clear()
-			if err := writeReport(cmd.OutOrStdout(), report, output); err != nil {
-				return err
-			}
-			if code := report.ExitCode(strict); code != 0 {
-				return exitError(code)
-			}
-			return nil
+			return v.trail(cmd, args[0])
 		},
 	}
-	at.add(cmd)
-	trust.add(cmd)
-	outputFlag(cmd, &output)
-	cmd.Flags().StringVar(&level, "level", "events", "chain, objects or events")
-	cmd.Flags().DurationVar(&maxAge, "max-age", 0, "warn where a log that was not closed is silent for longer, at its end or within")
-	cmd.Flags().StringVar(&when, "at", "", "judge locks and age at this time; default: now")
-	cmd.Flags().BoolVar(&strict, "strict", false, "exit with 3 where there are warnings")
+	v.at.add(cmd)
+	v.trust.add(cmd)
+	f := cmd.Flags()
+	f.StringVarP(&v.output, "output", "o", "table", "form of the output: table, json, jsonl or sarif")
+	f.StringVar(&v.level, "level", "events", "chain, objects or events")
+	f.DurationVar(&v.maxAge, "max-age", 0, "warn where a log that was not closed is silent for longer, at its end or within")
+	f.StringVar(&v.when, "at", "", "judge locks and age at this time; default: now")
+	f.StringVar(&v.since, "since", "", "only what was sealed at this time or later")
+	f.StringVar(&v.until, "until", "", "only what was sealed at this time or before")
+	f.StringArrayVar(&v.from, "from", nil, "file with a checkpoint to go on from; may be given more than once, for several logs")
+	f.StringArrayVar(&v.checkpoints, "checkpoint", nil, "file with a checkpoint that was kept elsewhere; may be given more than once")
+	f.IntVar(&v.witnesses, "witnesses", 0, "how many witnesses named in --trust must have cosigned each --checkpoint and --from")
+	f.BoolVar(&v.strict, "strict", false, "exit with 3 where there are warnings")
 	return cmd
+}
+
+// verification is what the flags of verify ask for.
+type verification struct {
+	at                 bucketFlags
+	trust              trustFlags
+	level, output      string
+	when, since, until string
+	maxAge             time.Duration
+	from, checkpoints  []string
+	witnesses          int
+	strict             bool
+}
+
+// options checks the flags.
+func (v *verification) options() (o ledger.VerifyOptions, err error) {
+	switch v.output {
+	case "table", "json", "jsonl", "sarif":
+	default:
+		return o, fmt.Errorf("--output %q must be table, json, jsonl or sarif", v.output)
+	}
+	if o.Level, err = ledger.ParseLevel(v.level); err != nil {
+		return o, fmt.Errorf("--level: %w", err)
+	}
+	o.Logs, o.MaxAge = v.trust.logs, v.maxAge
+	if v.maxAge < 0 {
+		return o, fmt.Errorf("--max-age (%s) must not be negative", v.maxAge)
+	}
+	if err := errors.Join(parseTime("at", v.when, &o.Now), parseTime("since", v.since, &o.Since), parseTime("until", v.until, &o.Until)); err != nil {
+		return o, err
+	}
+	if !o.Since.IsZero() && !o.Until.IsZero() && o.Until.Before(o.Since) {
+		return o, errors.New("--until must not be before --since")
+	}
+	if len(v.from) > 0 && !o.Since.IsZero() {
+		return o, errors.New("give --from or --since, not both")
+	}
+	keys, witnesses, err := v.trust.trusted()
+	if err != nil {
+		return o, err
+	}
+	o.Keys = keys
+	if o.From, err = readCheckpoints(v.from, keys, witnesses); err != nil {
+		return o, err
+	}
+	if o.Checkpoints, err = readCheckpoints(v.checkpoints, keys, witnesses); err != nil {
+		return o, err
+	}
+	for _, c := range append(slices.Clone(o.From), o.Checkpoints...) {
+		if len(c.Cosigs) < v.witnesses {
+			return o, fmt.Errorf("the checkpoint of log %s, size %d, is cosigned by %d of the witnesses in --trust, --witnesses asks for %d", c.Log, c.Size, len(c.Cosigs), v.witnesses)
+		}
+	}
+	return o, nil
+}
+
+// parseTime reads the value of a flag.
+func parseTime(flag, text string, t *time.Time) (err error) {
+	if text == "" {
+		return nil
+	}
+	if *t, err = time.Parse(time.RFC3339, text); err != nil {
+		return fmt.Errorf("--%s %q must be a time such as 2026-11-23T10:00:00Z", flag, text)
+	}
+	return nil
+}
+
+func (v *verification) trail(cmd *cobra.Command, where string) error {
+	o, err := v.options()
+	if err != nil {
+		return err
+	}
+	r, done, err := v.at.open(cmd.Context(), where)
+	if err != nil {
+		return err
+	}
+	defer done()
+	show := newProgress()
+	began := time.Now()
+	o.Progress = func(p ledger.Progress) {
+		rate := float64(p.Events) / max(time.Since(began).Seconds(), 1e-3)
+		show.say("log %d of %d (%s): %d manifests, %d objects, %d events, %.0f events/s%s", min(p.LogsDone+1, p.Logs), p.Logs, termsafe.Line(p.Log), p.Manifests, p.Objects, p.Events, rate, left(began, p.Done))
+	}
+	report, _ := ledger.Verify(cmd.Context(), r, o) // the report holds the error
+	show.clear()
+	if err := writeReport(cmd.OutOrStdout(), report, v.output); err != nil {
+		return err
+	}
+	if code := report.ExitCode(v.strict); code != 0 {
+		return exitError(code)
+	}
+	return nil
+}
+
+// isBundle reports whether a location names an evidence bundle.
+func isBundle(where string) bool {
+	info, err := os.Stat(where)
+	return err == nil && info.Mode().IsRegular()
+}
+
+func (v *verification) bundle(cmd *cobra.Command, name string) error {
+	if v.output != "table" && v.output != "json" {
+		return fmt.Errorf("--output %q: of a bundle it must be table or json", v.output)
+	}
+	keys, witnesses, err := v.trust.trusted()
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // read only
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	report, _ := evidence.Verify(f, info.Size(), keys, witnesses) // the report holds the error
+	w := cmd.OutOrStdout()
+	if v.output == "json" {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		err = e.Encode(report)
+	} else {
+		err = writeEvidence(w, report)
+	}
+	if err != nil {
+		return err
+	}
+	if code := report.ExitCode(); code != 0 {
+		return exitError(code)
+	}
+	return nil
+}
+
+func writeEvidence(w io.Writer, r *evidence.Report) error {
+	writeVerdict(w, r.Verdict, r.Reason)
+	for _, list := range []struct {
+		head  string
+		lines []string
+	}{{"It proves", r.Proven}, {"It does not prove", r.Limits}} {
+		if len(list.lines) > 0 && r.Verdict == ledger.Confirmed {
+			fmt.Fprintf(w, "\n%s\n", list.head)
+			for _, line := range list.lines {
+				fmt.Fprintf(w, "  - %s\n", termsafe.Short(line, 1000))
+			}
+		}
+	}
+	for i := range r.Findings {
+		if i == 0 {
+			fmt.Fprintln(w)
+		}
+		writeFinding(w, &r.Findings[i])
+	}
+	return nil
+}
+
+// writeVerdict writes the first line of a report.
+func writeVerdict(w io.Writer, v ledger.Verdict, reason string) {
+	colour := map[ledger.Verdict]string{ledger.Confirmed: "32", ledger.NotConfirmed: "31", ledger.NoVerdict: "33"}[v]
+	line := coloured(w, colour, string(v))
+	if reason != "" {
+		line += ": " + termsafe.Line(reason)
+	}
+	fmt.Fprintln(w, line)
 }
 
 func writeReport(w io.Writer, r *ledger.Report, output string) error {
 	switch output {
+	case "sarif":
+		return writeSARIF(w, r)
 	case "json":
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
@@ -103,11 +246,8 @@ func writeReport(w io.Writer, r *ledger.Report, output string) error {
 			Findings *struct{} `json:"findings,omitempty"`
 		}{Report: &short})
 	}
-	verdict := string(r.Verdict)
-	if r.Reason != "" {
-		verdict += ": " + termsafe.Line(r.Reason)
-	}
-	if _, err := fmt.Fprintf(w, "%s\n%d events in %d objects, level %s; %d errors, %d warnings", verdict, r.Events, r.Objects, r.Level, r.Errors, r.Warnings); err != nil {
+	writeVerdict(w, r.Verdict, r.Reason)
+	if _, err := fmt.Fprintf(w, "%d events in %d objects, level %s; %d errors, %d warnings", r.Events, r.Objects, r.Level, r.Errors, r.Warnings); err != nil {
 		return err
 	}
 	if r.Doubles > 0 {
@@ -122,6 +262,17 @@ func writeReport(w io.Writer, r *ledger.Report, output string) error {
 		}
 		if err := t.Flush(); err != nil {
 			return err
+		}
+	}
+	for _, l := range r.Logs {
+		if l.From > 0 {
+			fmt.Fprintf(w, "log %s: read from the checkpoint of %d manifests on\n", l.Log, l.From)
+		}
+		if l.Checkpoints > 0 {
+			fmt.Fprintf(w, "log %s: continues %d checkpoints\n", l.Log, l.Checkpoints)
+		}
+		for _, c := range l.Cosignatures {
+			fmt.Fprintf(w, "log %s: witnessed by %s at %s\n", l.Log, termsafe.Line(c.Witness), c.At.Format(time.RFC3339))
 		}
 	}
 	for i := range r.Findings {
@@ -155,4 +306,11 @@ func writeFinding(w io.Writer, f *ledger.Finding) {
 	if f.Found != "" {
 		fmt.Fprintf(w, "    found    %s\n", termsafe.Short(f.Found, 500))
 	}
+}
+
+// findingIn is the finding that an error is, nil for none.
+func findingIn(err error) *ledger.Finding {
+	var f *ledger.Finding
+	errors.As(err, &f)
+	return f
 }

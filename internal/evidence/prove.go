@@ -28,7 +28,7 @@ type Options struct {
 	MadeBy      string
 }
 
-// ErrPresent: absence was to be proven, and there are events.
+// ErrPresent is the error of a proof of absence where there are events.
 var ErrPresent = errors.New("the session is in the trail")
 
 // maker puts a bundle together.
@@ -280,11 +280,10 @@ func (m *maker) log(ctx context.Context, l *Log, take func(*ledger.Manifest) (bo
 	return nil
 }
 
-func (m *maker) manifest(l *Log, man *ledger.Manifest) string {
+func (m *maker) manifest(l *Log, man *ledger.Manifest) {
 	file := manifestFile(l.Log, man.Predicate.Seq)
 	m.files[file] = man.Envelope
 	l.Manifests = append(l.Manifests, Manifest{Seq: man.Predicate.Seq, File: file, SHA256: hex.EncodeToString(man.Digest[:]), Path: []string{}})
-	return file
 }
 
 func (l *Log) has(seq int64) bool {

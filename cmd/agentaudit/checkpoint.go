@@ -1,0 +1,99 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/agentaudit/otelcol-agentaudit/ledger"
+)
+
+func checkpointCmd() *cobra.Command {
+	var at bucketFlags
+	var trust trustFlags
+	var out string
+	var vkey bool
+	cmd := &cobra.Command{
+		Use:   "checkpoint s3://BUCKET/PREFIX | DIR",
+		Short: "Print the newest signed checkpoint of each log",
+		Long: `Print the newest signed checkpoint of each log: a C2SP signed note over the head of its
+tree. Keep it where the bucket's owner cannot reach it, or have a witness cosign it;
+"agentaudit verify --checkpoint" then finds whether the log was cut off or rewritten.
+Collectors write one every hour (checkpoint) and at their end.
+
+--out writes LOG.txt files into a folder instead. --vkey prints the verifier keys that
+witnesses need.
+
+Exit codes: 0 printed; 2 a log has none that the given key signed.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			keys, err := trust.keys()
+			if err != nil {
+				return err
+			}
+			r, done, err := at.open(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			defer done()
+			logs := trust.logs
+			if logs == nil {
+				if logs, err = ledger.Logs(cmd.Context(), r); err != nil {
+					return err
+				}
+			}
+			if len(logs) == 0 {
+				return errors.New("there is no manifest: not a trail, or the wrong prefix")
+			}
+			missing := false
+			for i, log := range logs {
+				c, err := ledger.NewestCheckpoint(cmd.Context(), r, keys, log)
+				if err != nil {
+					return err
+				}
+				if c == nil {
+					missing = true
+					fmt.Fprintf(cmd.ErrOrStderr(), "agentaudit: log %s has no checkpoint that the given key signed\n", log)
+					continue
+				}
+				if err := writeCheckpoint(cmd, c, keys, i > 0, vkey, out); err != nil {
+					return err
+				}
+			}
+			if missing {
+				return exitError(2)
+			}
+			return nil
+		},
+	}
+	at.add(cmd)
+	trust.add(cmd)
+	cmd.Flags().StringVarP(&out, "out", "o", "", "folder to write LOG.txt files into")
+	cmd.Flags().BoolVar(&vkey, "vkey", false, "print the verifier keys instead")
+	return cmd
+}
+
+func writeCheckpoint(cmd *cobra.Command, c *ledger.Checkpoint, keys []ledger.PublicKey, further, vkey bool, out string) error {
+	text := c.Note
+	switch {
+	case vkey:
+		for _, k := range keys {
+			if k.ID == c.KeyID {
+				v, err := ledger.VerifierKey(k, c.Log)
+				if err != nil {
+					return err
+				}
+				text = []byte(v + "\n")
+			}
+		}
+	case out != "":
+		return os.WriteFile(filepath.Join(out, c.Log+".txt"), text, 0o644) //nolint:gosec // a checkpoint is public
+	case further:
+		text = append([]byte("\n"), text...)
+	}
+	_, err := cmd.OutOrStdout().Write(text)
+	return err
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/agentaudit/otelcol-agentaudit/ledger"
+	"github.com/agentaudit/otelcol-agentaudit/store"
+)
+
+func keyCmd() *cobra.Command {
+	cmd := &cobra.Command{Use: "key", Short: "Replace the key of a log"}
+	cmd.AddCommand(keyRotateCmd())
+	return cmd
+}
+
+func keyRotateCmd() *cobra.Command {
+	var at bucketFlags
+	var log, oldFile, newFile string
+	cmd := &cobra.Command{
+		Use:   "rotate s3://BUCKET/PREFIX",
+		Short: "Have the old key of a log name the new one",
+		Long: `Have the old key of a log name the new one, in a manifest that the old key signs. Who
+verifies with the old key follows the log to the new one; nothing that the old key
+signs later is believed.
+
+Stop the collector of the log first: with the old key it can seal nothing more, and
+its senders would wait. Start it again with the new key as signing::key_file and the
+old public key under signing::trusted_keys.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if log == "" || oldFile == "" || newFile == "" {
+				return errors.New("give --log, --signing-key (the old private key) and --new-key (the new public key)")
+			}
+			text, err := os.ReadFile(oldFile)
+			if err != nil {
+				return err
+			}
+			old, err := ledger.LoadSigner(text)
+			if err != nil {
+				return fmt.Errorf("%s: %w", oldFile, err)
+			}
+			next, err := readKey(newFile)
+			if err != nil {
+				return err
+			}
+			c, err := at.config(args[0])
+			if err != nil {
+				return err
+			}
+			s, err := store.Open(cmd.Context(), c)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			seq, err := rotate(cmd, s, log, old, next)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "log %s: manifest %d names key %s\nstart the collector with it as `signing::key_file`, and the old public key under `signing::trusted_keys`\n", log, seq, next.ID)
+			return nil
+		},
+	}
+	at.add(cmd)
+	cmd.Flags().StringVar(&log, "log", "", "the log whose key is replaced")
+	cmd.Flags().StringVar(&oldFile, "signing-key", "", "file with the old private key, PEM")
+	cmd.Flags().StringVar(&newFile, "new-key", "", "file with the new public key, PEM")
+	return cmd
+}
+
+// rotate writes the manifest, locked as the one before it is.
+func rotate(cmd *cobra.Command, s *store.S3, log string, old ledger.Signer, next ledger.PublicKey) (seq int64, err error) {
+	var lock ledger.Retention
+	chain, err := ledger.OpenChain(cmd.Context(), s, ledger.ChainOptions{
+		Log: log, Signer: old, Writer: ledger.Writer{Version: version()},
+		Retention: func(time.Time) ledger.Retention { return lock },
+	})
+	if err != nil {
+		return 0, err
+	}
+	head := chain.Head()
+	if head.Seq < 0 {
+		return 0, fmt.Errorf("log %q has no manifest: there is nothing to rotate", log)
+	}
+	versions, err := s.Versions(cmd.Context(), ledger.ManifestKey(log, head.Seq))
+	if err != nil {
+		return 0, err
+	}
+	for _, v := range versions {
+		if v.DeleteMarker {
+			continue
+		}
+		l, err := s.Retention(cmd.Context(), v.Key, v.ID)
+		if err != nil {
+			return 0, err
+		}
+		if l.Until.After(lock.Until) {
+			lock = l
+		}
+	}
+	if err := chain.Rotate(cmd.Context(), next); err != nil {
+		return 0, err
+	}
+	return chain.Head().Seq, nil
+}

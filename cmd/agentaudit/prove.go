@@ -1,0 +1,105 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/agentaudit/otelcol-agentaudit/internal/evidence"
+	"github.com/agentaudit/otelcol-agentaudit/internal/termsafe"
+)
+
+func proveCmd() *cobra.Command {
+	var at bucketFlags
+	var trust trustFlags
+	var o evidence.Options
+	var since, until, out string
+	var checkpoints []string
+	cmd := &cobra.Command{
+		Use:   "prove s3://BUCKET/PREFIX | DIR",
+		Short: "Make a bundle that proves one session or event to an outsider",
+		Long: `Make a bundle that proves one session or event to an outsider: only its own lines, with
+the proofs that they are in the signed log. Where the trail has nothing of the
+session, the bundle proves that, for all of the trail or for what was sealed between
+--since and --until. "agentaudit verify BUNDLE.zip" checks it offline; VERIFY.md in it
+says how to check it with common tools.
+
+Exit codes: 0 made; 1 the trail does not hold, or the absence to be proven is none;
+2 it could not be made.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if out == "" {
+				return errors.New("give the file to write with --out")
+			}
+			if err := errors.Join(parseTime("since", since, &o.Since), parseTime("until", until, &o.Until)); err != nil {
+				return err
+			}
+			if o.Event != "" && (since != "" || until != "") {
+				return errors.New("--since and --until go with --session")
+			}
+			keys, witnesses, err := trust.trusted()
+			if err != nil {
+				return err
+			}
+			o.Keys, o.Logs, o.MadeBy = keys, trust.logs, "agentaudit "+version()
+			if o.Checkpoints, err = readCheckpoints(checkpoints, keys, witnesses); err != nil {
+				return err
+			}
+			r, done, err := at.open(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			defer done()
+			f, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+			if err != nil {
+				return fmt.Errorf("--out: %w", err)
+			}
+			b, err := evidence.Prove(cmd.Context(), r, o, f)
+			if err = errors.Join(err, f.Close()); err != nil {
+				return errors.Join(proveError(cmd, err), os.Remove(out))
+			}
+			events := 0
+			for i := range b.Logs {
+				events += len(b.Logs[i].Lines)
+			}
+			w := cmd.OutOrStdout()
+			if b.Claim.Kind == evidence.Absence {
+				fmt.Fprintf(w, "%s: that no event of session %s is in %d logs\n", out, termsafe.Line(o.Session), len(b.Logs))
+			} else {
+				fmt.Fprintf(w, "%s: %d events in %d logs, with their proofs\n", out, events, len(b.Logs))
+			}
+			for i := range b.Logs {
+				if n := len(b.Logs[i].Objects); n > 0 {
+					fmt.Fprintf(cmd.ErrOrStderr(), "agentaudit: %d objects of log %s are in the bundle whole, events of other sessions with them: their sets of sessions are filters, which cannot exclude the session\n", n, b.Logs[i].Log)
+				}
+			}
+			return nil
+		},
+	}
+	at.add(cmd)
+	trust.add(cmd)
+	f := cmd.Flags()
+	f.StringVar(&o.Session, "session", "", "the session, or the run, to prove")
+	f.StringVar(&o.Event, "event", "", "the id of the event to prove")
+	f.StringVar(&since, "since", "", "prove that nothing of the session was sealed since this time")
+	f.StringVar(&until, "until", "", "prove that nothing of the session was sealed until this time")
+	f.StringArrayVar(&checkpoints, "checkpoint", nil, "file with a checkpoint that was kept elsewhere, to tie the proof to; may be given more than once")
+	f.StringVarP(&out, "out", "o", "", "the file to write, such as bundle.zip")
+	return cmd
+}
+
+// proveError tells what kept a bundle from being made.
+func proveError(cmd *cobra.Command, err error) error {
+	if broken := findingIn(err); broken != nil {
+		writeFinding(cmd.ErrOrStderr(), broken)
+		fmt.Fprintln(cmd.ErrOrStderr(), "agentaudit: what does not hold proves nothing: run `agentaudit verify`")
+		return exitError(1)
+	}
+	if errors.Is(err, evidence.ErrPresent) {
+		fmt.Fprintln(cmd.ErrOrStderr(), "agentaudit: "+termsafe.Line(err.Error()))
+		return exitError(1)
+	}
+	return err
+}

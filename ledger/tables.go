@@ -1,12 +1,12 @@
 package ledger
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"hash/maphash"
 	"slices"
-
-	"github.com/tidwall/gjson"
 
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
@@ -14,6 +14,7 @@ import (
 // tables are what is compared across the whole trail, once all of it was read. Each
 // is a spill: a trail has more events than memory.
 type tables struct {
+	seed  maphash.Seed // of the contents of events: secret, so that nobody can choose two alike
 	ids   *spill // event id → what was told, and where
 	steps *spill // log and run → step
 	named *spill // digest of a key → sealed, or there
@@ -21,7 +22,7 @@ type tables struct {
 }
 
 func newTables() *tables {
-	return &tables{newSpill(), newSpill(), newSpill(), newSpill()}
+	return &tables{maphash.MakeSeed(), newSpill(), newSpill(), newSpill(), newSpill()}
 }
 
 func (t *tables) close() {
@@ -32,7 +33,7 @@ func (t *tables) close() {
 
 // telling is a line that told an event.
 type telling struct {
-	content uint64 // contentHash of the line
+	content uint64 // a hash of it
 	where   where
 }
 
@@ -47,9 +48,9 @@ func (w where) before(o where) bool {
 }
 
 // id notes what a line tells of an event.
-func (t *tables) id(id string, line []byte, at where) {
+func (t *tables) id(id string, told []byte, at where) {
 	key := sha256.Sum256([]byte(id))
-	v := binary.BigEndian.AppendUint64(make([]byte, 0, 32), contentHash(line))
+	v := binary.BigEndian.AppendUint64(make([]byte, 0, 32), maphash.Bytes(t.seed, told))
 	for _, n := range []uint64{at.log, at.seq, at.obj, at.line} {
 		v = binary.AppendUvarint(v, n)
 	}
@@ -98,27 +99,17 @@ func (t *tables) tellings(reused func(first, other where)) (doubles int64, err e
 	return doubles, err
 }
 
-// contentHash is a digest of what a line says, but for what differs between two
-// tellings of one event: recorded_at, step_number and sender.
-func contentHash(line []byte) uint64 {
-	h := sha256.New()
-	gjson.ParseBytes(line).ForEach(func(k, v gjson.Result) bool {
-		switch k.Str {
-		case "recorded_at", "step_number", "sender":
-		default:
-			h.Write([]byte(k.Raw))
-			h.Write([]byte{':'})
-			h.Write([]byte(v.Raw))
-			h.Write([]byte{','})
-		}
-		return true
-	})
-	return binary.BigEndian.Uint64(h.Sum(nil))
-}
-
 // SameEvent reports whether two lines tell one event: the same but for recorded_at,
 // step_number and sender.
-func SameEvent(a, b []byte) bool { return contentHash(a) == contentHash(b) }
+func SameEvent(a, b []byte) bool {
+	var r semconv.LineReader
+	if _, err := r.Scan(a); err != nil {
+		return false
+	}
+	told := r.AppendTold(nil)
+	_, err := r.Scan(b)
+	return err == nil && bytes.Equal(told, r.AppendTold(nil))
+}
 
 // step notes the place of an event in its run.
 func (t *tables) step(log string, e *semconv.Event) {

@@ -173,12 +173,14 @@ func (v *verifier) events(j job, body []byte) {
 	seen := newSummary()
 	var sessions sessionSet
 	var events, size int64
+	var reader semconv.LineReader
+	var told []byte
 	bad := 0
 	err := eachLine(j.obj.Key, body, func(line []byte) error {
 		events++
 		size += int64(len(line)) + 1
 		tree.Append(line)
-		e, err := semconv.ParseLine(line)
+		e, err := reader.Scan(line)
 		if err != nil {
 			if bad++; bad <= 10 {
 				f := j.finding(CodeLineInvalid, err.Error())
@@ -191,7 +193,8 @@ func (v *verifier) events(j job, body []byte) {
 		sessions.add(e.SessionID)
 		at := j.at
 		at.line = uint64(events)
-		v.tables.id(e.EventID, line, at)
+		told = reader.AppendTold(told[:0])
+		v.tables.id(e.EventID, told, at)
 		v.tables.step(j.log, e)
 		return nil
 	})

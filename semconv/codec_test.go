@@ -215,8 +215,19 @@ func FuzzAppendJSON(f *testing.F) {
 func FuzzParseLine(f *testing.F) {
 	f.Add([]byte(good))
 	f.Fuzz(func(t *testing.T, line []byte) {
-		if _, err := ParseLine(line); err == nil {
+		e, err := ParseLine(line)
+		if err == nil {
 			require.True(t, json.Valid(line))
+		}
+		var r LineReader
+		_, _ = r.Scan([]byte(good))
+		scanned, scanErr := r.Scan(line)
+		require.Equal(t, err == nil, scanErr == nil, "%v, %v", err, scanErr)
+		if err == nil {
+			require.Equal(t, e.SessionID+e.EventID+e.RunID+string(e.EventType), scanned.SessionID+scanned.EventID+scanned.RunID+string(scanned.EventType))
+			require.Equal(t, e.MissingFields, scanned.MissingFields)
+			require.Equal(t, e.StepNumber, scanned.StepNumber)
+			require.True(t, e.Timestamp.Equal(scanned.Timestamp))
 		}
 	})
 }

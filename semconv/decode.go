@@ -2,7 +2,9 @@ package semconv
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -14,52 +16,150 @@ const lineDepth = maxJSONDepth + 2
 // depth, no unknown field, every value of its field's kind, a known event type,
 // and what every event needs is there or is listed in missing_fields.
 func ParseLine(line []byte) (*Event, error) {
-	text, ok := compact(make([]byte, 0, len(line)), line, lineDepth)
-	if !ok {
-		return nil, fmt.Errorf("not a JSON text that every parser reads alike")
-	}
-	if text[0] != '{' {
-		return nil, fmt.Errorf("not a JSON object")
+	var r LineReader
+	if err := r.read(line); err != nil {
+		return nil, err
 	}
 	e := &Event{}
-	c := compactor{src: text, max: lineDepth}
-	for c.pos = 1; c.pos < len(text) && text[c.pos] != '}'; {
-		if text[c.pos] == ',' {
-			c.pos++
-		}
-		name, err := c.token()
-		if err != nil {
-			return nil, err
-		}
-		c.pos++ // the colon
-		from := c.pos
-		c.dst = c.dst[:0]
-		if !c.value(1) {
-			return nil, fmt.Errorf("bad math in ParseLine at byte %d", c.pos)
-		}
-		i, ok := fieldIndex[attrPrefix+name]
-		if !ok {
-			return nil, fmt.Errorf("unknown field %q", name)
-		}
-		if err := decodeField(fields[i].ref(e), fields[i].Kind, text[from:c.pos]); err != nil {
-			return nil, fmt.Errorf("field %q: %w", name, err)
-		}
-	}
-	return e, e.check()
+	return e, r.decode(e, func(int) bool { return true })
 }
 
-// token reads the string at the cursor.
-func (c *compactor) token() (string, error) {
-	from := c.pos
-	c.dst = c.dst[:0]
-	if c.pos >= len(c.src) || c.src[c.pos] != '"' || !c.string() {
-		return "", fmt.Errorf("expected a string at byte %d", from)
+// LineReader reads many lines, each as strictly as ParseLine does, without keeping
+// what a verifier does not need. It is not safe for concurrent use.
+type LineReader struct {
+	text []byte // the line in canonical form
+	at   []fieldAt
+	e    Event
+}
+
+// fieldNames are the numbers of the fields by their names in a line. None of them has
+// a character that is escaped.
+var fieldNames = func() map[string]int {
+	m := make(map[string]int, len(fields))
+	for i := range fields {
+		m[fields[i].Name] = i
 	}
-	s, ok := unescape(c.src[from+1 : c.pos-1])
-	if !ok {
-		return "", fmt.Errorf("bad string at byte %d", from)
+	return m
+}()
+
+// fieldAt is a field of the line that was read: its number, and where its value is.
+type fieldAt struct{ field, from, to int }
+
+// scanned are the fields that Scan gives.
+var scanned = func() (t [maxFields]bool) {
+	for _, name := range append([]string{"schema_version", "run_id", "missing_fields"}, requiredAlways...) {
+		t[fieldIndex[attrPrefix+name]] = true
 	}
-	return s, nil
+	return t
+}()
+
+// Scan reads a line and gives what every event has, and its run; the other fields are
+// checked and left empty. The event is valid until the next call.
+func (r *LineReader) Scan(line []byte) (*Event, error) {
+	if err := r.read(line); err != nil {
+		return nil, err
+	}
+	r.e = Event{}
+	return &r.e, r.decode(&r.e, func(i int) bool { return scanned[i] })
+}
+
+// tellings are the fields that differ between two tellings of one event.
+var tellings = func() (t [maxFields]bool) {
+	for _, name := range []string{"recorded_at", "step_number", "sender"} {
+		t[fieldIndex[attrPrefix+name]] = true
+	}
+	return t
+}()
+
+// AppendTold appends what the line that was read tells: all but recorded_at,
+// step_number and sender. Two lines of one event have the same.
+func (r *LineReader) AppendTold(dst []byte) []byte {
+	for _, f := range r.at {
+		if !tellings[f.field] {
+			dst = append(append(append(dst, fields[f.field].Name...), ':'), r.text[f.from:f.to]...)
+		}
+	}
+	return dst
+}
+
+var errJSON = errors.New("not a JSON text that every parser reads alike")
+
+// read finds the fields of a line.
+func (r *LineReader) read(line []byte) error {
+	c := compactor{src: line, dst: r.text[:0], max: lineDepth}
+	if c.dst == nil {
+		c.dst = make([]byte, 0, len(line))
+	}
+	r.at = r.at[:0]
+	c.space()
+	if c.pos < len(line) && line[c.pos] != '{' {
+		if !c.value(0) {
+			return errJSON
+		}
+		return errors.New("not a JSON object")
+	}
+	unknown := ""
+	ok := c.members(0, func(key []byte, from int) {
+		if i, known := fieldNames[string(key)]; known {
+			r.at = append(r.at, fieldAt{i, from, len(c.dst)})
+		} else if unknown == "" {
+			unknown = string(key)
+		}
+	})
+	r.text = c.dst
+	c.space()
+	switch {
+	case !ok || c.pos != len(line):
+		return errJSON
+	case unknown != "":
+		return fmt.Errorf("unknown field %q", unknown)
+	}
+	return nil
+}
+
+// decode puts the fields that are wanted into an event and checks the others.
+func (r *LineReader) decode(e *Event, wanted func(field int) bool) error {
+	for _, f := range r.at {
+		text := r.text[f.from:f.to:f.to]
+		var err error
+		if wanted(f.field) {
+			err = decodeField(fields[f.field].ref(e), fields[f.field].Kind, text)
+		} else {
+			err = checkField(fields[f.field].Kind, text)
+		}
+		if err != nil {
+			return fmt.Errorf("field %q: %w", fields[f.field].Name, err)
+		}
+	}
+	return e.check()
+}
+
+// checkField is decodeField where the value itself is of no interest.
+func checkField(kind Kind, text []byte) (err error) {
+	if string(text) == "null" {
+		return errNull
+	}
+	switch kind {
+	case KindString:
+		if text[0] != '"' {
+			return errNoString
+		}
+	case KindTime:
+		_, err = decodeTime(text)
+	case KindInt:
+		_, err = strconv.ParseInt(string(text), 10, 64)
+	case KindFloat:
+		_, err = strconv.ParseFloat(string(text), 64)
+	case KindBool:
+		if text[0] != 't' && text[0] != 'f' {
+			err = errors.New("not a boolean")
+		}
+	case KindStrings:
+		_, err = decodeStrings(text)
+	default:
+		err = checkShape(kind, text)
+	}
+	return err
 }
 
 func (e *Event) check() error {
@@ -86,8 +186,9 @@ next:
 
 func decodeField(ref any, kind Kind, text []byte) error {
 	if string(text) == "null" {
-		return fmt.Errorf("null, where an unknown value must be absent")
+		return errNull
 	}
+	var err error
 	switch p := ref.(type) {
 	case *string:
 		return decodeString(text, p)
@@ -97,16 +198,8 @@ func decodeField(ref any, kind Kind, text []byte) error {
 		*p = EventType(s)
 		return err
 	case *time.Time:
-		var s string
-		if err := decodeString(text, &s); err != nil {
-			return err
-		}
-		t, err := time.Parse(time.RFC3339Nano, s)
-		if err != nil || t.Location() != time.UTC {
-			return fmt.Errorf("%q is no RFC 3339 time in UTC", s)
-		}
-		*p = t
-		return nil
+		*p, err = decodeTime(text)
+		return err
 	case *Optional[int64]:
 		p.Valid = true
 		return json.Unmarshal(text, &p.Value)
@@ -117,27 +210,54 @@ func decodeField(ref any, kind Kind, text []byte) error {
 		p.Valid = true
 		return json.Unmarshal(text, &p.Value)
 	case *[]string:
-		if text[0] != '[' {
-			return fmt.Errorf("not an array of strings")
-		}
-		return json.Unmarshal(text, p)
+		*p, err = decodeStrings(text)
+		return err
 	case *json.RawMessage:
-		if kind == KindObject && text[0] != '{' || kind == KindArray && text[0] != '[' {
-			return fmt.Errorf("not the JSON shape of this field")
-		}
-		*p = append(json.RawMessage(nil), text...)
-		return nil
+		*p = text
+		return checkShape(kind, text)
 	}
-	return fmt.Errorf("bad field table")
+	return errors.New("bad field table")
+}
+
+var (
+	errNull     = errors.New("null, where an unknown value must be absent")
+	errNoString = errors.New("not a string")
+)
+
+func checkShape(kind Kind, text []byte) error {
+	if kind == KindObject && text[0] != '{' || kind == KindArray && text[0] != '[' {
+		return errors.New("not the JSON shape of this field")
+	}
+	return nil
+}
+
+func decodeStrings(text []byte) (list []string, err error) {
+	if text[0] != '[' {
+		return nil, errors.New("not an array of strings")
+	}
+	err = json.Unmarshal(text, &list)
+	return list, err
+}
+
+func decodeTime(text []byte) (time.Time, error) {
+	var s string
+	if err := decodeString(text, &s); err != nil {
+		return time.Time{}, err
+	}
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil || t.Location() != time.UTC {
+		return time.Time{}, fmt.Errorf("%q is no RFC 3339 time in UTC", s)
+	}
+	return t, nil
 }
 
 func decodeString(text []byte, p *string) error {
 	if text[0] != '"' {
-		return fmt.Errorf("not a string")
+		return errNoString
 	}
 	s, ok := unescape(text[1 : len(text)-1])
 	if !ok {
-		return fmt.Errorf("not a string")
+		return errNoString
 	}
 	*p = s
 	return nil

@@ -162,7 +162,14 @@ func (c *compactor) array(depth int) bool {
 	}
 }
 
-func (c *compactor) object(depth int) bool {
+func (c *compactor) object(depth int) bool { return c.members(depth, nil) }
+
+// members reads an object; each, if any, is told of every member, once its value was
+// copied: its key as it stands between the quotes, and where its value begins in dst.
+func (c *compactor) members(depth int, each func(key []byte, from int)) bool {
+	if c.pos >= len(c.src) || c.src[c.pos] != '{' {
+		return false
+	}
 	c.pos++
 	c.dst = append(c.dst, '{')
 	c.space()
@@ -176,19 +183,23 @@ func (c *compactor) object(depth int) bool {
 		if c.pos >= len(c.src) || c.src[c.pos] != '"' {
 			return false
 		}
-		from := len(c.dst)
-		if !c.string() || !keys.add(c.dst, from) {
+		key := len(c.dst)
+		if !c.string() || !keys.add(c.dst, key) {
 			return false
 		}
 		c.space()
 		if c.pos >= len(c.src) || c.src[c.pos] != ':' {
 			return false
 		}
+		end := len(c.dst)
 		c.pos++
 		c.dst = append(c.dst, ':')
 		c.space()
 		if !c.value(depth + 1) {
 			return false
+		}
+		if each != nil {
+			each(c.dst[key+1:end-1], end+1)
 		}
 		c.space()
 		if c.pos >= len(c.src) {
@@ -208,85 +219,109 @@ func (c *compactor) object(depth int) bool {
 	}
 }
 
-// string copies a string token; one with escapes is unescaped and escaped again,
-// so that equal strings have equal bytes.
+// plain are the bytes that stand for themselves in a string.
+var plain = func() (t [256]bool) {
+	for i := range t {
+		t[i] = i >= ' ' && i != '"' && i != '\\'
+	}
+	return t
+}()
+
+// string copies a string token; escapes are written anew, so that equal strings have
+// equal bytes.
 func (c *compactor) string() bool {
 	from := c.pos + 1
-	escaped := false
-	for i := from; i < len(c.src); i++ {
-		switch b := c.src[i]; {
-		case b == '"':
-			tok := c.src[from:i]
+	c.dst = append(c.dst, '"')
+	for i := from; i < len(c.src); {
+		if plain[c.src[i]] {
+			i++
+			continue
+		}
+		if !utf8.Valid(c.src[from:i]) {
+			return false
+		}
+		c.dst = append(c.dst, c.src[from:i]...)
+		switch c.src[i] {
+		case '"':
+			c.dst = append(c.dst, '"')
 			c.pos = i + 1
-			if !utf8.Valid(tok) {
-				return false
-			}
-			if !escaped {
-				c.dst = append(append(append(c.dst, '"'), tok...), '"')
-				return true
-			}
-			s, ok := unescape(tok)
+			return true
+		case '\\':
+			r, n, ok := escape(c.src[i:])
 			if !ok {
 				return false
 			}
-			c.dst = AppendString(c.dst, s)
-			return true
-		case b == '\\':
-			escaped = true
-			i++
-		case b < ' ':
+			if r < utf8.RuneSelf && !plain[r] {
+				c.dst = appendEscape(c.dst, byte(r))
+			} else {
+				c.dst = utf8.AppendRune(c.dst, r)
+			}
+			i += n
+			from = i
+		default: // a raw control character
 			return false
 		}
 	}
 	return false
 }
 
+// escape reads the escape sequence that b begins with, and its length. Half a
+// surrogate pair alone has no UTF-8 form: it is U+FFFD, as Go and most parsers have it.
+func escape(b []byte) (r rune, n int, ok bool) {
+	if len(b) < 2 {
+		return 0, 0, false
+	}
+	switch b[1] {
+	case '"', '\\', '/':
+		return rune(b[1]), 2, true
+	case 'n':
+		return '\n', 2, true
+	case 'r':
+		return '\r', 2, true
+	case 't':
+		return '\t', 2, true
+	case 'b':
+		return '\b', 2, true
+	case 'f':
+		return '\f', 2, true
+	case 'u':
+		if r, ok = hex4(b[2:]); !ok {
+			return 0, 0, false
+		}
+		if !utf16.IsSurrogate(r) {
+			return r, 6, true
+		}
+		if len(b) >= 12 && b[6] == '\\' && b[7] == 'u' {
+			if lo, ok := hex4(b[8:]); ok {
+				if pair := utf16.DecodeRune(r, lo); pair != utf8.RuneError {
+					return pair, 12, true
+				}
+			}
+		}
+		return utf8.RuneError, 6, true
+	}
+	return 0, 0, false
+}
+
+// unescape is the text of a string token without its quotes.
 func unescape(tok []byte) (string, bool) {
-	out := make([]byte, 0, len(tok))
-	for i := 0; i < len(tok); i++ {
+	at := bytes.IndexByte(tok, '\\')
+	if at < 0 {
+		return string(tok), true
+	}
+	out := append(make([]byte, 0, len(tok)), tok[:at]...)
+	for i := at; i < len(tok); {
 		if tok[i] != '\\' {
 			out = append(out, tok[i])
+			i++
 			continue
 		}
-		i++
-		if i >= len(tok) {
+		r, n, ok := escape(tok[i:])
+		if !ok {
 			return "", false
 		}
-		switch tok[i] {
-		case '"', '\\', '/':
-			out = append(out, tok[i])
-		case 'n':
-			out = append(out, '\n')
-		case 'r':
-			out = append(out, '\r')
-		case 't':
-			out = append(out, '\t')
-		case 'b':
-			out = append(out, '\b')
-		case 'f':
-			out = append(out, '\f')
-		case 'u':
-			r, ok := hex4(tok[i+1:])
-			if !ok {
-				return "", false
-			}
-			i += 4
-			if utf16.IsSurrogate(r) {
-				// Half a pair alone has no UTF-8 form: U+FFFD, as Go and most parsers do.
-				lo := rune(-1)
-				if i+2 < len(tok) && tok[i+1] == '\\' && tok[i+2] == 'u' {
-					if l, ok := hex4(tok[i+3:]); ok {
-						lo = l
-					}
-				}
-				if r = utf16.DecodeRune(r, lo); r != utf8.RuneError {
-					i += 6
-				}
-			}
-			out = utf8.AppendRune(out, r)
-		default:
-			return "", false
-		}
+		out = utf8.AppendRune(out, r)
+		i += n
 	}
 	return string(out), true
 }

@@ -90,7 +90,7 @@ func writeCheckpoint(cmd *cobra.Command, c *ledger.Checkpoint, keys []ledger.Pub
 			}
 		}
 	case out != "":
-		return os.WriteFile(filepath.Join(out, c.Log+".txt"), text, 0o644) //nolint:gosec // a checkpoint is public
+		return os.WriteFile(filepath.Join(out, c.Log+".txt"), text, 0o644)
 	case further:
 		text = append([]byte("\n"), text...)
 	}

@@ -174,16 +174,14 @@ func (v *verification) bundle(cmd *cobra.Command, name string) error {
 		return err
 	}
 	report, _ := evidence.Verify(f, info.Size(), keys, witnesses) // the report holds the error
-	w := cmd.OutOrStdout()
 	if v.output == "json" {
-		e := json.NewEncoder(w)
+		e := json.NewEncoder(cmd.OutOrStdout())
 		e.SetIndent("", "  ")
-		err = e.Encode(report)
+		if err := e.Encode(report); err != nil {
+			return err
+		}
 	} else {
-		err = writeEvidence(w, report)
-	}
-	if err != nil {
-		return err
+		writeEvidence(cmd.OutOrStdout(), report)
 	}
 	if code := report.ExitCode(); code != 0 {
 		return exitError(code)
@@ -191,7 +189,7 @@ func (v *verification) bundle(cmd *cobra.Command, name string) error {
 	return nil
 }
 
-func writeEvidence(w io.Writer, r *evidence.Report) error {
+func writeEvidence(w io.Writer, r *evidence.Report) {
 	writeVerdict(w, r.Verdict, r.Reason)
 	for _, list := range []struct {
 		head  string
@@ -210,7 +208,6 @@ func writeEvidence(w io.Writer, r *evidence.Report) error {
 		}
 		writeFinding(w, &r.Findings[i])
 	}
-	return nil
 }
 
 // writeVerdict writes the first line of a report.

@@ -15,10 +15,10 @@ import (
 // is a spill: a trail has more events than memory.
 type tables struct {
 	seed  maphash.Seed // of the contents of events: secret, so that nobody can choose two alike
-	ids   *spill // event id → what was told, and where
-	steps *spill // log and run → step
-	named *spill // digest of a key → sealed, or there
-	heads *spill // log and place → its manifest, or what another log saw there
+	ids   *spill       // event id → what was told, and where
+	steps *spill       // log and run → step
+	named *spill       // digest of a key → sealed, or there
+	heads *spill       // log and place → its manifest, or what another log saw there
 }
 
 func newTables() *tables {
@@ -50,7 +50,8 @@ func (w where) before(o where) bool {
 // id notes what a line tells of an event.
 func (t *tables) id(id string, told []byte, at where) {
 	key := sha256.Sum256([]byte(id))
-	v := binary.BigEndian.AppendUint64(make([]byte, 0, 32), maphash.Bytes(t.seed, told))
+	var room [8 + 4*binary.MaxVarintLen64]byte
+	v := binary.BigEndian.AppendUint64(room[:0], maphash.Bytes(t.seed, told))
 	for _, n := range []uint64{at.log, at.seq, at.obj, at.line} {
 		v = binary.AppendUvarint(v, n)
 	}
@@ -116,7 +117,9 @@ func (t *tables) step(log string, e *semconv.Event) {
 	if e.RunID == "" || !e.StepNumber.Valid || e.StepNumber.Value < 1 || e.StepNumber.Value > 1<<20 {
 		return
 	}
-	t.steps.add([]byte(log+"\x00"+e.RunID), binary.AppendUvarint(nil, uint64(e.StepNumber.Value)))
+	var key [128]byte
+	var step [binary.MaxVarintLen64]byte
+	t.steps.add(append(append(append(key[:0], log...), 0), e.RunID...), binary.AppendUvarint(step[:0], uint64(e.StepNumber.Value)))
 }
 
 // holes calls note for every run whose step numbers do not go from 1 to the highest.

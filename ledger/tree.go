@@ -1,7 +1,10 @@
 package ledger
 
 import (
+	"crypto/sha256"
 	"fmt"
+	"hash"
+	"sync"
 
 	"github.com/transparency-dev/merkle/compact"
 	"github.com/transparency-dev/merkle/rfc6962"
@@ -11,7 +14,33 @@ import (
 // its complete subtrees, from the largest to the smallest.
 type Tree struct{ r *compact.Range }
 
-var ranges = &compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}
+var ranges = &compact.RangeFactory{Hash: hashChildren}
+
+// hashLeaf and hashChildren are rfc6962.DefaultHasher's, with one allocation each: a
+// trail has a leaf a line.
+func hashLeaf(data []byte) []byte {
+	h := hashers.Get().(hash.Hash)
+	h.Reset()
+	h.Write(leafPrefix)
+	h.Write(data)
+	sum := h.Sum(make([]byte, 0, sha256.Size))
+	hashers.Put(h)
+	return sum
+}
+
+func hashChildren(left, right []byte) []byte {
+	var node [1 + 2*sha256.Size]byte
+	node[0] = rfc6962.RFC6962NodeHashPrefix
+	copy(node[1:], left)
+	copy(node[1+sha256.Size:], right)
+	sum := sha256.Sum256(node[:])
+	return sum[:]
+}
+
+var (
+	hashers    = sync.Pool{New: func() any { return sha256.New() }}
+	leafPrefix = []byte{rfc6962.RFC6962LeafHashPrefix}
+)
 
 // NewTree is the empty tree.
 func NewTree() *Tree { return &Tree{ranges.NewEmptyRange(0)} }
@@ -33,7 +62,7 @@ func ResumeTree(size uint64, frontier [][]byte) (*Tree, error) {
 // Append adds the leaf SHA-256(0x00 ‖ data).
 func (t *Tree) Append(data []byte) {
 	// The only error is a range that does not begin at 0.
-	_ = t.r.Append(rfc6962.DefaultHasher.HashLeaf(data), nil)
+	_ = t.r.Append(hashLeaf(data), nil)
 }
 
 // Size is how many leaves the tree has.

@@ -1,6 +1,7 @@
 package semconv
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,6 +30,7 @@ func ParseLine(line []byte) (*Event, error) {
 type LineReader struct {
 	text []byte // the line in canonical form
 	at   []fieldAt
+	keys []span // for the compactor
 	e    Event
 }
 
@@ -59,8 +61,17 @@ func (r *LineReader) Scan(line []byte) (*Event, error) {
 	if err := r.read(line); err != nil {
 		return nil, err
 	}
+	before := r.e
 	r.e = Event{}
-	return &r.e, r.decode(&r.e, func(i int) bool { return scanned[i] })
+	return &r.e, r.decode(&r.e, func(i int) bool {
+		if scanned[i] {
+			// Most lines say what the line before says: the same text is not made twice.
+			if p, ok := fields[i].ref(&r.e).(*string); ok {
+				*p = *fields[i].ref(&before).(*string)
+			}
+		}
+		return scanned[i]
+	})
 }
 
 // tellings are the fields that differ between two tellings of one event.
@@ -86,7 +97,7 @@ var errJSON = errors.New("not a JSON text that every parser reads alike")
 
 // read finds the fields of a line.
 func (r *LineReader) read(line []byte) error {
-	c := compactor{src: line, dst: r.text[:0], max: lineDepth}
+	c := compactor{src: line, dst: r.text[:0], max: lineDepth, keys: r.keys[:0]}
 	if c.dst == nil {
 		c.dst = make([]byte, 0, len(line))
 	}
@@ -106,7 +117,7 @@ func (r *LineReader) read(line []byte) error {
 			unknown = string(key)
 		}
 	})
-	r.text = c.dst
+	r.text, r.keys = c.dst, c.keys
 	c.space()
 	switch {
 	case !ok || c.pos != len(line):
@@ -193,6 +204,14 @@ func decodeField(ref any, kind Kind, text []byte) error {
 	case *string:
 		return decodeString(text, p)
 	case *EventType:
+		if text[0] == '"' {
+			for _, t := range eventTypes {
+				if string(text[1:len(text)-1]) == string(t) {
+					*p = t
+					return nil
+				}
+			}
+		}
 		var s string
 		err := decodeString(text, &s)
 		*p = EventType(s)
@@ -254,6 +273,9 @@ func decodeTime(text []byte) (time.Time, error) {
 func decodeString(text []byte, p *string) error {
 	if text[0] != '"' {
 		return errNoString
+	}
+	if *p != "" && string(text[1:len(text)-1]) == *p && bytes.IndexByte(text, '\\') < 0 {
+		return nil
 	}
 	s, ok := unescape(text[1 : len(text)-1])
 	if !ok {

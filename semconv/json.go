@@ -83,10 +83,11 @@ func appendEscape(dst []byte, b byte) []byte {
 
 // compactor reads one JSON text and writes its canonical form.
 type compactor struct {
-	src []byte
-	pos int
-	dst []byte
-	max int // levels of nesting
+	src  []byte
+	pos  int
+	dst  []byte
+	max  int    // levels of nesting
+	keys []span // in dst, of the objects that are open
 }
 
 func (c *compactor) space() {
@@ -178,13 +179,15 @@ func (c *compactor) members(depth int, each func(key []byte, from int)) bool {
 		c.dst = append(c.dst, '}')
 		return true
 	}
-	var keys keySet
+	base := len(c.keys)
+	defer func() { c.keys = c.keys[:base] }()
+	var seen map[string]struct{}
 	for {
 		if c.pos >= len(c.src) || c.src[c.pos] != '"' {
 			return false
 		}
 		key := len(c.dst)
-		if !c.string() || !keys.add(c.dst, key) {
+		if !c.string() || !c.newKey(base, &seen, span{key, len(c.dst)}) {
 			return false
 		}
 		c.space()
@@ -380,35 +383,35 @@ func (c *compactor) number() bool {
 	return true
 }
 
-// keySet notices a key that comes twice in one object. Objects are mostly small,
-// so it looks through a list of places first and builds a map only for large ones.
-type keySet struct {
-	list [][2]int
-	set  map[string]struct{}
-}
+// span is a part of a text.
+type span struct{ from, to int }
 
-// add reports false when the key in dst[from:] was there already.
-func (k *keySet) add(dst []byte, from int) bool {
-	key := dst[from:]
-	if k.set != nil {
-		if _, dup := k.set[string(key)]; dup {
-			return false
+// manyKeys is from how many keys on an object's keys are looked up in a map.
+const manyKeys = 32
+
+// newKey notes the key of the object whose keys begin at base; it reports false when
+// the object had it already. Small objects, which most are, are searched.
+func (c *compactor) newKey(base int, seen *map[string]struct{}, key span) bool {
+	text := c.dst[key.from:key.to]
+	if *seen == nil {
+		for _, k := range c.keys[base:] {
+			if bytes.Equal(c.dst[k.from:k.to], text) {
+				return false
+			}
 		}
-		k.set[string(key)] = struct{}{}
+		c.keys = append(c.keys, key)
+		if len(c.keys)-base == manyKeys {
+			*seen = make(map[string]struct{}, 2*manyKeys)
+			for _, k := range c.keys[base:] {
+				(*seen)[string(c.dst[k.from:k.to])] = struct{}{}
+			}
+		}
 		return true
 	}
-	for _, at := range k.list {
-		if bytes.Equal(dst[at[0]:at[1]], key) {
-			return false
-		}
+	if _, twice := (*seen)[string(text)]; twice {
+		return false
 	}
-	k.list = append(k.list, [2]int{from, len(dst)})
-	if len(k.list) == 32 {
-		k.set = make(map[string]struct{}, 64)
-		for _, at := range k.list {
-			k.set[string(dst[at[0]:at[1]])] = struct{}{}
-		}
-	}
+	(*seen)[string(text)] = struct{}{}
 	return true
 }
 

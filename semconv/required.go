@@ -18,6 +18,6 @@ func Required(t EventType) []string {
 
 // Has reports whether the event holds a value for the field of that name.
 func (e *Event) Has(name string) bool {
-	i, ok := fieldIndex[attrPrefix+name]
+	i, ok := fieldNames[name]
 	return ok && present(fields[i].ref(e))
 }

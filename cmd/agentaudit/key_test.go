@@ -1,0 +1,70 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/agentaudit/otelcol-agentaudit/internal/s3test"
+	"github.com/agentaudit/otelcol-agentaudit/ledger"
+	"github.com/agentaudit/otelcol-agentaudit/store"
+)
+
+// TestKeyRotate replaces the key of a log in a real bucket.
+func TestKeyRotate(t *testing.T) {
+	s := s3test.Start(t)
+	cfg := s.Bucket(t, s3test.BucketOptions{Prefix: "trail"})
+	where := "s3://" + cfg.Bucket + "/" + cfg.Prefix
+	at := []string{"--endpoint", s.Endpoint, "--force-path-style", "--region", "us-east-1"}
+	run := func(args ...string) (string, error) { return command(t, append(args, at...)...) }
+	dir := t.TempDir()
+	for _, name := range []string{"old", "new"} {
+		_, err := command(t, "keygen", "--out", filepath.Join(dir, name))
+		require.NoError(t, err)
+	}
+	old, next := filepath.Join(dir, "old"), filepath.Join(dir, "new")
+
+	_, err := run("key", "rotate", where, "--log", "gw-0", "--signing-key", old+".key", "--new-key", next+".pub")
+	require.ErrorContains(t, err, `log "gw-0" has no manifest`)
+	text, err := os.ReadFile(old + ".key")
+	require.NoError(t, err)
+	signer, err := ledger.LoadSigner(text)
+	require.NoError(t, err)
+	bucket, err := store.Open(t.Context(), cfg)
+	require.NoError(t, err)
+	defer bucket.Close()
+	lock := ledger.Retention{Mode: ledger.Governance, Until: time.Now().Add(48 * time.Hour).UTC().Truncate(time.Hour)}
+	chain, err := ledger.OpenChain(t.Context(), bucket, ledger.ChainOptions{Log: "gw-0", Signer: signer, Retention: func(time.Time) ledger.Retention { return lock }})
+	require.NoError(t, err)
+	require.NoError(t, chain.Commit(t.Context(), ledger.KindOpen, nil))
+	require.NoError(t, chain.Commit(t.Context(), ledger.KindClose, nil))
+
+	for name, c := range map[string]struct {
+		args  []string
+		error string
+	}{
+		"nothing":           {nil, "give --log"},
+		"a public key":      {[]string{"--log", "gw-0", "--signing-key", old + ".pub", "--new-key", next + ".pub"}, "no private key"},
+		"the wrong old key": {[]string{"--log", "gw-0", "--signing-key", next + ".key", "--new-key", old + ".pub"}, "did not sign"},
+		"the same key":      {[]string{"--log", "gw-0", "--signing-key", old + ".key", "--new-key", old + ".pub"}, "the new key is the old one"},
+	} {
+		_, err := run(append([]string{"key", "rotate", where}, c.args...)...)
+		require.ErrorContains(t, err, c.error, name)
+	}
+
+	out, err := run("key", "rotate", where, "--log", "gw-0", "--signing-key", old+".key", "--new-key", next+".pub")
+	require.NoError(t, err)
+	require.Contains(t, out, "log gw-0: manifest 2 names key ")
+	_, err = run("key", "rotate", where, "--log", "gw-0", "--signing-key", old+".key", "--new-key", next+".pub")
+	require.ErrorIs(t, err, ledger.ErrRotated, "once is enough")
+	got, err := bucket.Retention(t.Context(), ledger.ManifestKey("gw-0", 2), "")
+	require.NoError(t, err)
+	require.Equal(t, lock.Mode, got.Mode)
+	require.True(t, got.Until.Equal(lock.Until))
+	out, err = run("verify", where, "--key", old+".pub")
+	require.NoError(t, err, out)
+	require.Contains(t, out, "info key_rotated")
+}

@@ -16,7 +16,7 @@ RACE := $(if $(shell command -v "$$(go env CC)" 2>/dev/null),-race)
 GOTESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: tools generate check-generated build run test lint fmt clean help
+.PHONY: tools generate check-generated build run test fuzz lint fmt clean help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,13 @@ run: build $(BIN)/versitygw ## the whole path once: local S3, collector, recordi
 test: build $(BIN)/versitygw ## unit tests with the race detector, and the end-to-end tests
 	$(if $(RACE),,@echo "no C compiler: the tests run without -race")
 	go test $(RACE) $(GOTESTFLAGS) ./...
+
+FUZZTIME ?= 10m
+FUZZ ?= .
+fuzz: ## fuzz every target for FUZZTIME, one after the other; FUZZ=Codex for those that match
+	@grep -rn --include='*_test.go' -o '^func Fuzz[A-Za-z0-9]*' $(CODE) | sed 's|/[^/]*:[0-9]*:func | |' | sort | grep -E '$(FUZZ)' | while read dir target; do \
+		echo "$$dir $$target"; go test ./$$dir -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) || exit 1; \
+	done
 
 lint: $(BIN)/golangci-lint check-generated ## formatting, static checks, stale generated code
 	$(BIN)/golangci-lint run ./...

@@ -17,6 +17,7 @@ import (
 
 func mapSpans(t *testing.T, td ptrace.Traces) []*semconv.Event {
 	t.Helper()
+	seedTraces(t, td)
 	r := newRig(t, nil)
 	require.NoError(t, r.traces.ConsumeTraces(context.Background(), td))
 	golden(t, r)
@@ -38,6 +39,7 @@ func example(t *testing.T, scope, name string, a attrs, more ...func(ptrace.Span
 
 func mapLogs(t *testing.T, ld plog.Logs) []*semconv.Event {
 	t.Helper()
+	seedLogs(t, ld)
 	r := newRig(t, nil)
 	require.NoError(t, r.logs.ConsumeLogs(context.Background(), ld))
 	golden(t, r)

@@ -1,0 +1,340 @@
+package agentauditprocessor
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// A target for each dialect, so that each can be fuzzed from its own records:
+// `make fuzz` runs them all. Seeds are in testdata/fuzz: records of the recordings and
+// of the examples, written by `go test -run 'Test' -corpus`.
+
+func FuzzClaudeCode(f *testing.F)    { fuzzDialect(f) }
+func FuzzCodex(f *testing.F)         { fuzzDialect(f) }
+func FuzzCopilot(f *testing.F)       { fuzzDialect(f) }
+func FuzzFlue(f *testing.F)          { fuzzDialect(f) }
+func FuzzGeminiCLI(f *testing.F)     { fuzzDialect(f) }
+func FuzzGenkit(f *testing.F)        { fuzzDialect(f) }
+func FuzzGoogleADK(f *testing.F)     { fuzzDialect(f) }
+func FuzzLangfuse(f *testing.F)      { fuzzDialect(f) }
+func FuzzLangSmith(f *testing.F)     { fuzzDialect(f) }
+func FuzzLiveKit(f *testing.F)       { fuzzDialect(f) }
+func FuzzMLflow(f *testing.F)        { fuzzDialect(f) }
+func FuzzMicrosoft(f *testing.F)     { fuzzDialect(f) }
+func FuzzOpenInference(f *testing.F) { fuzzDialect(f) }
+func FuzzOpenLLMetry(f *testing.F)   { fuzzDialect(f) }
+func FuzzOpenRouter(f *testing.F)    { fuzzDialect(f) }
+func FuzzOTelGenAI(f *testing.F)     { fuzzDialect(f) }
+func FuzzPydanticAI(f *testing.F)    { fuzzDialect(f) }
+func FuzzStrands(f *testing.F)       { fuzzDialect(f) }
+func FuzzVercelAI(f *testing.F)      { fuzzDialect(f) }
+func FuzzApplication(f *testing.F)   { fuzzDialect(f) }
+
+// targets are the dialects by the names of their targets.
+var targets = map[string]string{
+	"claude-code": "FuzzClaudeCode", "codex": "FuzzCodex", "copilot": "FuzzCopilot", "flue": "FuzzFlue", "gemini-cli": "FuzzGeminiCLI",
+	"genkit": "FuzzGenkit", "google-adk": "FuzzGoogleADK", "langfuse": "FuzzLangfuse", "langsmith": "FuzzLangSmith", "livekit": "FuzzLiveKit", "mlflow": "FuzzMLflow",
+	"microsoft": "FuzzMicrosoft", "openinference": "FuzzOpenInference", "openllmetry": "FuzzOpenLLMetry", "openrouter": "FuzzOpenRouter", "otel-genai": "FuzzOTelGenAI",
+	"pydantic-ai": "FuzzPydanticAI", "strands": "FuzzStrands", "vercel-ai": "FuzzVercelAI", "audit": "FuzzApplication",
+}
+
+// fuzzDialect: whatever a record of the dialect says, each event that comes of it is a
+// line that a strict parser takes.
+func fuzzDialect(f *testing.F) {
+	f.Fuzz(func(t *testing.T, record []byte) {
+		if td := spanOf(record); td.SpanCount() > 0 {
+			out, err := fuzzAuditor(t).processTraces(context.Background(), td)
+			if err != nil {
+				return
+			}
+			for _, s := range out.ResourceSpans().At(0).ScopeSpans().At(0).Spans().All() {
+				line, _, err := semconv.AppendSpan(nil, s)
+				checkLine(t, line, err)
+			}
+			return
+		}
+		out, err := fuzzAuditor(t).processLogs(context.Background(), logOf(record))
+		if err != nil {
+			return
+		}
+		for _, s := range out.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().All() {
+			line, _, err := semconv.AppendLog(nil, s)
+			checkLine(t, line, err)
+		}
+	})
+}
+
+// A record for fuzzing is text of lines that no mutation can break: the signal, the
+// scope, the name (or the body, as JSON), and then key and value by turns. A key that
+// begins with a tab belongs to the span event of the name before the next tab, one
+// that begins with ^ to the resource. A value that is JSON, but no string, is given
+// its type; other values are strings. Line breaks within are \x1e.
+const lineBreak = "\x1e"
+
+func fuzzLines(record []byte) []string {
+	lines := strings.Split(string(record), "\n")
+	for i := range lines {
+		lines[i] = strings.ReplaceAll(lines[i], lineBreak, "\n")
+	}
+	return append(lines, "", "", "", "")
+}
+
+func setFuzzed(v pcommon.Value, text string) {
+	if text != "" && strings.ContainsRune("{[0123456789-tf", rune(text[0])) {
+		var raw any
+		if text[0] != '{' && text[0] != '[' && json.Unmarshal([]byte(text), &raw) == nil {
+			if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+				raw = n
+			}
+			_ = v.FromRaw(raw)
+			return
+		}
+		if strings.HasSuffix(text, "\t") && json.Unmarshal([]byte(text), &raw) == nil { // a map or list of OTLP
+			_ = v.FromRaw(raw)
+			return
+		}
+	}
+	v.SetStr(text)
+}
+
+func spanOf(record []byte) ptrace.Traces {
+	td := ptrace.NewTraces()
+	lines := fuzzLines(record)
+	if lines[0] != "span" {
+		return td
+	}
+	rs := td.ResourceSpans().AppendEmpty()
+	ss := rs.ScopeSpans().AppendEmpty()
+	ss.Scope().SetName(lines[1])
+	s := ss.Spans().AppendEmpty()
+	s.SetTraceID([16]byte{1})
+	s.SetSpanID([8]byte{1})
+	s.SetName(lines[2])
+	s.SetStartTimestamp(1e18)
+	s.SetEndTimestamp(2e18)
+	events := map[string]pcommon.Map{}
+	for i := 3; i+1 < len(lines); i += 2 {
+		key := lines[i]
+		switch {
+		case key == "":
+		case key == "^status":
+			s.Status().SetCode(ptrace.StatusCodeError)
+			s.Status().SetMessage(lines[i+1])
+		case key[0] == '^':
+			setFuzzed(rs.Resource().Attributes().PutEmpty(key[1:]), lines[i+1])
+		case key[0] == '\t':
+			name, attr, _ := strings.Cut(key[1:], "\t")
+			m, ok := events[name]
+			if !ok {
+				e := s.Events().AppendEmpty()
+				e.SetName(name)
+				m = e.Attributes()
+				events[name] = m
+			}
+			setFuzzed(m.PutEmpty(attr), lines[i+1])
+		default:
+			setFuzzed(s.Attributes().PutEmpty(key), lines[i+1])
+		}
+	}
+	return td
+}
+
+func logOf(record []byte) plog.Logs {
+	ld := plog.NewLogs()
+	lines := fuzzLines(record)
+	rl := ld.ResourceLogs().AppendEmpty()
+	sl := rl.ScopeLogs().AppendEmpty()
+	sl.Scope().SetName(lines[1])
+	r := sl.LogRecords().AppendEmpty()
+	r.SetTraceID([16]byte{1})
+	r.SetSpanID([8]byte{1})
+	setFuzzed(r.Body(), lines[2])
+	for i := 3; i+1 < len(lines); i += 2 {
+		switch key := lines[i]; {
+		case key == "":
+		case key == "^event":
+			r.SetEventName(lines[i+1])
+		case key[0] == '^':
+			setFuzzed(rl.Resource().Attributes().PutEmpty(key[1:]), lines[i+1])
+		default:
+			setFuzzed(r.Attributes().PutEmpty(key), lines[i+1])
+		}
+	}
+	return ld
+}
+
+// TestSeedsAreOfTheirDialect: a target reaches the dialect that it is for.
+func TestSeedsAreOfTheirDialect(t *testing.T) {
+	for dialect, target := range targets {
+		files, err := filepath.Glob(filepath.Join("testdata", "fuzz", target, "seed-*"))
+		require.NoError(t, err)
+		require.NotEmpty(t, files, target)
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			_, quoted, ok := strings.Cut(string(text), "[]byte(")
+			require.True(t, ok, file)
+			record, err := strconv.Unquote(strings.TrimSuffix(strings.TrimSpace(quoted), ")"))
+			require.NoError(t, err, file)
+			require.Contains(t, dialectsOf(t, []byte(record)), dialect, file)
+		}
+	}
+}
+
+// dialectsOf are the dialects of the events that come of a record alone.
+func dialectsOf(t *testing.T, record []byte) (list []string) {
+	r := newRig(t, nil)
+	if td := spanOf(record); td.SpanCount() > 0 {
+		require.NoError(t, r.traces.ConsumeTraces(context.Background(), td))
+	} else {
+		require.NoError(t, r.logs.ConsumeLogs(context.Background(), logOf(record)))
+	}
+	for _, e := range r.events() {
+		list = append(list, sourceOf(e)["dialect"])
+	}
+	return list
+}
+
+var corpus = flag.Bool("corpus", false, "write seeds for fuzzing from the recordings and the examples")
+
+// seedsEach bounds the seeds of a dialect, and seedSize their size, in bytes.
+const (
+	seedsEach = 40
+	seedSize  = 16 << 10
+)
+
+// TestCorpus writes the seeds of the recordings; seed takes those of the examples.
+func TestCorpus(t *testing.T) {
+	if !*corpus {
+		t.Skip("writes nothing without -corpus")
+	}
+	for _, lines := range [][]string{
+		{"span", "openrouter", "chat", "gen_ai.operation.name", "chat", "gen_ai.prompt", `{"messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"hi"}]}`, "gen_ai.completion", `{"completion":"hello"}`, "^service.name", "openrouter"},
+		{"span", "livekit-agents", "llm_request", "lk.chat_ctx", `{"items":[{"type":"message","role":"user","content":["hi"]}]}`, "lk.response.text", "hello", "gen_ai.request.model", "m"},
+		{"span", "livekit-agents", "function_tool", "lk.function_tool.name", "get_weather", "lk.function_tool.id", "c1", "lk.function_tool.arguments", `{"city":"Paris"}`, "lk.function_tool.output", "rain"},
+		{"span", "shop", "review", semconv.AttrEventType, "approval", semconv.AttrApprovalStatus, "approved", semconv.AttrApproverID, "ann", semconv.AttrToolName, "pay"},
+		{"log", "shop", "paid", semconv.AttrEventType, "tool_call", semconv.AttrToolName, "pay", semconv.AttrToolInput, `{"to":"bob"}`, semconv.AttrOutcome, "error", semconv.AttrError, "no money"},
+	} {
+		seed(t, lines)
+	}
+	for pattern, each := range map[string]func([]byte){
+		"*.traces.otlp.jsonl": func(line []byte) {
+			td, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(line)
+			require.NoError(t, err)
+			seedTraces(t, td)
+		},
+		"*.logs.otlp.jsonl": func(line []byte) {
+			ld, err := (&plog.JSONUnmarshaler{}).UnmarshalLogs(line)
+			require.NoError(t, err)
+			seedLogs(t, ld)
+		},
+	} {
+		files, err := filepath.Glob(filepath.Join("..", "..", "testdata", "captures", "*", pattern))
+		require.NoError(t, err)
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			for line := range bytes.Lines(text) {
+				each(line)
+			}
+		}
+	}
+}
+
+func seedTraces(t *testing.T, td ptrace.Traces) {
+	if !*corpus {
+		return
+	}
+	for _, rs := range td.ResourceSpans().All() {
+		for _, ss := range rs.ScopeSpans().All() {
+			for _, s := range ss.Spans().All() {
+				lines := append([]string{"span", ss.Scope().Name(), s.Name()}, flat("", s.Attributes())...)
+				if s.Status().Code() == ptrace.StatusCodeError {
+					lines = append(lines, "^status", s.Status().Message())
+				}
+				for _, e := range s.Events().All() {
+					lines = append(lines, flat("\t"+e.Name()+"\t", e.Attributes())...)
+				}
+				seed(t, append(lines, flat("^", rs.Resource().Attributes())...))
+			}
+		}
+	}
+}
+
+func seedLogs(t *testing.T, ld plog.Logs) {
+	if !*corpus {
+		return
+	}
+	for _, rl := range ld.ResourceLogs().All() {
+		for _, sl := range rl.ScopeLogs().All() {
+			for _, r := range sl.LogRecords().All() {
+				lines := append([]string{"log", sl.Scope().Name(), flatValue(r.Body())}, flat("", r.Attributes())...)
+				if r.EventName() != "" {
+					lines = append(lines, "^event", r.EventName())
+				}
+				seed(t, append(lines, flat("^", rl.Resource().Attributes())...))
+			}
+		}
+	}
+}
+
+func flat(prefix string, m pcommon.Map) (lines []string) {
+	for k, v := range m.All() {
+		lines = append(lines, prefix+k, flatValue(v))
+	}
+	return lines
+}
+
+func flatValue(v pcommon.Value) string {
+	if v.Type() == pcommon.ValueTypeMap || v.Type() == pcommon.ValueTypeSlice {
+		return v.AsString() + "\t"
+	}
+	return v.AsString()
+}
+
+// seed keeps a record for the target of its dialect, where it adds a set of keys that
+// no seed of the dialect has.
+func seed(t *testing.T, lines []string) {
+	for i := range lines {
+		lines[i] = strings.ReplaceAll(strings.ReplaceAll(lines[i], lineBreak, " "), "\n", lineBreak)
+	}
+	record := strings.Join(lines, "\n")
+	if len(record) > seedSize {
+		return
+	}
+	for _, dialect := range slices.Compact(dialectsOf(t, []byte(record))) {
+		dir := filepath.Join("testdata", "fuzz", targets[dialect])
+		require.NoError(t, os.MkdirAll(dir, 0o755))
+		keys := lines[1]
+		for i := 3; i < len(lines); i += 2 {
+			if !strings.HasPrefix(lines[i], "^") {
+				keys += "\n" + lines[i]
+			}
+		}
+		shape := sha256.Sum256([]byte(lines[0] + keys))
+		file := filepath.Join(dir, "seed-"+hex.EncodeToString(shape[:8]))
+		have, err := filepath.Glob(filepath.Join(dir, "seed-*"))
+		require.NoError(t, err)
+		if len(have) < seedsEach {
+			require.NoError(t, os.WriteFile(file, []byte(fmt.Sprintf("go test fuzz v1\n[]byte(%q)\n", record)), 0o644))
+		}
+	}
+}

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -151,4 +152,18 @@ func object(t *testing.T, s ledger.Store, sessions int) ledger.Object {
 	_, err = s.Put(context.Background(), o.Key, o.Body, ledger.PutOptions{SHA256: o.Digest, Retention: lock})
 	require.NoError(t, err)
 	return o.Object
+}
+
+// TestEveryCodeHasARule reads the codes from their declarations.
+func TestEveryCodeHasARule(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "ledger", "finding.go"))
+	require.NoError(t, err)
+	var declared, ruled []string
+	for _, m := range regexp.MustCompile(`\tCode\w+\s*= "(\w+)"`).FindAllSubmatch(text, -1) {
+		declared = append(declared, string(m[1]))
+	}
+	for _, r := range ledger.Rules {
+		ruled = append(ruled, r.Code)
+	}
+	require.ElementsMatch(t, declared, ruled)
 }

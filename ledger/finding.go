@@ -20,6 +20,7 @@ const (
 	CodeObjectMissing      = "object_missing"      // a sealed object is gone before its retention ended
 	CodeObjectAltered      = "object_altered"      // no version of an object has the digest that was signed
 	CodeNotLocked          = "not_locked"          // an object is not locked as promised
+	CodeCopyAltered        = "copy_altered"        // a file of a copy is not as it was pulled
 	CodeLineInvalid        = "line_invalid"        // a line is no event of the schema
 	CodeMerkleMismatch     = "merkle_mismatch"     // the lines do not give the signed Merkle root
 	CodeCountMismatch      = "count_mismatch"      // the description of an object does not fit its lines

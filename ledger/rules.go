@@ -17,6 +17,7 @@ var Rules = []Rule{
 	{CodeObjectMissing, SeverityError, "A sealed data object is gone before its retention ended.", "Look for the deletion in the bucket's access log; restore it from a replica: it verifies by its digest."},
 	{CodeObjectAltered, SeverityError, "No version under the key has the digest that was signed.", "The sealed version was replaced or damaged. Restore it from a replica."},
 	{CodeNotLocked, SeverityError, "An object is locked in a weaker mode, or for less time, than was promised.", "Look at who shortened the lock (GOVERNANCE with bypass), and lock it again."},
+	{CodeCopyAltered, SeverityError, "A file of a pulled copy is not as it was pulled: perhaps one that nobody signed.", "Pull again. If the sealed content is concerned, `object_altered` or a finding about manifests says so as well."},
 	{CodeLineInvalid, SeverityError, "A sealed line is no event of the schema: signed so, that is by the writer.", "Look at the writer's version; a trusted writer never writes such a line."},
 	{CodeMerkleMismatch, SeverityError, "The lines do not give the Merkle root that was signed.", "As for `line_invalid`."},
 	{CodeCountMismatch, SeverityError, "What the manifest says of an object (events, sizes, times, sessions) is not what its lines give: a session filter was forged, for one.", "As for `line_invalid`."},

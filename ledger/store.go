@@ -74,3 +74,17 @@ type Store interface {
 	// ExtendRetention makes a lock last longer; a lock never gets shorter.
 	ExtendRetention(ctx context.Context, key, versionID string, r Retention) error
 }
+
+// Copy is a Reader of a copy, which may have been changed since it was made.
+type Copy interface {
+	Reader
+	// Changes tells what is not as it was copied.
+	Changes(ctx context.Context) iter.Seq2[Change, error]
+}
+
+// Change is a version whose content in a copy is not what was copied; Expected is
+// empty for what was added to the copy.
+type Change struct {
+	Version
+	Expected, Found string // SHA-256, hex, or what there is instead
+}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -39,6 +40,8 @@ type copied struct {
 	Until        *time.Time `json:"until,omitempty"`
 	// File holds the content, relative to the copy; none for a delete marker.
 	File string `json:"file,omitempty"`
+	// SHA256 is the digest of the content, hex.
+	SHA256 string `json:"sha256,omitempty"`
 	// Unreadable is why the store did not give the content.
 	Unreadable string `json:"unreadable,omitempty"`
 }
@@ -58,7 +61,7 @@ type Dir struct {
 	index []copied // by key, then oldest first
 }
 
-var _ ledger.Reader = (*Dir)(nil)
+var _ ledger.Copy = (*Dir)(nil)
 
 // OpenDir opens a local copy that Pull made.
 func OpenDir(path string) (*Dir, error) {
@@ -78,13 +81,20 @@ func OpenDir(path string) (*Dir, error) {
 }
 
 func readIndex(root *os.Root) ([]copied, error) {
-	f, err := root.Open(copyIndex)
+	text, err := root.ReadFile(copyIndex)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = f.Close() }()
+	// Copies of older versions have no seal.
+	last := bytes.LastIndexByte(bytes.TrimSuffix(text, []byte{'\n'}), '\n') + 1
+	if bytes.HasPrefix(text[last:], []byte(`{"index_sha256"`)) {
+		if !bytes.Equal(text[last:], seal(text[:last])) {
+			return nil, fmt.Errorf("%s was changed since it was pulled: pull again", copyIndex)
+		}
+		text = text[:last]
+	}
 	var index []copied
-	lines := json.NewDecoder(f)
+	lines := json.NewDecoder(bytes.NewReader(text))
 	lines.DisallowUnknownFields()
 	for {
 		var line copied
@@ -129,6 +139,44 @@ func (d *Dir) Get(_ context.Context, key, versionID string) ([]byte, error) {
 		err = fmt.Errorf("%w: %s has more than %d bytes", errTooLarge, c.File, MaxObjectBytes)
 	}
 	return body, err
+}
+
+// Changes tells what is not as it was pulled: files whose content is another, and
+// files that were added.
+func (d *Dir) Changes(ctx context.Context) iter.Seq2[ledger.Change, error] {
+	return func(yield func(ledger.Change, error) bool) {
+		known := map[string]bool{copyIndex: true}
+		for i := range d.index {
+			c := &d.index[i]
+			known[c.File] = true
+			if c.SHA256 == "" {
+				continue
+			}
+			body, err := d.Get(ctx, c.Key, c.VersionID)
+			found := hexSHA256(body)
+			switch {
+			case errors.Is(err, ledger.ErrNotFound):
+				found = "no file"
+			case errors.Is(err, errTooLarge):
+				found = err.Error()
+			case err != nil:
+				yield(ledger.Change{}, err)
+				return
+			}
+			if found != c.SHA256 && !yield(ledger.Change{Version: c.version(), Expected: c.SHA256, Found: found}, ctx.Err()) {
+				return
+			}
+		}
+		err := fs.WalkDir(d.root.FS(), ".", func(name string, e fs.DirEntry, err error) error {
+			if err == nil && !e.IsDir() && !known[name] && !yield(ledger.Change{Version: ledger.Version{Key: name}}, ctx.Err()) {
+				return fs.SkipAll
+			}
+			return err
+		})
+		if err != nil {
+			yield(ledger.Change{}, err)
+		}
+	}
 }
 
 // Retention is the lock that the version had when it was copied.

@@ -170,6 +170,7 @@ func (p *pull) content(ctx context.Context, c *copied) error {
 	if err := p.root.MkdirAll(path.Dir(c.File), 0o700); err != nil {
 		return err
 	}
+	c.SHA256 = hexSHA256(body)
 	return writeNew(p.root, c.File, body)
 }
 
@@ -195,5 +196,17 @@ func writeIndex(root *os.Root, index []copied, gone []bool) error {
 			return err
 		}
 	}
+	lines.Write(seal(lines.Bytes()))
 	return writeNew(root, copyIndex, lines.Bytes())
+}
+
+// seal is the last line of an index: it shows whether the lines before it are those
+// that pull wrote.
+func seal(lines []byte) []byte {
+	return []byte(`{"index_sha256":"` + hexSHA256(lines) + "\"}\n")
+}
+
+func hexSHA256(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
 }

@@ -87,12 +87,12 @@ func TestThiefOfAnOldKey(t *testing.T) {
 
 // forged is a heartbeat that continues the manifest before a place, which one of the
 // keys signed.
-func forged(t *testing.T, tr *trail, by ledger.Signer, seq int64, keys ...ledger.PublicKey) []byte {
+func forged(t testing.TB, tr ledger.Reader, by ledger.Signer, seq int64, keys ...ledger.PublicKey) []byte {
 	t.Helper()
 	return forgedIn(t, tr, "gw-0", by, seq, keys...)
 }
 
-func forgedIn(t *testing.T, tr *trail, log string, by ledger.Signer, seq int64, keys ...ledger.PublicKey) []byte {
+func forgedIn(t testing.TB, tr ledger.Reader, log string, by ledger.Signer, seq int64, keys ...ledger.PublicKey) []byte {
 	t.Helper()
 	body, err := tr.Get(ctx, ledger.ManifestKey(log, seq-1), "")
 	require.NoError(t, err)

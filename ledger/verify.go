@@ -140,7 +140,7 @@ func (v *verifier) run(ctx context.Context) error {
 			return err
 		}
 	}
-	return v.witnessed()
+	return v.witnessed(ctx)
 }
 
 // readLogs walks the logs, several at once, and has their objects read.
@@ -486,9 +486,13 @@ func (v *verifier) place(ctx context.Context, at where) (job, error) {
 }
 
 // witnessed holds what the logs saw of each other against what is there.
-func (v *verifier) witnessed() error {
-	return v.tables.contradictions(func(s sighting, have string) {
+func (v *verifier) witnessed(ctx context.Context) error {
+	var failed error
+	err := v.tables.contradictions(func(s sighting, have string) {
 		of := v.covered[s.ref.Log]
+		if of == nil && v.found {
+			failed = errors.Join(failed, v.gone(ctx, s))
+		}
 		if of == nil || s.ref.Seq < of.First {
 			return // not read
 		}
@@ -505,4 +509,46 @@ func (v *verifier) witnessed() error {
 		}
 		v.note(f)
 	})
+	return errors.Join(err, failed)
+}
+
+// gone tells of a log that another saw, of which no manifest counts here: nothing of
+// it is left, or no given key signed it and it is not what was seen either. Where the
+// other's manifest is about to expire, so was the log.
+func (v *verifier) gone(ctx context.Context, s sighting) error {
+	seen, err := v.r.Versions(ctx, ManifestKey(s.ref.Log, s.ref.Seq))
+	if err != nil {
+		return err
+	}
+	for _, at := range seen {
+		if at.DeleteMarker {
+			continue
+		}
+		body, err := manifestBody(ctx, v.r, at)
+		if err != nil && !errors.Is(err, ErrForbidden) {
+			return err
+		}
+		if m, _, err := parseEnvelope(body); err == nil && hexDigest(m.Digest) == s.ref.SHA256 {
+			return nil // of a key that was not given
+		}
+	}
+	key := ManifestKey(s.by, s.seq)
+	versions, err := v.r.Versions(ctx, key)
+	if err != nil {
+		return err
+	}
+	for _, at := range versions {
+		if at.DeleteMarker {
+			continue
+		}
+		lock, err := v.r.Retention(ctx, key, at.ID)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		if lock.Until.Sub(v.o.Now) > 48*time.Hour {
+			v.note(Finding{Severity: SeverityError, Code: CodeLogRewound, Log: s.ref.Log, Seq: s.ref.Seq, Object: ManifestKey(s.ref.Log, s.ref.Seq), Expected: "manifest " + s.ref.SHA256 + ", as manifest " + strconv.FormatInt(s.seq, 10) + " of log " + s.by + " says", Found: "no such manifest", Message: "another log saw this log, of which nothing that counts is left"})
+			return nil
+		}
+	}
+	return nil
 }

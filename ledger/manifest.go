@@ -212,6 +212,9 @@ func parseDSSE(body []byte) (*dsse.Envelope, error) {
 	if err := strictJSON(body, &names); err != nil {
 		return nil, err
 	}
+	if len(names) != 3 {
+		return nil, errMalformed // what nobody signs has no room for more
+	}
 	var signatures []map[string]json.RawMessage
 	e := &dsse.Envelope{}
 	if err := errors.Join(
@@ -226,10 +229,14 @@ func parseDSSE(body []byte) (*dsse.Envelope, error) {
 		if err := json.Unmarshal(s["sig"], &sig.Sig); err != nil {
 			return nil, err
 		}
-		if id, ok := s["keyid"]; ok { // optional in DSSE
+		id, ok := s["keyid"] // optional in DSSE
+		if ok {
 			if err := json.Unmarshal(id, &sig.KeyID); err != nil {
 				return nil, err
 			}
+		}
+		if ok && len(s) != 2 || !ok && len(s) != 1 {
+			return nil, errMalformed
 		}
 		e.Signatures = append(e.Signatures, sig)
 	}

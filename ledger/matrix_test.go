@@ -381,7 +381,8 @@ var matrix = []attack{
 	{admin, "a manifest's payload type changed", func(w *world) { w.rewrite(manifests(2)[0], replaced("in-toto", "in-tutu")) }, ledger.CodeManifestMissing, notConfirmed, ""},
 	{admin, "a manifest's signatures removed", func(w *world) {
 		w.rewrite(manifests(2)[0], func(b []byte) []byte {
-			return append(b[:bytes.Index(b, []byte(`"signatures"`))], `"signatures":[]}`...)
+			rest, _, _ := bytes.Cut(b, []byte(`"signatures"`))
+			return append(rest, `"signatures":[]}`...)
 		})
 	}, ledger.CodeManifestMissing, notConfirmed, ""},
 	{admin, "a JSON key doubled in a manifest", func(w *world) {

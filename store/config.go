@@ -3,9 +3,10 @@ package store
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"regexp"
 	"strings"
+
+	"github.com/agentaudit/otelcol-agentaudit/internal/awsconf"
 )
 
 // Config says where a trail is. Credentials come from the AWS default chain.
@@ -48,16 +49,13 @@ func (c *Config) Validate() error {
 			errs = append(errs, err)
 		}
 	}
-	if c.Endpoint != "" {
-		u, err := url.Parse(c.Endpoint)
-		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			errs = append(errs, fmt.Errorf("`endpoint` (%q) must be a URL such as https://s3.example.com", c.Endpoint))
-		}
-	}
-	if c.RoleARN != "" && !strings.HasPrefix(c.RoleARN, "arn:") {
-		errs = append(errs, fmt.Errorf("`role_arn` (%q) must be an ARN such as arn:aws:iam::123456789012:role/audit", c.RoleARN))
-	}
+	shared := c.aws()
+	errs = append(errs, shared.Validate())
 	return errors.Join(errs...)
+}
+
+func (c *Config) aws() awsconf.Config {
+	return awsconf.Config{Region: c.Region, Endpoint: c.Endpoint, RoleARN: c.RoleARN}
 }
 
 func validPrefix(p string) error {

@@ -19,24 +19,23 @@ type bucket interface {
 
 type openBucket func(ctx context.Context, c store.Config) (bucket, error)
 
-// watched is the bucket with each of its requests bounded by timeout, and with
-// an eye on whether it answers.
-type watched struct {
-	bucket
+// watch bounds each request by timeout, and has an eye on whether it is answered.
+type watch struct {
 	timeout time.Duration // 0 is none
 	result  func(error)   // is told of every request that was not broken off here; nil for an answer
 }
 
-func (s *sealer) watch(b bucket) *watched {
-	return &watched{bucket: b, timeout: s.cfg.TimeoutConfig.Timeout, result: func(err error) {
+// watch makes one for requests to something: status tells of each by itself.
+func (s *sealer) watch(what string) watch {
+	return watch{timeout: s.cfg.TimeoutConfig.Timeout, result: func(err error) {
 		if err != nil {
 			s.telemetry.AgentauditExporterRequestFailures.Add(context.Background(), 1)
 		}
-		s.status.report(err)
+		s.status.report(what, err)
 	}}
 }
 
-func (w *watched) request(ctx context.Context, f func(context.Context) error) error {
+func (w *watch) request(ctx context.Context, f func(context.Context) error) error {
 	bounded, cancel := ctx, context.CancelFunc(func() {})
 	if w.timeout > 0 {
 		bounded, cancel = context.WithTimeout(ctx, w.timeout)
@@ -50,6 +49,12 @@ func (w *watched) request(ctx context.Context, f func(context.Context) error) er
 		w.result(err)
 	}
 	return err
+}
+
+// watched is the bucket with each of its requests watched.
+type watched struct {
+	bucket
+	watch
 }
 
 func (w *watched) Put(ctx context.Context, key string, body []byte, opts ledger.PutOptions) (version string, err error) {

@@ -121,7 +121,7 @@ func (s *sealer) retry(f func() error) error {
 		}
 		wait := pace.NextBackOff()
 		if s.ctx.Err() == nil {
-			s.set.Logger.Warn("writing to the bucket failed and will be tried again", zap.Error(err), zap.Duration("after", wait))
+			s.set.Logger.Warn("sealing failed and will be tried again", zap.Error(err), zap.Duration("after", wait))
 		}
 		select {
 		case <-s.ctx.Done():

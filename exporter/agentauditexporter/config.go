@@ -16,18 +16,20 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/awsconf"
+	"github.com/agentaudit/otelcol-agentaudit/internal/signer"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 	"github.com/agentaudit/otelcol-agentaudit/store"
 )
 
 // Config is the configuration of the exporter.
 type Config struct {
-	// TimeoutConfig bounds one request to the bucket, after which it is made again;
+	// TimeoutConfig bounds one request to the bucket or to KMS, after which it is made again;
 	// it does not bound the wait of the sender, who would only send doubles.
 	TimeoutConfig exporterhelper.TimeoutConfig `mapstructure:",squash"`
 	// QueueConfig bounds the requests that are being sealed.
 	QueueConfig configoptional.Optional[exporterhelper.QueueBatchConfig] `mapstructure:"sending_queue"`
-	// BackOffConfig is the pace at which a write to the bucket is tried again.
+	// BackOffConfig is the pace at which a write to the bucket, or a signature of KMS, is tried again.
 	BackOffConfig configretry.BackOffConfig `mapstructure:"retry_on_failure"`
 
 	S3         store.Config  `mapstructure:"s3"`
@@ -65,6 +67,10 @@ type LockConfig struct {
 type SigningConfig struct {
 	// KeyFile is a PEM file with an Ed25519 or ECDSA P-256 private key that only its owner can read.
 	KeyFile string `mapstructure:"key_file"`
+	// KMSKeyID is a key of AWS KMS instead: its id, its ARN, alias/NAME or an alias's ARN.
+	KMSKeyID string `mapstructure:"kms_key_id"`
+	// KMS says how AWS KMS is reached. The region is that of an ARN, or s3::region.
+	KMS awsconf.Config `mapstructure:"kms"`
 	// TrustedKeys are PEM files with the public keys of other writers: those that signed
 	// this log before its key was rotated, and those of the logs that this one watches.
 	TrustedKeys []string `mapstructure:"trusted_keys"`
@@ -203,10 +209,21 @@ func (c *LockConfig) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Validate checks that there is a key.
+// Validate checks that there is one key.
 func (c *SigningConfig) Validate() error {
-	if c.KeyFile == "" {
-		return errors.New("`key_file` must name a PEM file with an Ed25519 or ECDSA P-256 private key; `agentaudit keygen` makes one")
+	switch {
+	case c.KeyFile == "" && c.KMSKeyID == "":
+		return errors.New("`key_file` must name a PEM file with an Ed25519 or ECDSA P-256 private key, which `agentaudit keygen` makes, or `kms_key_id` a key of AWS KMS")
+	case c.KeyFile != "" && c.KMSKeyID != "":
+		return errors.New("`key_file` and `kms_key_id` must not both be set: one key signs")
+	case c.KeyFile != "":
+		if c.KMS != (awsconf.Config{}) {
+			return errors.New("`kms` must be left out with `key_file`")
+		}
+		return nil
+	}
+	if err := signer.CheckKMSKeyID(c.KMSKeyID, c.KMS.Region); err != nil {
+		return fmt.Errorf("`kms_key_id` %w", err)
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/confmap/confmaptest"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/awsconf"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 	"github.com/agentaudit/otelcol-agentaudit/store"
 )
@@ -51,6 +52,12 @@ func TestLoadConfig(t *testing.T) {
 			q := c.QueueConfig.Get()
 			q.Sizer, q.QueueSize, q.NumConsumers = exporterhelper.RequestSizerTypeRequests, 500, 50
 			c.BackOffConfig.InitialInterval, c.BackOffConfig.MaxInterval = time.Second, 5*time.Second
+		},
+		"agentaudit/kms": func(c *Config) {
+			c.S3.Bucket = "audit"
+			c.ObjectLock = LockConfig{Mode: "COMPLIANCE", Retention: Duration(720 * time.Hour)}
+			c.Signing.KMSKeyID = "alias/audit"
+			c.Signing.KMS = awsconf.Config{Region: "eu-west-1", Endpoint: "https://kms.example.org", RoleARN: "arn:aws:iam::123456789012:role/sign"}
 		},
 		"agentaudit/no_queue": func(c *Config) {
 			c.S3.Bucket = "audit"
@@ -100,7 +107,36 @@ func TestValidate(t *testing.T) {
 		},
 		"key file": {
 			func(c *Config) { c.Signing.KeyFile = "" },
-			[]string{"signing: `key_file` must name a PEM file with an Ed25519 or ECDSA P-256 private key; `agentaudit keygen` makes one"},
+			[]string{"signing: `key_file` must name a PEM file with an Ed25519 or ECDSA P-256 private key, which `agentaudit keygen` makes, or `kms_key_id` a key of AWS KMS"},
+		},
+		"two keys": {
+			func(c *Config) { c.Signing.KMSKeyID = "alias/audit" },
+			[]string{"signing: `key_file` and `kms_key_id` must not both be set: one key signs"},
+		},
+		"KMS of a file": {
+			func(c *Config) { c.Signing.KMS.Region = "eu-central-1" },
+			[]string{"signing: `kms` must be left out with `key_file`"},
+		},
+		"KMS key": {
+			func(c *Config) { c.Signing.KeyFile, c.Signing.KMSKeyID = "", "arn:aws:s3:::bucket" },
+			[]string{"signing: `kms_key_id` (\"arn:aws:s3:::bucket\") must be a key id, alias/NAME, or an ARN such as arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"},
+		},
+		"KMS key elsewhere": {
+			func(c *Config) {
+				c.Signing.KeyFile, c.Signing.KMSKeyID = "", "arn:aws:kms:us-east-1:123456789012:alias/audit"
+				c.Signing.KMS.Region = "eu-central-1"
+			},
+			[]string{"signing: `kms_key_id` (\"arn:aws:kms:us-east-1:123456789012:alias/audit\") is in another region than eu-central-1"},
+		},
+		"KMS endpoint": {
+			func(c *Config) {
+				c.Signing.KeyFile, c.Signing.KMSKeyID = "", "alias/audit"
+				c.Signing.KMS.Endpoint, c.Signing.KMS.RoleARN = "kms.example.org", "audit"
+			},
+			[]string{
+				"signing::kms: `endpoint` (\"kms.example.org\") must be a URL such as https://s3.example.com",
+				"`role_arn` (\"audit\") must be an ARN such as arn:aws:iam::123456789012:role/audit",
+			},
 		},
 		"log": {
 			func(c *Config) { c.Log = "GW_0" },

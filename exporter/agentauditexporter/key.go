@@ -1,39 +1,48 @@
 package agentauditexporter
 
 import (
+	"context"
 	"fmt"
-	"io"
 	"os"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/signer"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 )
 
-// maxKeyFile is far above any key, and keeps a wrong path from being read whole.
-const maxKeyFile = 64 << 10
+// openSigner opens the key that signs the manifests, with the function that lets go of
+// it.
+func (s *sealer) openSigner(ctx context.Context) (ledger.Signer, func(), error) {
+	c := &s.cfg.Signing
+	if c.KeyFile != "" {
+		key, err := signer.File(c.KeyFile)
+		if err != nil {
+			return nil, nil, fmt.Errorf("`signing::key_file`: %w", err)
+		}
+		return key, func() {}, nil
+	}
+	at := c.KMS
+	if at.Region == "" && signer.KMSRegion(c.KMSKeyID) == "" {
+		at.Region = s.cfg.S3.Region
+	}
+	key, err := signer.OpenKMS(ctx, c.KMSKeyID, at)
+	if err != nil {
+		return nil, nil, fmt.Errorf("`signing::kms_key_id`: %w", err)
+	}
+	return &watchedSigner{Signer: key, watch: s.watch("the key")}, key.Close, nil
+}
 
-// loadSigner reads the signing key, and refuses a file that others than its owner can read.
-func loadSigner(path string) (ledger.Signer, error) {
-	f, err := os.Open(path) //nolint:gosec // the operator names the file
-	if err != nil {
-		return nil, fmt.Errorf("cannot read `signing::key_file`; `agentaudit keygen` makes one: %w", err)
-	}
-	defer func() { _ = f.Close() }() // read only
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("cannot read `signing::key_file`: %w", err)
-	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return nil, fmt.Errorf("`signing::key_file` %s can be read by others (mode %04o): chmod 600 it, and think of a new key", path, mode)
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
-	if err != nil {
-		return nil, fmt.Errorf("cannot read `signing::key_file`: %w", err)
-	}
-	signer, err := ledger.LoadSigner(text)
-	if err != nil {
-		return nil, fmt.Errorf("`signing::key_file` %s must hold an Ed25519 or ECDSA P-256 private key in PEM: %w", path, err)
-	}
-	return signer, nil
+// watchedSigner is a key that is reached by requests.
+type watchedSigner struct {
+	ledger.Signer
+	watch watch
+}
+
+func (w *watchedSigner) Sign(ctx context.Context, data []byte) (sig []byte, err error) {
+	err = w.watch.request(ctx, func(ctx context.Context) error {
+		sig, err = w.Signer.Sign(ctx, data)
+		return err
+	})
+	return sig, err
 }
 
 // loadTrusted reads the public keys of other writers.

@@ -56,6 +56,8 @@ type sealer struct {
 	trusted   []ledger.PublicKey
 	publicKey kept
 
+	closeSigner func()
+
 	flushOnce sync.Once
 	flushing  chan struct{} // closed when objects are to be closed whatever their age
 
@@ -86,7 +88,7 @@ func newSealer(set exporter.Settings, c *Config, open openBucket) (*sealer, erro
 		return nil, err
 	}
 	s := &sealer{
-		cfg: c, set: set, openStore: open, telemetry: telemetry, status: &status{},
+		cfg: c, set: set, openStore: open, telemetry: telemetry, status: &status{failing: map[string]bool{}},
 		flushing: make(chan struct{}),
 		objects:  map[bool]*object{},
 		slots:    make(chan struct{}, maxPending),
@@ -103,8 +105,8 @@ func (s *sealer) start(ctx context.Context, host component.Host) error {
 	s.startOnce.Do(func() {
 		ctx, cancel := context.WithTimeout(ctx, startTimeout)
 		defer cancel()
-		if s.startErr = s.open(ctx); s.startErr != nil && s.bucket != nil {
-			s.bucket.Close()
+		if s.startErr = s.open(ctx); s.startErr != nil {
+			s.release()
 		}
 		s.started = s.startErr == nil
 	})
@@ -115,7 +117,7 @@ func (s *sealer) start(ctx context.Context, host component.Host) error {
 // acknowledged that are not sealed.
 func (s *sealer) open(ctx context.Context) error {
 	var err error
-	if s.signer, err = loadSigner(s.cfg.Signing.KeyFile); err != nil {
+	if s.signer, s.closeSigner, err = s.openSigner(ctx); err != nil {
 		return err
 	}
 	if s.trusted, err = loadTrusted(s.cfg.Signing.TrustedKeys); err != nil {
@@ -130,7 +132,7 @@ func (s *sealer) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.bucket = s.watch(b)
+	s.bucket = &watched{bucket: b, watch: s.watch("the bucket")}
 	if err = b.Check(ctx, s.cfg.ObjectLock.Mode, time.Duration(s.cfg.ObjectLock.Retention)); err != nil {
 		return err
 	}
@@ -162,6 +164,16 @@ func (s *sealer) open(ctx context.Context) error {
 	s.loop.Go(s.commitLoop)
 	s.watching.Go(s.watchLoop)
 	return nil
+}
+
+// release lets go of what open opened, all or part of it.
+func (s *sealer) release() {
+	if s.bucket != nil {
+		s.bucket.Close()
+	}
+	if s.closeSigner != nil {
+		s.closeSigner()
+	}
 }
 
 // observe has the gauges read from now on.
@@ -215,7 +227,7 @@ func (s *sealer) shutdown() error {
 	}
 	s.cancel()
 	s.watching.Wait()
-	s.bucket.Close()
+	s.release()
 	if err != nil {
 		return fmt.Errorf("the log %q is left without a closing manifest: %w", s.cfg.Log, err)
 	}

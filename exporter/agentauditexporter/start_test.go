@@ -44,7 +44,7 @@ func TestStartRefusesTheKeyFile(t *testing.T) {
 	require.NoError(t, err)
 
 	for name, tt := range map[string]struct{ file, want string }{
-		"not there":   {filepath.Join(dir, "none.pem"), "cannot read `signing::key_file`; `agentaudit keygen` makes one: open "},
+		"not there":   {filepath.Join(dir, "none.pem"), "`signing::key_file`: cannot read the key; `agentaudit keygen` makes one: open "},
 		"a directory": {dir, "`signing::key_file`"},
 		"group":       {write("group.pem", 0o640, text), "can be read by others (mode 0640): chmod 600 it, and think of a new key"},
 		"world":       {write("world.pem", 0o604, text), "can be read by others (mode 0604): chmod 600 it, and think of a new key"},

@@ -8,11 +8,11 @@ import (
 )
 
 // status tells the Collector, for all exporters that share a sealer, whether the
-// bucket answers.
+// bucket answers, and the key where that is reached by requests.
 type status struct {
 	mu      sync.Mutex
 	hosts   []component.Host
-	failing bool
+	failing map[string]bool
 }
 
 func (s *status) add(host component.Host) {
@@ -21,14 +21,22 @@ func (s *status) add(host component.Host) {
 	s.hosts = append(s.hosts, host)
 }
 
-// report is given the outcome of every request, and passes on the changes.
-func (s *status) report(err error) {
+// report is given the outcome of every request by what was asked, and passes on the
+// changes; all is well when nothing fails any more.
+func (s *status) report(what string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.failing == (err != nil) {
+	if s.failing[what] == (err != nil) {
 		return
 	}
-	s.failing = err != nil
+	if err == nil {
+		delete(s.failing, what)
+		if len(s.failing) > 0 {
+			return
+		}
+	} else {
+		s.failing[what] = true
+	}
 	for _, host := range s.hosts {
 		event := componentstatus.NewEvent(componentstatus.StatusOK)
 		if err != nil {

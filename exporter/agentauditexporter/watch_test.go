@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/exporter/exportertest"
 
 	"github.com/agentaudit/otelcol-agentaudit/exporter/agentauditexporter/internal/metadata"
+	"github.com/agentaudit/otelcol-agentaudit/internal/signer"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 )
 
@@ -55,7 +56,7 @@ func TestRotatedKey(t *testing.T) {
 	require.NoError(t, r.traces.ConsumeTraces(ctx, spans(event(0))))
 	r.stop()
 
-	old, err := loadSigner(tr.keyFile)
+	old, err := signer.File(tr.keyFile)
 	require.NoError(t, err)
 	chain, err := ledger.OpenChain(ctx, tr.open(), ledger.ChainOptions{Log: "gw-0", Signer: old, Retention: func(now time.Time) ledger.Retention {
 		return ledger.Retention{Mode: "GOVERNANCE", Until: now.Add(2 * day)}

@@ -171,7 +171,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.AgentauditExporterRequestFailures, err = builder.meter.Int64Counter(
 		"otelcol_agentaudit_exporter_request_failures",
-		metric.WithDescription("Number of requests to the bucket that failed and are tried again. [Alpha]"),
+		metric.WithDescription("Number of requests to the bucket, or to the KMS that signs, that failed and are tried again. [Alpha]"),
 		metric.WithUnit("{request}"),
 	)
 	errs = errors.Join(errs, err)

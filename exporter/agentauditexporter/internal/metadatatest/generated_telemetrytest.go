@@ -149,7 +149,7 @@ func AssertEqualAgentauditExporterRefusedRecords(t *testing.T, tt *componenttest
 func AssertEqualAgentauditExporterRequestFailures(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_agentaudit_exporter_request_failures",
-		Description: "Number of requests to the bucket that failed and are tried again. [Alpha]",
+		Description: "Number of requests to the bucket, or to the KMS that signs, that failed and are tried again. [Alpha]",
 		Unit:        "{request}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

@@ -17,6 +17,8 @@ type ReadOptions struct {
 	Session string   // only objects that may hold events of this session; "" for all
 	// Sessions, if any, is asked instead of Session for each object.
 	Sessions func(*Sessions) bool
+	// Since and Until bound what is read by the time of its manifest; zero bounds nothing.
+	Since, Until time.Time
 }
 
 // EventLine is a line of a sealed object whose content was checked.
@@ -65,6 +67,9 @@ func readEvents(ctx context.Context, r Reader, o ReadOptions, yield func(EventLi
 	for _, log := range logs {
 		w := &walker{r: r, keys: o.Keys, log: log, now: time.Now(), note: note}
 		err := w.walk(ctx, func(m *Manifest, _ Version) error {
+			if at := m.Predicate.WrittenAt; at.Before(o.Since) || !o.Until.IsZero() && at.After(o.Until) {
+				return nil
+			}
 			for i := range m.Predicate.Objects {
 				obj := &m.Predicate.Objects[i]
 				if o.Sessions != nil && !o.Sessions(&obj.Sessions) || o.Sessions == nil && o.Session != "" && !obj.Sessions.Has(o.Session) {

@@ -2,10 +2,17 @@
 # `make help` lists the targets.
 
 BIN := .bin
-TOOLS := builder mdatagen gofumpt golangci-lint versitygw
+TOOLS := builder mdatagen gofumpt golangci-lint versitygw govulncheck go-licence-detector cyclonedx-gomod
 
 COLLECTOR := build/otelcol-agentaudit/otelcol-agentaudit
 COMMAND := build/agentaudit
+
+MODULE := $(shell go list -m)
+VERSION := $(shell awk '$$1 == "version:" {print $$2; exit}' builder-config.yaml)
+
+# What is built depends on nothing but the sources, the pinned modules and the
+# toolchain: no paths, no commit, no C compiler.
+REPRODUCIBLE := CGO_ENABLED=0 GOFLAGS="$$(go env GOFLAGS) -trimpath -buildvcs=false"
 
 # The folders that hold our Go code; build/ and .bin/ hold none of it.
 CODE := $(wildcard bench cmd exporter internal ledger processor semconv store)
@@ -16,7 +23,7 @@ RACE := $(if $(shell command -v "$$(go env CC)" 2>/dev/null),-race)
 GOTESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: tools generate check-generated build run test fuzz lint fmt clean help
+.PHONY: tools generate check-generated build run test fuzz lint fmt clean help licences vuln sbom reproducible
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +36,9 @@ $(BIN)/mdatagen: PACKAGE := go.opentelemetry.io/collector/cmd/mdatagen
 $(BIN)/gofumpt: PACKAGE := mvdan.cc/gofumpt
 $(BIN)/golangci-lint: PACKAGE := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 $(BIN)/versitygw: PACKAGE := github.com/versity/versitygw/cmd/versitygw
+$(BIN)/govulncheck: PACKAGE := golang.org/x/vuln/cmd/govulncheck
+$(BIN)/go-licence-detector: PACKAGE := go.elastic.co/go-licence-detector
+$(BIN)/cyclonedx-gomod: PACKAGE := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 
 $(BIN)/%: tools/go.mod tools/go.sum
 	go -C tools build -o ../$(BIN)/ $(PACKAGE)
@@ -47,11 +57,11 @@ build: $(COLLECTOR) $(COMMAND) ## build the collector and the agentaudit command
 
 $(COLLECTOR): $(BIN)/builder builder-config.yaml $(SOURCES)
 	@mkdir -p $(@D)
-	$(BIN)/builder --config builder-config.yaml
+	$(REPRODUCIBLE) $(BIN)/builder --config builder-config.yaml
 	@touch $@
 
 $(COMMAND): $(SOURCES)
-	go build -o $@ ./cmd/agentaudit
+	$(REPRODUCIBLE) go build -o $@ ./cmd/agentaudit
 	@touch $@
 
 run: build $(BIN)/versitygw ## the whole path once: local S3, collector, recordings, trail, verify
@@ -70,6 +80,41 @@ fuzz: ## fuzz every target for FUZZTIME, one after the other; FUZZ=Codex for tho
 
 lint: $(BIN)/golangci-lint check-generated ## formatting, static checks, stale generated code
 	$(BIN)/golangci-lint run ./...
+
+# tools/licences.json lists what may be linked. MPL-2.0 (three libraries of HashiCorp)
+# binds the files it covers, which are used unchanged.
+licences: build $(BIN)/go-licence-detector ## check the licences of all that is linked into the binaries
+	@check() { \
+		go -C $$1 list -deps -f '{{with .Module}}{{if not .Main}}{{.Path}}{{end}}{{end}}' $$2 > build/modules.txt && \
+		sort -u build/modules.txt | grep -vx $(MODULE) | xargs go -C $$1 list -m -json > build/modules.json && \
+		$(BIN)/go-licence-detector -includeIndirect -rules tools/licences.json -overrides tools/licence-overrides.json -in build/modules.json; \
+	}; check . ./cmd/agentaudit && check $(dir $(COLLECTOR)) .
+	@echo "licences: all on the list in tools/licences.json"
+
+VULNDB ?= https://vuln.go.dev
+
+vuln: build $(BIN)/govulncheck ## look for known vulnerabilities in what the binaries call
+	@for folder in . $(dir $(COLLECTOR)); do \
+		if out=$$(CGO_ENABLED=0 $(BIN)/govulncheck -db $(VULNDB) -C $$folder ./... 2>&1); then echo "$$out"; \
+		elif echo "$$out" | grep -q 'fetching vulnerabilities'; then echo "vuln: SKIPPED: the database $(VULNDB) cannot be reached from here"; exit 0; \
+		else echo "$$out"; exit 1; fi; \
+	done
+
+# Read from the binaries themselves. Our own module is a folder to the collector's build.
+sbom: build $(BIN)/cyclonedx-gomod ## write what the binaries are made of into build/*.cdx.json (CycloneDX)
+	@for binary in $(COMMAND) $(COLLECTOR); do \
+		file=build/$$(basename $$binary).cdx.json && \
+		$(BIN)/cyclonedx-gomod bin -json -std -noserial -notimestamp -version $(VERSION) -output $$file $$binary && \
+		sed -i.bak -e 's|\.\./\.\.@(devel)|$(MODULE)@$(VERSION)|' -e 's|"\.\./\.\."|"$(MODULE)"|' -e 's|"(devel)"|"$(VERSION)"|' $$file && rm $$file.bak && \
+		echo $$file || exit 1; \
+	done
+
+reproducible: build ## build again, elsewhere and from an empty cache: the digests must be the same
+	@copy=$$(mktemp -d) && trap 'chmod -R u+w $$copy; rm -rf $$copy' EXIT && \
+	mkdir -p $$copy/another/folder && git ls-files -z --cached --others --exclude-standard | xargs -0 cp -a --parents -t $$copy/another/folder && \
+	ln -sfn $(abspath $(BIN)) $$copy/another/folder/$(BIN) && \
+	GOCACHE=$$copy/cache $(MAKE) --no-print-directory -C $$copy/another/folder build && \
+	sha256sum $(COMMAND) $(COLLECTOR) | tee $$copy/sums && cd $$copy/another/folder && sha256sum --check $$copy/sums
 
 fmt: $(BIN)/gofumpt ## format the Go code
 	$(BIN)/gofumpt -l -w $(CODE)

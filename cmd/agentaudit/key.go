@@ -1,13 +1,15 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/awsconf"
+	"github.com/agentaudit/otelcol-agentaudit/internal/signer"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 	"github.com/agentaudit/otelcol-agentaudit/store"
 )
@@ -20,7 +22,7 @@ func keyCmd() *cobra.Command {
 
 func keyRotateCmd() *cobra.Command {
 	var at bucketFlags
-	var log, oldFile, newFile string
+	var log, oldFile, oldKMS, newFile string
 	cmd := &cobra.Command{
 		Use:   "rotate s3://BUCKET/PREFIX",
 		Short: "Have the old key of a log name the new one",
@@ -29,26 +31,23 @@ verifies with the old key follows the log to the new one; nothing that the old k
 signs later is believed.
 
 Stop the collector of the log first: with the old key it can seal nothing more, and
-its senders would wait. Start it again with the new key as signing::key_file and the
-old public key under signing::trusted_keys.`,
+its senders would wait. Start it again with the new key as signing::key_file or
+signing::kms_key_id, and the old public key under signing::trusted_keys.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if log == "" || oldFile == "" || newFile == "" {
-				return errors.New("give --log, --signing-key (the old private key) and --new-key (the new public key)")
-			}
-			text, err := os.ReadFile(oldFile)
-			if err != nil {
-				return err
-			}
-			old, err := ledger.LoadSigner(text)
-			if err != nil {
-				return fmt.Errorf("%s: %w", oldFile, err)
-			}
-			next, err := readKey(newFile)
-			if err != nil {
-				return err
+			if log == "" || (oldFile == "") == (oldKMS == "") || newFile == "" {
+				return errors.New("give --log, --signing-key (the old private key) or --signing-kms-key, and --new-key (the new public key)")
 			}
 			c, err := at.config(args[0])
+			if err != nil {
+				return err
+			}
+			old, done, err := oldSigner(cmd.Context(), oldFile, oldKMS, c.Region)
+			if err != nil {
+				return err
+			}
+			defer done()
+			next, err := readKey(newFile)
 			if err != nil {
 				return err
 			}
@@ -61,15 +60,33 @@ old public key under signing::trusted_keys.`,
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "log %s: manifest %d names key %s\nstart the collector with it as `signing::key_file`, and the old public key under `signing::trusted_keys`\n", log, seq, next.ID)
+			fmt.Fprintf(cmd.OutOrStdout(), "log %s: manifest %d names key %s\nstart the collector with it as `signing::key_file` or `signing::kms_key_id`, and the old public key under `signing::trusted_keys`\n", log, seq, next.ID)
 			return nil
 		},
 	}
 	at.add(cmd)
 	cmd.Flags().StringVar(&log, "log", "", "the log whose key is replaced")
 	cmd.Flags().StringVar(&oldFile, "signing-key", "", "file with the old private key, PEM")
+	cmd.Flags().StringVar(&oldKMS, "signing-kms-key", "", "the old key in AWS KMS, instead: its id, its ARN, alias/NAME or an alias's ARN")
 	cmd.Flags().StringVar(&newFile, "new-key", "", "file with the new public key, PEM")
 	return cmd
+}
+
+// oldSigner opens the key that is replaced, in the bucket's region where its name says
+// none.
+func oldSigner(ctx context.Context, file, kms, region string) (ledger.Signer, func(), error) {
+	if file != "" {
+		s, err := signer.File(file)
+		return s, func() {}, err
+	}
+	if signer.KMSRegion(kms) != "" {
+		region = ""
+	}
+	s, err := signer.OpenKMS(ctx, kms, awsconf.Config{Region: region})
+	if err != nil {
+		return nil, nil, err
+	}
+	return s, s.Close, nil
 }
 
 // rotate writes the manifest, locked as the one before it is.

@@ -6,9 +6,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/stretchr/testify/require"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/awsconf"
+	"github.com/agentaudit/otelcol-agentaudit/internal/kmstest"
 	"github.com/agentaudit/otelcol-agentaudit/internal/s3test"
+	"github.com/agentaudit/otelcol-agentaudit/internal/signer"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 	"github.com/agentaudit/otelcol-agentaudit/store"
 )
@@ -67,4 +71,39 @@ func TestKeyRotate(t *testing.T) {
 	out, err = run("verify", where, "--key", old+".pub")
 	require.NoError(t, err, out)
 	require.Contains(t, out, "info key_rotated")
+}
+
+// TestKeyRotateFromKMS replaces a key that is in AWS KMS by one in a file.
+func TestKeyRotateFromKMS(t *testing.T) {
+	s := s3test.Start(t)
+	cfg := s.Bucket(t, s3test.BucketOptions{})
+	kms := kmstest.Start(t, s.AccessKey, s.SecretKey)
+	t.Setenv("AWS_ENDPOINT_URL_KMS", kms.Endpoint)
+	arn := kms.NewKey(types.KeySpecEccNistP256)
+	old, err := signer.OpenKMS(t.Context(), arn, awsconf.Config{})
+	require.NoError(t, err)
+	defer old.Close()
+	bucket, err := store.Open(t.Context(), cfg)
+	require.NoError(t, err)
+	defer bucket.Close()
+	lock := ledger.Retention{Mode: ledger.Governance, Until: time.Now().Add(48 * time.Hour).UTC().Truncate(time.Hour)}
+	chain, err := ledger.OpenChain(t.Context(), bucket, ledger.ChainOptions{Log: "gw-0", Signer: old, Retention: func(time.Time) ledger.Retention { return lock }})
+	require.NoError(t, err)
+	require.NoError(t, chain.Commit(t.Context(), ledger.KindOpen, nil))
+
+	dir := t.TempDir()
+	_, err = command(t, "keygen", "--out", filepath.Join(dir, "new"))
+	require.NoError(t, err)
+	public := filepath.Join(dir, "old.pub")
+	require.NoError(t, os.WriteFile(public, ledger.MarshalPublicKey(old.Public()), 0o600))
+	where := "s3://" + cfg.Bucket
+	at := []string{"--endpoint", s.Endpoint, "--force-path-style", "--region", "us-east-1"}
+	rotate := append([]string{"key", "rotate", where, "--log", "gw-0", "--new-key", filepath.Join(dir, "new.pub")}, at...)
+	_, err = command(t, append(rotate, "--signing-kms-key", arn, "--signing-key", public)...)
+	require.ErrorContains(t, err, "give --log")
+	out, err := command(t, append(rotate, "--signing-kms-key", arn)...) // which is in another region than the bucket
+	require.NoError(t, err)
+	require.Contains(t, out, "log gw-0: manifest 1 names key ")
+	out, err = command(t, append([]string{"verify", where, "--key", public}, at...)...)
+	require.NoError(t, err, out)
 }

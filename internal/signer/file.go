@@ -24,9 +24,6 @@ func File(path string) (ledger.Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the key: %w", err)
 	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return nil, fmt.Errorf("%s can be read by others (mode %04o): chmod 600 it, and think of a new key", path, mode)
-	}
 	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the key: %w", err)
@@ -34,6 +31,9 @@ func File(path string) (ledger.Signer, error) {
 	signer, err := ledger.LoadSigner(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s must hold an Ed25519 or ECDSA P-256 private key in PEM: %w", path, err)
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		return nil, fmt.Errorf("%s can be read by others (mode %04o): chmod 600 it, and think of a new key", path, mode)
 	}
 	return signer, nil
 }

@@ -64,14 +64,14 @@ func TestIndependentVerifier(t *testing.T) {
 	c := chain(t, s, old)
 	require.NoError(t, c.Commit(ctx, ledger.KindOpen, nil))
 	require.NoError(t, c.Commit(ctx, ledger.KindBatch, []ledger.Object{object(t, s, 3), object(t, s, 40)}))
-	require.NoError(t, c.Checkpoint(ctx))
+	require.NoError(t, c.Checkpoint(ctx, nil))
 	require.NoError(t, c.Commit(ctx, ledger.KindHeartbeat, nil))
 	require.NoError(t, c.Rotate(ctx, public(t, next)))
 	c = chain(t, s, next, public(t, old))
 	require.NoError(t, c.Commit(ctx, ledger.KindOpen, nil))
 	require.NoError(t, c.Commit(ctx, ledger.KindBatch, []ledger.Object{object(t, s, 5000)})) // a filter
 	require.NoError(t, c.Commit(ctx, ledger.KindClose, nil))
-	require.NoError(t, c.Checkpoint(ctx))
+	require.NoError(t, c.Checkpoint(ctx, nil))
 	squat := ledger.ManifestKey("gw-0", 7)
 	s.Overwrite(squat, []byte(`{"payload":"e30="}`)) // foreign: passed over
 	key := filepath.Join(t.TempDir(), "audit.pub")

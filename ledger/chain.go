@@ -100,15 +100,29 @@ func (c *Chain) Rotate(ctx context.Context, next PublicKey) error {
 	return c.Commit(ctx, KindKeyRotation, nil)
 }
 
-// Checkpoint writes the head of the log's tree as a signed note. Where that is there
-// already, it does nothing.
-func (c *Chain) Checkpoint(ctx context.Context) error {
+// Checkpoint writes the head of the log's tree as a signed note, and then what stamp,
+// if any, gives for it: a timestamp. Where there is a checkpoint of this size already,
+// it does nothing. An error of stamp comes when the checkpoint is written.
+func (c *Chain) Checkpoint(ctx context.Context, stamp func(ctx context.Context, note []byte) ([]byte, error)) error {
 	note, err := signCheckpoint(ctx, c.o.Log, c.head.tree, c.o.Signer)
 	if err != nil {
 		return fmt.Errorf("sign the checkpoint: %w", err)
 	}
 	_, err = c.store.Put(ctx, CheckpointKey(c.o.Log, c.head.seq+1), note, PutOptions{
 		SHA256: sha256.Sum256(note), Retention: c.o.Retention(c.o.Now()), ContentType: "text/plain; charset=utf-8",
+	})
+	if errors.Is(err, ErrExists) {
+		return nil
+	}
+	if err != nil || stamp == nil {
+		return err
+	}
+	response, err := stamp(ctx, note)
+	if err != nil {
+		return fmt.Errorf("timestamp: %w", err)
+	}
+	_, err = c.store.Put(ctx, TimestampKey(c.o.Log, c.head.seq+1), response, PutOptions{
+		SHA256: sha256.Sum256(response), Retention: c.o.Retention(c.o.Now()), ContentType: "application/timestamp-reply",
 	})
 	if errors.Is(err, ErrExists) {
 		return nil

@@ -35,6 +35,8 @@ type Checkpoint struct {
 	KeyID  string // of the log's key that signed it
 	Cosigs []Cosignature
 	Note   []byte // as stored
+	// Timestamp, if any, is a time-stamping authority's response over Note (RFC 3161, DER).
+	Timestamp []byte
 }
 
 // Cosignature is a witness's word that it saw the checkpoint continue those it saw
@@ -149,6 +151,11 @@ func ParseCheckpoint(text []byte, keys []PublicKey, witnesses []Witness) (*Check
 		return c, nil
 	}
 	return nil, err
+}
+
+// TimestampKey is the key of the timestamp over the checkpoint of a log at a size.
+func TimestampKey(log string, size int64) string {
+	return strings.TrimSuffix(CheckpointKey(log, size), ".txt") + ".tsr"
 }
 
 // CheckpointKey is the key of the checkpoint of a log at a size.

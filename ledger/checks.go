@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // checks holds the checkpoints of a log against it as a walk comes to them: those
@@ -16,6 +17,7 @@ type checks struct {
 	r      Reader
 	w      *walker
 	sum    *LogReport
+	stamps func(response, note []byte) (time.Time, string, error)
 	given  []*Checkpoint // by size
 	next   func() (Version, error, bool)
 	stop   func()
@@ -26,7 +28,7 @@ type checks struct {
 }
 
 func newChecks(ctx context.Context, r Reader, w *walker, sum *LogReport, o VerifyOptions) *checks {
-	c := &checks{r: r, w: w, sum: sum}
+	c := &checks{r: r, w: w, sum: sum, stamps: o.Timestamps}
 	for _, g := range slices.Concat(o.Checkpoints, o.From) {
 		if g.Log == w.log {
 			c.given = append(c.given, g)
@@ -133,6 +135,12 @@ func (c *checks) stored(ctx context.Context) error {
 	case !c.w.maySignCheckpoint(cp):
 		foreign("signed by key " + cp.KeyID + " outside its time")
 	default:
+		if c.stamps != nil {
+			cp.Timestamp, err = c.r.Get(ctx, TimestampKey(cp.Log, cp.Size), "")
+			if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrForbidden) {
+				return err
+			}
+		}
 		c.judge(cp, c.ahead.Key)
 	}
 	return nil
@@ -154,7 +162,23 @@ func (c *checks) judge(cp *Checkpoint, object string) {
 	default:
 		c.sum.Checkpoints++
 		c.sum.Cosignatures = append(c.sum.Cosignatures, cp.Cosigs...)
+		c.timestamp(cp)
 		return
 	}
 	c.w.note(f)
+}
+
+// timestamp notes the time by which a checkpoint that holds existed.
+func (c *checks) timestamp(cp *Checkpoint) {
+	if c.stamps == nil || cp.Timestamp == nil {
+		return
+	}
+	at, by, err := c.stamps(cp.Timestamp, cp.Note)
+	if err != nil {
+		c.w.note(Finding{Severity: SeverityWarning, Code: CodeTimestampInvalid, Log: c.w.log, Seq: cp.Size - 1, Object: TimestampKey(cp.Log, cp.Size), Expected: "a timestamp over the checkpoint by a trusted authority", Found: err.Error(), Message: "the time of the checkpoint is not proven"})
+		return
+	}
+	if c.sum.Timestamp == nil || c.sum.Timestamp.Size <= cp.Size {
+		c.sum.Timestamp = &Timestamp{Size: cp.Size, At: at, By: by}
+	}
 }

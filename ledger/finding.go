@@ -31,6 +31,7 @@ const (
 	CodeKeyRotated         = "key_rotated"         // the old key of a log named a new one
 	CodeCheckpointMismatch = "checkpoint_mismatch" // the log is not the one that a checkpoint was made of
 	CodeForeignCheckpoint  = "foreign_checkpoint"  // something at a checkpoint's key that no trusted key signed
+	CodeTimestampInvalid   = "timestamp_invalid"   // a timestamp over a checkpoint that no trusted authority made
 	CodeLogRewound         = "log_rewound"         // a checkpoint, or another log, saw manifests that are not there
 	CodeLogForked          = "log_forked"          // another log saw another manifest
 	CodeForeignManifest    = "foreign_manifest"    // something at a manifest's key that no trusted key signed

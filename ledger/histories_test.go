@@ -69,12 +69,12 @@ func TestHistories(t *testing.T) {
 			case "orphan":
 				seal(t, s, ledger.ObjectOptions{}, "orphan", 1, 1)
 			case "checkpoint":
-				require.NoError(rt, c.Checkpoint(ctx))
+				require.NoError(rt, c.Checkpoint(ctx, nil))
 			}
 		}
 		batch(c)
 		require.NoError(rt, c.Commit(ctx, ledger.KindClose, nil))
-		require.NoError(rt, c.Checkpoint(ctx))
+		require.NoError(rt, c.Checkpoint(ctx, nil))
 		verify := func(keys ...ledger.PublicKey) *ledger.Report {
 			r, _ := ledger.Verify(ctx, s, ledger.VerifyOptions{Keys: append(keys, public(t, first)), Concurrency: 1})
 			return r

@@ -77,7 +77,7 @@ func newWorld(t testing.TB, server *s3test.Server, cfg store.Config, n int) *wor
 	w.commit(c, ledger.KindBatch, w.seal("gw-0", "s2", 1, 3), w.seal("gw-0", "s3", 1, 3))
 	w.commit(c, ledger.KindHeartbeat)
 	w.commit(c, ledger.KindClose)
-	require.NoError(t, c.Checkpoint(ctx))
+	require.NoError(t, c.Checkpoint(ctx, nil))
 	w.kept = w.get(ledger.CheckpointKey("gw-0", 5))
 	o := w.options("gw-1", w.signer)
 	o.Heads = func() []ledger.HeadRef { return []ledger.HeadRef{{Log: "gw-0", Seq: 4, SHA256: c.Head().SHA256}} }
@@ -426,7 +426,7 @@ var matrix = []attack{
 	}, ledger.CodeNotLocked, notConfirmed, ""},
 	{admin, "a checkpoint damaged", func(w *world) { w.rewrite(checkpointKey, flipped(halfway)) }, ledger.CodeForeignCheckpoint, confirmed, ""},
 	{admin, "another log's checkpoint in the place of one", func(w *world) {
-		require.NoError(w.t, w.chain("gw-1", w.signer).Checkpoint(ctx))
+		require.NoError(w.t, w.chain("gw-1", w.signer).Checkpoint(ctx, nil))
 		w.rewrite(checkpointKey, func([]byte) []byte { return w.get(ledger.CheckpointKey("gw-1", 2)) })
 	}, ledger.CodeForeignCheckpoint, confirmed, ""},
 

@@ -190,7 +190,7 @@ func ReadObject(ctx context.Context, r Reader, m *Manifest, o *Object, each func
 }
 
 // NewestCheckpoint is the newest checkpoint of a log in the store that one of the
-// keys signed, nil for none.
+// keys signed, with what stands beside it as its timestamp, unchecked; nil for none.
 func NewestCheckpoint(ctx context.Context, r Reader, keys []PublicKey, log string) (*Checkpoint, error) {
 	var list []Version // by size
 	for v, err := range r.List(ctx, CheckpointPrefix+log+"/", "") {
@@ -209,9 +209,15 @@ func NewestCheckpoint(ctx context.Context, r Reader, keys []PublicKey, log strin
 		if err != nil {
 			return nil, err
 		}
-		if c, err := ParseCheckpoint(text, keys, nil); err == nil && CheckpointKey(log, c.Size) == v.Key {
-			return c, nil
+		c, err := ParseCheckpoint(text, keys, nil)
+		if err != nil || CheckpointKey(log, c.Size) != v.Key {
+			continue
 		}
+		c.Timestamp, err = r.Get(ctx, TimestampKey(log, c.Size), "")
+		if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrForbidden) {
+			return nil, err
+		}
+		return c, nil
 	}
 	return nil, nil
 }

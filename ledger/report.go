@@ -77,8 +77,19 @@ type LogReport struct {
 	Checkpoints  int           `json:"checkpoints"`
 	Cosignatures []Cosignature `json:"cosignatures,omitempty"` // of those that were given
 
+	// Timestamp is the newest that holds, where timestamps were checked.
+	Timestamp *Timestamp `json:"timestamp,omitempty"`
+
 	cut       bool      // there is more, which was not asked for
 	resumedAt time.Time // objects made before were not read
+}
+
+// Timestamp is the word of a time-stamping authority: the first Size manifests of a log
+// existed at that time.
+type Timestamp struct {
+	Size int64     `json:"size"`
+	At   time.Time `json:"at"`
+	By   string    `json:"by"`
 }
 
 // maxFindings bounds the list of a report for each severity, so that warnings, which

@@ -29,6 +29,7 @@ var Rules = []Rule{
 	{CodeUnreadable, SeverityWarning, "The store refuses a version at the key of a manifest, beside one that it gives.", "Look at who wrote that version, and with which encryption key."},
 	{CodeKeyNotValid, SeverityWarning, "A manifest is signed by a key outside its time: after a rotation, or outside the span of the trust file. It is not believed.", "Someone holds an old key, or a collector was not given the new one."},
 	{CodeForeignCheckpoint, SeverityWarning, "Something at a checkpoint's key that no key of the log signed. It is not believed.", "Look at who may write to the bucket."},
+	{CodeTimestampInvalid, SeverityWarning, "What stands beside a checkpoint as its timestamp was not made over it by an authority that `--tsa-cert` trusts. The checkpoint itself holds.", "Give the authority's root; look at who may write to the bucket."},
 	{CodeForeignManifest, SeverityWarning, "Something at a manifest's key that no trusted key signed. It is not believed.", "As for `foreign_checkpoint`; give further keys with `--key` where the log has several writers."},
 	{CodeOtherWriter, SeverityWarning, "Two manifests at one place continue the chain; the older counts.", "Give each collector a `log` of its own."},
 	{CodeLaterVersion, SeverityWarning, "Another version lies over a sealed object. The sealed one was read.", "Look at who may write to the bucket."},

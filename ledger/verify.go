@@ -31,6 +31,10 @@ type VerifyOptions struct {
 	// Checkpoints were kept elsewhere: the logs must continue them.
 	Checkpoints []*Checkpoint
 
+	// Timestamps, if any, checks the timestamps over checkpoints: that an authority which
+	// the caller trusts made them. It returns the time and the authority's name.
+	Timestamps func(response, note []byte) (time.Time, string, error)
+
 	Concurrency int // logs, and objects, read at once; 0: 4
 	Progress    func(Progress)
 }

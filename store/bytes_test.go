@@ -54,7 +54,7 @@ func TestEveryByte(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, c.Commit(ctx, ledger.KindBatch, []ledger.Object{o.Object}))
 	require.NoError(t, c.Commit(ctx, ledger.KindClose, nil))
-	require.NoError(t, c.Checkpoint(ctx))
+	require.NoError(t, c.Checkpoint(ctx, nil))
 	for key, text := range map[string]string{ledger.KeyPrefix + "x.pem": "a key", ledger.PromptPrefix + "x.txt": "a prompt"} {
 		_, err = s.Put(ctx, key, []byte(text), ledger.PutOptions{SHA256: sha256.Sum256([]byte(text)), Retention: lock})
 		require.NoError(t, err)

@@ -24,7 +24,8 @@ tree. Keep it where the bucket's owner cannot reach it, or have a witness cosign
 "agentaudit verify --checkpoint" then finds whether the log was cut off or rewritten.
 Collectors write one every hour (checkpoint) and at their end.
 
---out writes LOG.txt files into a folder instead. --vkey prints the verifier keys that
+--out writes LOG.txt files into a folder instead, with LOG.tsr where a time-stamping
+authority said when. --vkey prints the verifier keys that
 witnesses need.
 
 Exit codes: 0 printed; 2 a log has none that the given key signed.`,
@@ -90,6 +91,11 @@ func writeCheckpoint(cmd *cobra.Command, c *ledger.Checkpoint, keys []ledger.Pub
 			}
 		}
 	case out != "":
+		if c.Timestamp != nil {
+			if err := os.WriteFile(filepath.Join(out, c.Log+".tsr"), c.Timestamp, 0o644); err != nil {
+				return err
+			}
+		}
 		return os.WriteFile(filepath.Join(out, c.Log+".txt"), text, 0o644)
 	case further:
 		text = append([]byte("\n"), text...)

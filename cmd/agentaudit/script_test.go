@@ -76,7 +76,7 @@ func seal(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	if len(args) < 3 {
 		ts.Check(c.Commit(context.Background(), ledger.KindClose, nil))
-		ts.Check(c.Checkpoint(context.Background()))
+		ts.Check(c.Checkpoint(context.Background(), nil))
 	}
 	ts.Check(store.Pull(context.Background(), s, ts.MkAbs(args[1]), func(store.PullProgress) {}))
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -132,6 +133,10 @@ func readCheckpoints(names []string, keys []ledger.PublicKey, witnesses []ledger
 		c, err := ledger.ParseCheckpoint(text, keys, witnesses)
 		if err != nil {
 			return nil, fmt.Errorf("%s is no checkpoint that the given key signed: %w", name, err)
+		}
+		// A timestamp may lie beside it.
+		if stamp, err := os.ReadFile(strings.TrimSuffix(name, ".txt") + ".tsr"); err == nil {
+			c.Timestamp = stamp
 		}
 		list = append(list, c)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/evidence"
 	"github.com/agentaudit/otelcol-agentaudit/internal/termsafe"
+	"github.com/agentaudit/otelcol-agentaudit/internal/tsa"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 )
 
@@ -54,20 +55,21 @@ under --strict.`,
 	f.StringArrayVar(&v.from, "from", nil, "file with a checkpoint to go on from; may be given more than once, for several logs")
 	f.StringArrayVar(&v.checkpoints, "checkpoint", nil, "file with a checkpoint that was kept elsewhere; may be given more than once")
 	f.IntVar(&v.witnesses, "witnesses", 0, "how many witnesses named in --trust must have cosigned each --checkpoint and --from")
+	f.StringArrayVar(&v.tsaCerts, "tsa-cert", nil, "file with roots of time-stamping authorities that you trust, PEM: timestamps over checkpoints are checked")
 	f.BoolVar(&v.strict, "strict", false, "exit with 3 where there are warnings")
 	return cmd
 }
 
 // verification is what the flags of verify ask for.
 type verification struct {
-	at                 bucketFlags
-	trust              trustFlags
-	level, output      string
-	when, since, until string
-	maxAge             time.Duration
-	from, checkpoints  []string
-	witnesses          int
-	strict             bool
+	at                          bucketFlags
+	trust                       trustFlags
+	level, output               string
+	when, since, until          string
+	maxAge                      time.Duration
+	from, checkpoints, tsaCerts []string
+	witnesses                   int
+	strict                      bool
 }
 
 // options checks the flags.
@@ -104,12 +106,35 @@ func (v *verification) options() (o ledger.VerifyOptions, err error) {
 	if o.Checkpoints, err = readCheckpoints(v.checkpoints, keys, witnesses); err != nil {
 		return o, err
 	}
+	if o.Timestamps, err = timestampVerifier(v.tsaCerts); err != nil {
+		return o, err
+	}
 	for _, c := range append(slices.Clone(o.From), o.Checkpoints...) {
 		if len(c.Cosigs) < v.witnesses {
 			return o, fmt.Errorf("the checkpoint of log %s, size %d, is cosigned by %d of the witnesses in --trust, --witnesses asks for %d", c.Log, c.Size, len(c.Cosigs), v.witnesses)
 		}
 	}
 	return o, nil
+}
+
+// timestampVerifier trusts the roots in files; nil for no file.
+func timestampVerifier(names []string) (func(response, note []byte) (time.Time, string, error), error) {
+	var roots []byte
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		roots = append(roots, text...)
+	}
+	if len(names) == 0 {
+		return nil, nil
+	}
+	t, err := tsa.NewVerifier(roots)
+	if err != nil {
+		return nil, fmt.Errorf("--tsa-cert: %w", err)
+	}
+	return t.Verify, nil
 }
 
 // parseTime reads the value of a flag.
@@ -267,6 +292,9 @@ func writeReport(w io.Writer, r *ledger.Report, output string) error {
 		}
 		if l.Checkpoints > 0 {
 			fmt.Fprintf(w, "log %s: continues %d checkpoints\n", l.Log, l.Checkpoints)
+		}
+		if t := l.Timestamp; t != nil {
+			fmt.Fprintf(w, "log %s: its first %d manifests existed at %s, says %s\n", l.Log, t.Size, t.At.Format(time.RFC3339), termsafe.Line(t.By))
 		}
 		for _, c := range l.Cosignatures {
 			fmt.Fprintf(w, "log %s: witnessed by %s at %s\n", l.Log, termsafe.Line(c.Witness), c.At.Format(time.RFC3339))

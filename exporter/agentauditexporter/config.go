@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -47,6 +48,8 @@ type Config struct {
 	// Checkpoint is how often the head of the log is written as a signed note, and the
 	// heads of other logs are looked at; 0: only at the end.
 	Checkpoint time.Duration `mapstructure:"checkpoint"`
+	// Timestamp is the authority that says when a checkpoint existed.
+	Timestamp TimestampConfig `mapstructure:"timestamp"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -77,6 +80,31 @@ type SigningConfig struct {
 
 	// prevent unkeyed literal initialization
 	_ struct{}
+}
+
+// TimestampConfig is a time-stamping authority (RFC 3161).
+type TimestampConfig struct {
+	// URL of the authority; none: checkpoints have no timestamp.
+	URL string `mapstructure:"url"`
+	// Timeout bounds a request to it. The next checkpoint asks again.
+	Timeout time.Duration `mapstructure:"timeout"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// Validate checks the authority's address.
+func (c *TimestampConfig) Validate() error {
+	if c.URL == "" {
+		return nil
+	}
+	if u, err := url.Parse(c.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("`url` (%q) must be a URL such as https://freetsa.org/tsr", c.URL)
+	}
+	if c.Timeout <= 0 {
+		return fmt.Errorf("`timeout` (%v) must be positive", c.Timeout)
+	}
+	return nil
 }
 
 // BatchConfig says when an object is closed: at the first of its bounds.
@@ -131,6 +159,7 @@ func createDefaultConfig() component.Config {
 		Batch:         BatchConfig{MaxEvents: 50_000, MaxBytes: 8 << 20, MaxAge: time.Second},
 		Heartbeat:     time.Minute,
 		Checkpoint:    time.Hour,
+		Timestamp:     TimestampConfig{Timeout: 10 * time.Second},
 	}
 }
 

@@ -1,10 +1,13 @@
 package agentauditexporter
 
 import (
+	"context"
+	"net/http"
 	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/tsa"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 )
 
@@ -12,11 +15,25 @@ import (
 // the bucket. So every log is watched by as many, whatever their number.
 const watchedLogs = 4
 
-// checkpoint writes the head of the log as a signed note. A failure costs no event:
-// the next checkpoint says the same and more.
+// checkpoint writes the head of the log as a signed note, with a timestamp where an
+// authority is configured. A failure costs no event: the next checkpoint says the same
+// and more.
 func (s *sealer) checkpoint() {
-	if err := s.chain.Checkpoint(s.ctx); err != nil {
-		s.set.Logger.Warn("the checkpoint was not written; the next one speaks for the same manifests", zap.Error(err))
+	if err := s.chain.Checkpoint(s.ctx, s.stamp()); err != nil {
+		s.set.Logger.Warn("the checkpoint, or its timestamp, was not written; the next one speaks for the same manifests", zap.Error(err))
+	}
+}
+
+// stamp asks the time-stamping authority, where one is configured.
+func (s *sealer) stamp() func(context.Context, []byte) ([]byte, error) {
+	c := &s.cfg.Timestamp
+	if c.URL == "" {
+		return nil
+	}
+	return func(ctx context.Context, note []byte) ([]byte, error) {
+		ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+		defer cancel()
+		return tsa.Stamp(ctx, http.DefaultClient, c.URL, note)
 	}
 }
 

@@ -2,6 +2,7 @@ package agentauditexporter
 
 import (
 	"context"
+	"crypto/sha256"
 	"os"
 	"path/filepath"
 	"testing"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/agentaudit/otelcol-agentaudit/exporter/agentauditexporter/internal/metadata"
 	"github.com/agentaudit/otelcol-agentaudit/internal/signer"
+	"github.com/agentaudit/otelcol-agentaudit/internal/tsa"
+	"github.com/agentaudit/otelcol-agentaudit/internal/tsa/tsatest"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 )
 
@@ -44,6 +47,45 @@ func TestLogsWatchEachOther(t *testing.T) {
 	require.Equal(t, ledger.Confirmed, report.Verdict, "%+v", report.Findings)
 	require.Equal(t, 1, report.Logs[0].Checkpoints)
 	require.Equal(t, 1, report.Logs[1].Checkpoints)
+}
+
+// TestTimestamp: an authority's word on the checkpoint is sealed beside it. One that is
+// away delays nothing, and is not needed to stop.
+func TestTimestamp(t *testing.T) {
+	authority := tsatest.Start(t)
+	tr := newTrail(t)
+	c := tr.config()
+	c.Timestamp.URL = authority.URL
+	r := start(t, c)
+	require.NoError(t, r.traces.ConsumeTraces(context.Background(), spans(event(0))))
+	r.stop()
+	root, err := os.ReadFile(authority.CAFile)
+	require.NoError(t, err)
+	v, err := tsa.NewVerifier(root)
+	require.NoError(t, err)
+	verify := func() *ledger.Report {
+		report, err := ledger.Verify(context.Background(), tr.open(), ledger.VerifyOptions{Keys: []ledger.PublicKey{tr.public}, Timestamps: v.Verify})
+		require.NoError(t, err)
+		require.Equal(t, ledger.Confirmed, report.Verdict, "%+v", report.Findings)
+		return report
+	}
+	report := verify()
+	require.Empty(t, report.Findings)
+	require.Equal(t, int64(3), report.Logs[0].Timestamp.Size)
+	require.Contains(t, report.Logs[0].Timestamp.By, "Test TSA")
+	require.WithinDuration(t, time.Now(), report.Logs[0].Timestamp.At, time.Hour)
+
+	authority.Close()
+	r = start(t, c)
+	require.NoError(t, r.traces.ConsumeTraces(context.Background(), spans(event(1))))
+	r.stop()
+	report = verify()
+	require.Equal(t, 2, report.Logs[0].Checkpoints)
+	require.Equal(t, int64(3), report.Logs[0].Timestamp.Size)
+
+	_, err = tr.open().Put(context.Background(), ledger.TimestampKey("gw-0", 6), []byte("planted"), ledger.PutOptions{SHA256: sha256.Sum256([]byte("planted"))})
+	require.NoError(t, err)
+	require.Equal(t, ledger.CodeTimestampInvalid, verify().Findings[0].Code)
 }
 
 // TestRotatedKey: a collector goes on with the new key of a log whose old one named

@@ -201,8 +201,8 @@ func TestProve(t *testing.T) {
 			"absence in a time":                {o: evidence.Options{Session: "gw-0/s3", Since: since, Until: until}, proven: "in the 5 objects that log gw-0 sealed between", private: true},
 			"absence before":                   {o: evidence.Options{Session: "gw-0/s15", Until: until}, proven: "in the 11 objects that log gw-0 sealed between the beginning", private: true},
 			"absence since":                    {o: evidence.Options{Session: "gw-0/s3", Since: since}, proven: "in the 14 objects that log gw-0 sealed up to manifest 19", private: true},
-			"with a checkpoint in the store":   {o: evidence.Options{Session: "gw-0/s3"}, before: func() { require.NoError(t, w.chains["gw-0"].Checkpoint(ctx)) }, events: 4, proven: "4 sealed events", private: true},
-			"absence, with a checkpoint there": {o: evidence.Options{Session: "gw-0/s3", Since: w.at(30)}, before: func() { require.NoError(t, w.chains["gw-0"].Checkpoint(ctx)) }, proven: "in the 0 objects", private: true},
+			"with a checkpoint in the store":   {o: evidence.Options{Session: "gw-0/s3"}, before: func() { require.NoError(t, w.chains["gw-0"].Checkpoint(ctx, nil)) }, events: 4, proven: "4 sealed events", private: true},
+			"absence, with a checkpoint there": {o: evidence.Options{Session: "gw-0/s3", Since: w.at(30)}, before: func() { require.NoError(t, w.chains["gw-0"].Checkpoint(ctx, nil)) }, proven: "in the 0 objects", private: true},
 		} {
 			t.Run(kind+"/"+name, func(t *testing.T) {
 				if c.before != nil {
@@ -282,7 +282,7 @@ func TestFilter(t *testing.T) {
 // TestForgedBundles: whatever is changed in a bundle, it does not prove the claim.
 func TestForgedBundles(t *testing.T) {
 	w := newWorld(t, "ed25519")
-	require.NoError(t, w.chains["gw-0"].Checkpoint(ctx))
+	require.NoError(t, w.chains["gw-0"].Checkpoint(ctx, nil))
 	presence := w.prove(t, evidence.Options{Session: "gw-0/s3"})
 	absence := w.prove(t, evidence.Options{Session: "gw-0/s3", Since: w.at(5.5), Until: w.at(10.5)})
 	for name, bundle := range map[string][]byte{"presence": presence, "absence": absence} {

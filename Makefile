@@ -16,7 +16,7 @@ REPRODUCIBLE := CGO_ENABLED=0 GOFLAGS="$$(go env GOFLAGS) -trimpath -buildvcs=fa
 
 # The folders that hold our Go code; build/ and .bin/ hold none of it.
 CODE := $(wildcard bench cmd exporter internal ledger processor semconv store)
-SOURCES := $(shell find $(CODE) -type f ! -name '*_test.go' ! -path '*/testdata/*') go.mod go.sum
+SOURCES := $(shell find $(CODE) -type f ! -name '*_test.go' ! -path '*/testdata/*') go.mod go.sum Makefile
 
 # The race detector needs a C compiler; without one the tests still run.
 RACE := $(if $(shell command -v "$$(go env CC)" 2>/dev/null),-race)

@@ -141,5 +141,9 @@ func TestStartRefusesTheKMSKey(t *testing.T) {
 	c = tr.config()
 	c.Signing = SigningConfig{KMSKeyID: s.NewKey(types.KeySpecEccNistEdwards25519), KMS: awsconf.Config{Endpoint: s.Endpoint}}
 	require.Contains(t, startError(t, c), "manifests are longer: use a key of spec ECC_NIST_P256")
+	c.Signing.KMSKeyID = "alias/audit" // says no region, so that it is the bucket's
+	require.Contains(t, startError(t, c), "Credential should be scoped to ")
+	c.Signing.KMS.Region = kmstest.Region
+	require.Contains(t, startError(t, c), "there is no such key in this account and region")
 	require.Empty(t, tr.keys(""))
 }

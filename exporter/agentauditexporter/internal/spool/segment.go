@@ -3,7 +3,9 @@ package spool
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/hashicorp/raft-wal/segment"
@@ -65,10 +67,11 @@ func (g *Segment) info() types.SegmentInfo {
 func (g *Segment) Name() string { return g.name }
 
 // Read calls each with the records, whose data is valid after it returns. The error is
-// one of reading the file, after which it can be read again.
+// one of reading the file, after which it can be read again; a file that someone took
+// away is a damaged one.
 func (g *Segment) Read(each func(Record)) (Damage, error) {
 	file, err := g.spool.disk.ReadFile(g.spool.o.Directory, g.name)
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Damage{}, fmt.Errorf("cannot read a file of the spool: %w", err)
 	}
 	_, d := scan(file, g.ID, g.first, g.end, each)

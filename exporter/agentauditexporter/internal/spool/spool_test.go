@@ -344,6 +344,16 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+func TestAFileThatWasTakenAway(t *testing.T) {
+	o := options(t.TempDir())
+	s := open(t, o)
+	appendAll(t, s, "one", "two", "three", "four", "five")
+	require.NoError(t, os.Remove(files(t, o.Directory, "*.wal")[0]))
+	have, damage := drain(t, s, false)
+	require.Equal(t, []string{"five"}, have)
+	require.Equal(t, []Damage{{Missing: 4}}, damage)
+}
+
 // What a sender writes is not taken for a record where the one around it is damaged.
 func TestARecordWithinARecord(t *testing.T) {
 	o := options(t.TempDir())

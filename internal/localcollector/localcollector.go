@@ -57,9 +57,9 @@ processors:
 exporters:
   agentaudit:
     log: %s
-    s3: {bucket: %s, prefix: %s, region: us-east-1, endpoint: "%s", force_path_style: true}
+    s3: {bucket: %s, prefix: %s, region: us-east-1, endpoint: %q, force_path_style: true}
     object_lock: {mode: COMPLIANCE, retention: 1d}
-    signing: {key_file: %s}
+    signing: {key_file: %q}
     batch: {max_age: 200ms}
 %s
 extensions:
@@ -112,7 +112,7 @@ func Launch(o Options) (*Collector, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer out.Close() // the process has its own
+	defer out.Close()                                 // the process has its own
 	cmd := exec.Command(o.Binary, "--config", o.File) //nolint:gosec // the caller names the binary
 	c := &Collector{Addresses: o.Addresses, cmd: cmd, logFile: o.LogFile, ended: make(chan struct{})}
 	c.cmd.Stdout, c.cmd.Stderr = out, out

@@ -55,9 +55,16 @@ func (s *sealer) gather(first *object) []*object {
 }
 
 func (s *sealer) commitAll(list []*object) {
-	described := make([]ledger.Object, len(list))
-	for i, o := range list {
-		described[i] = o.sealed.Object
+	var described []ledger.Object
+	named := map[string]bool{}
+	for _, o := range list {
+		for _, b := range o.sealedBlobs {
+			if !named[b.Key] { // two objects may need the same text
+				named[b.Key] = true
+				described = append(described, b.Object)
+			}
+		}
+		described = append(described, o.sealed.Object)
 	}
 	err := s.commit(ledger.KindBatch, described)
 	for _, o := range list {

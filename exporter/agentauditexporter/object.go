@@ -17,13 +17,16 @@ type object struct {
 	segment    *taken                // of the spool that its events are from, if any
 	builder    *ledger.ObjectBuilder // with what follows, guarded by sealer.mu until closed
 	prompts    map[string]string     // by key, to be stored before the events that name them
-	extra      int                   // bytes of them
+	blobs      map[string]time.Time  // full texts of fields and the times of their events, to be stored and named along with the events
+	extra      int                   // bytes of both
 
 	fullOnce sync.Once
 	full     chan struct{} // closed when a bound is reached
 	closed   chan struct{} // closed when it takes no more events
 
-	sealed *ledger.SealedObject // what is uploaded, the same bytes at every try
+	// what is uploaded, the same bytes at every try
+	sealed      *ledger.SealedObject
+	sealedBlobs []*ledger.SealedObject
 
 	done chan struct{} // closed when it is sealed, or given up with err
 	err  error
@@ -42,6 +45,7 @@ func (s *sealer) add(ctx context.Context, line []byte, m semconv.Meta) (*object,
 		if o.fits(line, &s.cfg.Batch) {
 			o.builder.Add(line, m)
 			s.takePrompt(o, m)
+			o.takeBlobs(m)
 			if !o.fits(nil, &s.cfg.Batch) {
 				o.setFull()
 			}
@@ -120,6 +124,20 @@ func (s *sealer) takePrompt(o *object, m semconv.Meta) {
 	o.extra += len(m.SystemPrompt)
 }
 
+// takeBlobs notes the full texts of fields that were too long for the line.
+func (o *object) takeBlobs(m semconv.Meta) {
+	for _, text := range m.OversizeText {
+		if _, ok := o.blobs[text]; ok {
+			continue
+		}
+		if o.blobs == nil {
+			o.blobs = map[string]time.Time{}
+		}
+		o.blobs[text] = m.Timestamp
+		o.extra += len(text)
+	}
+}
+
 // seal takes an object through its life. It stays open past its age until it
 // may be pending: in an outage there are few, full objects.
 func (s *sealer) seal(o *object) {
@@ -168,6 +186,14 @@ func (o *object) build() (err error) {
 	if o.sealed, err = o.builder.Finish(); err != nil {
 		return fmt.Errorf("cannot build an object: %w", err)
 	}
+	for text, at := range o.blobs {
+		b, err := ledger.NewBlob(text, at, o.sealed.Retention)
+		if err != nil {
+			return fmt.Errorf("cannot build a blob: %w", err)
+		}
+		o.sealedBlobs = append(o.sealedBlobs, b)
+	}
+	o.blobs = nil
 	return nil
 }
 
@@ -184,12 +210,21 @@ func (s *sealer) upload(o *object) error {
 		}
 		s.prompts.Add(key, time.Now())
 	}
-	opts := ledger.PutOptions{
-		SHA256:      o.sealed.Digest,
-		Retention:   ledger.Retention{Mode: o.sealed.Retention.Mode, Until: o.sealed.Retention.Until},
-		ContentType: contentTypes[s.cfg.Compression],
+	for _, b := range o.sealedBlobs {
+		if err = s.putSealed(b, contentTypes[ledger.Gzip]); err != nil {
+			return err
+		}
 	}
-	return s.retry(s.ctx, func() error { return s.put(s.ctx, o.sealed.Key, o.sealed.Body, opts) })
+	return s.putSealed(o.sealed, contentTypes[s.cfg.Compression])
+}
+
+func (s *sealer) putSealed(o *ledger.SealedObject, contentType string) error {
+	opts := ledger.PutOptions{
+		SHA256:      o.Digest,
+		Retention:   ledger.Retention{Mode: o.Retention.Mode, Until: o.Retention.Until},
+		ContentType: contentType,
+	}
+	return s.retry(s.ctx, func() error { return s.put(s.ctx, o.Key, o.Body, opts) })
 }
 
 var contentTypes = map[string]string{ledger.Gzip: "application/gzip", ledger.Zstd: "application/zstd", ledger.None: "application/x-ndjson"}

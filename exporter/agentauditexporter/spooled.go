@@ -138,6 +138,7 @@ func (s *sealer) objectsOf(g *spool.Segment) ([]*object, error) {
 		}
 		o.builder.Add(line, m)
 		s.takePrompt(o, m)
+		o.takeBlobs(m)
 	}
 	recovered, unread := 0, uint64(0)
 	damage, err := g.Read(func(r spool.Record) {

@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 
@@ -11,6 +12,8 @@ import (
 type disk interface {
 	types.VFS
 	ReadFile(dir, name string) ([]byte, error)
+	// Head is the first n bytes of a file, or what there is, and its size.
+	Head(dir, name string, n int64) ([]byte, int64, error)
 	Rename(dir, from, to string) error
 }
 
@@ -71,6 +74,20 @@ func (osDisk) Delete(dir, name string) error { return os.Remove(filepath.Join(di
 
 func (osDisk) ReadFile(dir, name string) ([]byte, error) {
 	return os.ReadFile(filepath.Join(dir, name)) //nolint:gosec // the operator names the directory
+}
+
+func (osDisk) Head(dir, name string, n int64) ([]byte, int64, error) {
+	f, err := os.Open(filepath.Join(dir, name)) //nolint:gosec // the operator names the directory
+	if err != nil {
+		return nil, 0, err
+	}
+	defer func() { _ = f.Close() }() // read only
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, err
+	}
+	head, err := io.ReadAll(io.LimitReader(f, n))
+	return head, info.Size(), err
 }
 
 func (osDisk) Rename(dir, from, to string) error {

@@ -79,6 +79,11 @@ func (d *memDisk) ReadFile(_, name string) ([]byte, error) {
 	return nil, os.ErrNotExist
 }
 
+func (d *memDisk) Head(dir, name string, n int64) ([]byte, int64, error) {
+	b, err := d.ReadFile(dir, name)
+	return b[:min(n, int64(len(b)))], int64(len(b)), err
+}
+
 func (d *memDisk) Rename(_, from, to string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

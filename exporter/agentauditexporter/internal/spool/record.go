@@ -77,8 +77,18 @@ func parseRecord(b []byte, id uint64) (number uint64, r Record, size int) {
 	return binary.LittleEndian.Uint64(b[16:]), Record{Time: at, Data: b[headerBytes:size]}, size
 }
 
+// recordTime is when the record was appended whose header b holds; the zero time where
+// it is no record. What is behind the header is not looked at.
+func recordTime(b []byte, id uint64) time.Time {
+	if len(b) < headerBytes || binary.LittleEndian.Uint64(b) != id {
+		return time.Time{}
+	}
+	return time.Unix(0, int64(binary.LittleEndian.Uint64(b[24:])))
+}
+
 // The parts of raft-wal's file format that stand around records.
 const (
+	fileHeader  = 32
 	frameBytes  = 8
 	commitFrame = 3 // the first byte of the frame that ends a group
 )

@@ -16,7 +16,7 @@ import (
 type Segment struct {
 	// ID is random, so that it tells this segment from all others.
 	ID uint64
-	// Began is when its first record was appended.
+	// Began is when its first record was appended, or after Read its first whole one.
 	Began time.Time
 	// Recovered: an earlier process wrote it, and may have been at work on it.
 	Recovered bool
@@ -74,7 +74,15 @@ func (g *Segment) Read(each func(Record)) (Damage, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Damage{}, fmt.Errorf("cannot read a file of the spool: %w", err)
 	}
-	_, d := scan(file, g.ID, g.first, g.end, each)
+	first := true
+	_, d := scan(file, g.ID, g.first, g.end, func(r Record) {
+		if first { // what Open found was not checked
+			g.spool.mu.Lock()
+			g.Began, first = r.Time, false
+			g.spool.mu.Unlock()
+		}
+		each(r)
+	})
 	g.damaged = d.Any()
 	return d, nil
 }

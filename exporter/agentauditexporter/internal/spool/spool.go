@@ -140,21 +140,11 @@ func (s *Spool) takeStock() error {
 	slices.SortFunc(s.kept, func(a, b *Segment) int { return strings.Compare(a.name, b.name) })
 	var taken int64
 	for i, g := range s.kept {
-		if i+1 < len(s.kept) {
-			g.end = s.kept[i+1].first
-		}
-		file, err := s.disk.ReadFile(s.o.Directory, g.name)
+		size, err := s.count(g, s.kept[i+1:])
 		if err != nil {
 			return fmt.Errorf("cannot read a file of the spool: %w", err)
 		}
-		next, _ := scan(file, g.ID, g.first, g.end, func(r Record) {
-			if g.events == 0 {
-				g.Began = r.Time
-			}
-			g.events++
-		})
-		s.next = max(s.next, next)
-		g.bytes = min(int64(len(file)), s.o.MaxBytes-taken) // max_bytes may have been lowered
+		g.bytes = min(size, s.o.MaxBytes-taken) // max_bytes may have been lowered
 		taken += g.bytes
 		s.events += g.events
 		s.bytes += g.bytes
@@ -162,6 +152,29 @@ func (s *Spool) takeStock() error {
 	s.cutOnes = slices.Clone(s.kept)
 	s.room.TryAcquire(taken) // all of it is free
 	return nil
+}
+
+// count says how much is in a segment, and how large its file is. Where another follows,
+// the numbers tell, and it is not read: a spool may be large, and senders are waiting.
+func (s *Spool) count(g *Segment, behind []*Segment) (size int64, err error) {
+	if len(behind) > 0 {
+		g.end = behind[0].first
+		g.events = int64(g.end - g.first)
+		const at = fileHeader + frameBytes
+		head, size, err := s.disk.Head(s.o.Directory, g.name, at+headerBytes)
+		if len(head) > at {
+			g.Began = recordTime(head[at:], g.ID)
+		}
+		return size, err
+	}
+	file, err := s.disk.ReadFile(s.o.Directory, g.name)
+	s.next, _ = scan(file, g.ID, g.first, 0, func(r Record) {
+		if g.events == 0 {
+			g.Began = r.Time
+		}
+		g.events++
+	})
+	return int64(len(file)), err
 }
 
 // What the file format adds to a record, and to a group and a segment, at most.

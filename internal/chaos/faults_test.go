@@ -303,7 +303,7 @@ func tooFast(w *world, runs int) string {
 	const limit = 256
 	n := w.node(settings{memoryMiB: limit, maxBytes: "64MiB"})
 	n.ready()
-	w.load.payload = 200_000
+	w.load.payload, w.load.rest = 200_000, 0
 	for range runs {
 		w.load.start(32)
 		w.load.await(50)

@@ -249,6 +249,7 @@ type load struct {
 	w       *world
 	payload int           // bytes of text in an event, at most
 	timeout time.Duration // of a request
+	rest    time.Duration // of a sender between requests
 	cancel  context.CancelFunc
 	group   sync.WaitGroup
 	number  atomic.Uint64
@@ -260,7 +261,7 @@ type load struct {
 }
 
 func newLoad(w *world) *load {
-	return &load{w: w, payload: 2000, timeout: 5 * time.Second, run: rand.Uint64(), acknowledged: map[string]bool{}, refused: map[codes.Code]int{}}
+	return &load{w: w, payload: 2000, timeout: 5 * time.Second, rest: 20 * time.Millisecond, run: rand.Uint64(), acknowledged: map[string]bool{}, refused: map[codes.Code]int{}}
 }
 
 // start has so many senders for each node send until stop.
@@ -319,11 +320,16 @@ func (l *load) send(ctx context.Context, n *node) {
 			if err == nil || ctx.Err() != nil {
 				break
 			}
-			select {
-			case <-time.After(50 * time.Millisecond):
-			case <-ctx.Done():
-			}
+			sleep(ctx, 50*time.Millisecond)
 		}
+		sleep(ctx, l.rest)
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
 	}
 }
 

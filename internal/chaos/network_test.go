@@ -73,6 +73,7 @@ func newNetwork(t *testing.T, endpoint string) *network {
 		}
 	}))
 	answers.Config.ErrorLog = nil
+	zerolog.SetGlobalLevel(zerolog.Disabled) // toxics have loggers of their own
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
 	n.toxi = toxiproxy.NewProxy(server, "s3", "127.0.0.1:0", strings.TrimPrefix(answers.URL, "http://"))
 	require.NoError(t, n.toxi.Start())

@@ -348,6 +348,15 @@ func (l *load) note(ids []string, err error) {
 	}
 }
 
+// noise is text that does not compress.
+var noise = func() string {
+	b := make([]byte, 1<<20)
+	for i := range b {
+		b[i] = 'a' + byte(rand.IntN(26))
+	}
+	return string(b)
+}()
+
 // request makes an export request of events that nothing else has.
 func (l *load) request() (td ptrace.Traces, ids []string) {
 	td = ptrace.NewTraces()
@@ -370,7 +379,8 @@ func (l *load) request() (td ptrace.Traces, ids []string) {
 		a.PutStr("audit.agent_id", "agent")
 		a.PutStr("audit.session_id", fmt.Sprintf("session-%d", n%50))
 		a.PutInt("audit.step_number", int64(n))
-		a.PutStr("audit.tool_output", strings.Repeat(strconv.FormatUint(rand.Uint64(), 36), 1+rand.IntN(l.payload)/12))
+		at := rand.IntN(len(noise) - l.payload)
+		a.PutStr("audit.tool_output", noise[at:at+1+rand.IntN(l.payload)])
 		ids = append(ids, semconv.SpanEventID(trace, id, string(semconv.TypeToolCall)))
 	}
 	return td, ids

@@ -3,13 +3,16 @@
 package localcollector
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -27,7 +30,7 @@ type Options struct {
 	Key    string       // the file of the signing key
 
 	Exporter  string    // further lines of the exporter's configuration, indented by four spaces
-	MemoryMiB int       // what the memory_limiter allows; 0 is 512
+	MemoryMiB int       // what the memory_limiter and the runtime allow; 0 is 512
 	Addresses [3]string // of OTLP over gRPC, over HTTP, and the health check; "" is a free one
 }
 
@@ -76,12 +79,10 @@ service:
 
 // Config is the text of the configuration.
 func (o *Options) Config() string {
-	memory := o.MemoryMiB
-	if memory == 0 {
-		memory = 512
-	}
-	return fmt.Sprintf(config, o.Addresses[0], o.Addresses[1], memory, o.Log, o.Bucket.Bucket, o.Bucket.Prefix, o.Bucket.Endpoint, o.Key, o.Exporter, o.Addresses[2])
+	return fmt.Sprintf(config, o.Addresses[0], o.Addresses[1], o.memory(), o.Log, o.Bucket.Bucket, o.Bucket.Prefix, o.Bucket.Endpoint, o.Key, o.Exporter, o.Addresses[2])
 }
+
+func (o *Options) memory() int { return cmp.Or(o.MemoryMiB, 512) }
 
 // Start starts the collector and returns when it is ready.
 func Start(ctx context.Context, o Options) (*Collector, error) {
@@ -98,7 +99,7 @@ func Launch(o Options) (*Collector, error) {
 		if addr != "" {
 			continue
 		}
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := listen()
 		if err != nil {
 			return nil, err
 		}
@@ -116,6 +117,7 @@ func Launch(o Options) (*Collector, error) {
 	cmd := exec.Command(o.Binary, "--config", o.File) //nolint:gosec // the caller names the binary
 	c := &Collector{Addresses: o.Addresses, cmd: cmd, logFile: o.LogFile, ended: make(chan struct{})}
 	c.cmd.Stdout, c.cmd.Stderr = out, out
+	c.cmd.Env = append(os.Environ(), fmt.Sprintf("GOMEMLIMIT=%dMiB", o.memory()))
 	if err := c.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start the collector: %w", err)
 	}
@@ -125,6 +127,18 @@ func Launch(o Options) (*Collector, error) {
 		c.err = c.cmd.Wait()
 	}()
 	return c, nil
+}
+
+// listen takes a free port of loopback, below those that systems give to connections: a
+// collector that is started again finds it free again.
+func listen() (l net.Listener, err error) {
+	for range 100 {
+		port := 20_000 + rand.IntN(12_000) //nolint:gosec // no secret
+		if l, err = net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port)); err == nil {
+			return l, nil
+		}
+	}
+	return nil, err
 }
 
 // AwaitReady returns when the collector takes telemetry. A collector that does not

@@ -77,6 +77,7 @@ fuzz: ## fuzz every target for FUZZTIME, one after the other; FUZZ=Codex for tho
 	@grep -rn --include='*_test.go' -o '^func Fuzz[A-Za-z0-9]*' $(CODE) | sed 's|/[^/]*:[0-9]*:func | |' | sort | grep -E '$(FUZZ)' | while read dir target; do \
 		echo "$$dir $$target"; go test ./$$dir -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) || exit 1; \
 	done
+
 # The moments of the faults are drawn from SEED; 0 is a new one, which is printed.
 SEED ?= 0
 chaos: build $(BIN)/versitygw ## all faults against the collector, and the table of what was lost: nothing

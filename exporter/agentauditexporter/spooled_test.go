@@ -3,6 +3,7 @@ package agentauditexporter
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"maps"
 	"net/http"
@@ -82,6 +83,25 @@ func TestSpooledSealsAll(t *testing.T) {
 	require.Equal(t, once(senders*requests*size), tr.requireConfirmed())
 	require.Equal(t, "close", tr.kinds()[len(tr.kinds())-1])
 	require.Empty(t, spoolFiles(t, c, "*.wal*"))
+}
+
+// What a version before this one left in a spool is read.
+func TestSpoolRecordFormat(t *testing.T) {
+	const head = `{"EventType":"tool_call","EventID":"e","SessionID":"s","Timestamp":"2026-11-23T10:00:00.000000001Z","Missing":["agent_id"],"Quarantine":true,"SystemPrompt":"p","SystemPromptHash":"h","OversizeText":["long"]}`
+	want := semconv.Meta{
+		EventType: "tool_call", EventID: "e", SessionID: "s", Timestamp: time.Date(2026, 11, 23, 10, 0, 0, 1, time.UTC),
+		Missing: []string{"agent_id"}, Quarantine: true, SystemPrompt: "p", SystemPromptHash: "h", OversizeText: []string{"long"},
+	}
+	for _, rec := range [][]byte{append(binary.AppendUvarint(nil, uint64(len(head))), head+"{}"...), spoolRecord([]byte("{}"), want)} {
+		line, m, err := parseSpoolRecord(rec)
+		require.NoError(t, err)
+		require.Equal(t, "{}", string(line))
+		require.Equal(t, want, m)
+		for n := range len(rec) - len("{}") {
+			_, _, err := parseSpoolRecord(rec[:n])
+			require.Error(t, err)
+		}
+	}
 }
 
 // Without waiting for a shutdown, what is acknowledged is sealed at its age.

@@ -140,7 +140,11 @@ func (s *Spool) takeStock() error {
 	slices.SortFunc(s.kept, func(a, b *Segment) int { return strings.Compare(a.name, b.name) })
 	var taken int64
 	for i, g := range s.kept {
-		size, err := s.count(g, s.kept[i+1:])
+		alone := i == 0 || s.kept[i-1].first < g.first
+		if i+1 < len(s.kept) && alone && g.first < s.kept[i+1].first {
+			g.end = s.kept[i+1].first
+		}
+		size, err := s.count(g)
 		if err != nil {
 			return fmt.Errorf("cannot read a file of the spool: %w", err)
 		}
@@ -156,9 +160,10 @@ func (s *Spool) takeStock() error {
 
 // count says how much is in a segment, and how large its file is. Where another follows,
 // the numbers tell, and it is not read: a spool may be large, and senders are waiting.
-func (s *Spool) count(g *Segment, behind []*Segment) (size int64, err error) {
-	if len(behind) > 0 {
-		g.end = behind[0].first
+// Where two have one number, which is when a write failed and its file stayed, they
+// tell nothing.
+func (s *Spool) count(g *Segment) (size int64, err error) {
+	if g.end > 0 {
 		g.events = int64(g.end - g.first)
 		const at = fileHeader + frameBytes
 		head, size, err := s.disk.Head(s.o.Directory, g.name, at+headerBytes)
@@ -168,12 +173,13 @@ func (s *Spool) count(g *Segment, behind []*Segment) (size int64, err error) {
 		return size, err
 	}
 	file, err := s.disk.ReadFile(s.o.Directory, g.name)
-	s.next, _ = scan(file, g.ID, g.first, 0, func(r Record) {
+	next, _ := scan(file, g.ID, g.first, 0, func(r Record) {
 		if g.events == 0 {
 			g.Began = r.Time
 		}
 		g.events++
 	})
+	s.next = max(s.next, next)
 	return int64(len(file)), err
 }
 

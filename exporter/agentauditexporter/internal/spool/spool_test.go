@@ -344,6 +344,28 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// What a failed write has left, on a disk that did not let it be removed, changes nothing.
+func TestLeftOverFile(t *testing.T) {
+	for _, id := range []string{"0000000000000000", "ffffffffffffffff"} {
+		o := options(t.TempDir())
+		s := open(t, o)
+		appendAll(t, s, "one", "two")
+		s.Close()
+		require.NoError(t, os.WriteFile(filepath.Join(o.Directory, "00000000000000000001-"+id+".wal"), []byte("part of a header"), 0o600))
+		s = open(t, o)
+		appendAll(t, s, "three")
+		require.Equal(t, int64(3), s.Stats().Events)
+		s.Close()
+		s = open(t, o)
+		have, damage := drain(t, s, true)
+		require.Equal(t, []string{"one", "two", "three"}, have)
+		for _, d := range damage {
+			require.True(t, d.Torn)
+		}
+		s.Close()
+	}
+}
+
 func TestAFileThatWasTakenAway(t *testing.T) {
 	o := options(t.TempDir())
 	s := open(t, o)

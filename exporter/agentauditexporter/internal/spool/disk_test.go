@@ -58,6 +58,9 @@ func (d *memDisk) Create(_, name string, _ uint64) (types.WritableFile, error) {
 func (d *memDisk) Delete(_, name string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if err := d.failed("delete"); err != nil {
+		return err
+	}
 	delete(d.files, name)
 	return nil
 }

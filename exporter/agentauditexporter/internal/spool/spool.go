@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -428,9 +429,10 @@ func (s *Spool) flushed() bool {
 }
 
 // Remove is told that what was made of a segment is safe. Its file goes when those
-// before it have gone; a damaged one is kept under another name. The error is one of
-// the disk, and the room is free all the same: a segment that stays is given by Next
-// again after the next Open.
+// before it have gone, so that a hole in the numbers is a loss and nothing else; a
+// damaged one is kept under another name. The error is one of the disk: the room is
+// free all the same, and the next Remove tries again. A segment whose file stays is
+// given by Next again after the next Open.
 func (s *Spool) Remove(g *Segment) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -438,7 +440,11 @@ func (s *Spool) Remove(g *Segment) error {
 	s.events -= g.events
 	s.bytes -= g.bytes
 	s.room.Release(g.bytes)
-	var errs []error
+	return s.sweep()
+}
+
+// sweep removes the files that are done. s.mu is held.
+func (s *Spool) sweep() error {
 	for len(s.kept) > 0 && s.kept[0].done {
 		g := s.kept[0]
 		var err error
@@ -447,12 +453,12 @@ func (s *Spool) Remove(g *Segment) error {
 		} else {
 			err = s.disk.Delete(s.o.Directory, g.name)
 		}
-		if err != nil {
-			errs = append(errs, fmt.Errorf("cannot remove a file of the spool: %w", err))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("cannot remove a file of the spool: %w", err)
 		}
 		s.kept = s.kept[1:]
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // Flush has Next give the open segment whatever its age, and those that wait for room
@@ -489,6 +495,9 @@ func (s *Spool) Close() {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	s.cut()
+	s.mu.Lock()
+	_ = s.sweep() // what stays is done again
+	s.mu.Unlock()
 	s.release()
 }
 

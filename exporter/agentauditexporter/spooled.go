@@ -52,6 +52,9 @@ func (s *sealer) openSpool() error {
 	if err != nil {
 		return fmt.Errorf("`spool::directory`: %w", err)
 	}
+	for _, name := range s.spool.CutOff() {
+		s.set.Logger.Info("the last write to the spool was cut off: its senders were not told OK", zap.String("file", name))
+	}
 	if left := s.spool.Stats(); left.Events > 0 {
 		s.set.Logger.Info("events of an earlier run are in the spool and will be sealed",
 			zap.Int64("events", left.Events), zap.Int64("bytes", left.Bytes), zap.Duration("oldest", left.Age))

@@ -58,6 +58,9 @@ type Spool struct {
 	// writing is held while a group is written, and where the open segment changes.
 	writing sync.Mutex
 	w       types.SegmentWriter // of the open segment; nil where there is none
+	// leftover are files that hold nothing and could not be removed.
+	leftover []string
+	cutOff   []string
 
 	mu       sync.Mutex
 	waiting  []*group
@@ -139,17 +142,17 @@ func (s *Spool) takeStock() error {
 		}
 	}
 	slices.SortFunc(s.kept, func(a, b *Segment) int { return strings.Compare(a.name, b.name) })
+	if err := s.countLast(); err != nil {
+		return fmt.Errorf("cannot read a file of the spool: %w", err)
+	}
 	var taken int64
 	for i, g := range s.kept {
-		alone := i == 0 || s.kept[i-1].first < g.first
-		if i+1 < len(s.kept) && alone && g.first < s.kept[i+1].first {
-			g.end = s.kept[i+1].first
+		if i+1 < len(s.kept) {
+			if err := s.count(g, s.kept[i+1].first); err != nil {
+				return fmt.Errorf("cannot read a file of the spool: %w", err)
+			}
 		}
-		size, err := s.count(g)
-		if err != nil {
-			return fmt.Errorf("cannot read a file of the spool: %w", err)
-		}
-		g.bytes = min(size, s.o.MaxBytes-taken) // max_bytes may have been lowered
+		g.bytes = min(g.bytes, s.o.MaxBytes-taken) // max_bytes may have been lowered
 		taken += g.bytes
 		s.events += g.events
 		s.bytes += g.bytes
@@ -159,30 +162,61 @@ func (s *Spool) takeStock() error {
 	return nil
 }
 
-// count says how much is in a segment, and how large its file is. Where another follows,
-// the numbers tell, and it is not read: a spool may be large, and senders are waiting.
-// Where two have one number, which is when a write failed and its file stayed, they
-// tell nothing.
-func (s *Spool) count(g *Segment) (size int64, err error) {
-	if g.end > 0 {
-		g.events = int64(g.end - g.first)
-		const at = fileHeader + frameBytes
-		head, size, err := s.disk.Head(s.o.Directory, g.name, at+headerBytes)
-		if len(head) > at {
-			g.Began = recordTime(head[at:], g.ID)
+// countLast reads the last segment, of which only the file tells where it ends. One with
+// nothing in it is what a write has left that failed or was cut off.
+func (s *Spool) countLast() error {
+	for len(s.kept) > 0 {
+		g := s.kept[len(s.kept)-1]
+		file, err := s.disk.ReadFile(s.o.Directory, g.name)
+		if err != nil {
+			return err
 		}
-		return size, err
+		next, d := scan(file, g.ID, g.first, 0, func(r Record) {
+			if g.events == 0 {
+				g.Began = r.Time
+			}
+			g.events++
+		})
+		s.next, g.bytes = next, int64(len(file))
+		if g.events > 0 || d.Any() {
+			return nil
+		}
+		s.kept = s.kept[:len(s.kept)-1]
+		s.cutOff = append(s.cutOff, g.name)
+		s.leftover = append(s.leftover, g.name)
+		_ = s.clear() // or before the next write
 	}
-	file, err := s.disk.ReadFile(s.o.Directory, g.name)
-	next, _ := scan(file, g.ID, g.first, 0, func(r Record) {
-		if g.events == 0 {
-			g.Began = r.Time
-		}
-		g.events++
-	})
-	s.next = max(s.next, next)
-	return int64(len(file)), err
+	return nil
 }
+
+// count says how much is in a segment that another one follows: the numbers tell, and
+// it is not read. A spool may be large, and senders are waiting.
+func (s *Spool) count(g *Segment, end uint64) (err error) {
+	const at = fileHeader + frameBytes
+	var head []byte
+	head, g.bytes, err = s.disk.Head(s.o.Directory, g.name, at+headerBytes)
+	if len(head) > at {
+		g.Began = recordTime(head[at:], g.ID)
+	}
+	g.end, g.events = end, int64(end-g.first)
+	return err
+}
+
+// clear removes files that hold nothing. Their numbers are given again, so none may
+// stay beside the segment that gets them.
+func (s *Spool) clear() error {
+	for len(s.leftover) > 0 {
+		if err := s.disk.Delete(s.o.Directory, s.leftover[0]); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("cannot write to the spool: %w", err)
+		}
+		s.leftover = s.leftover[1:]
+	}
+	return nil
+}
+
+// CutOff names the files that held nothing when the spool was opened: their write did
+// not end, and no sender was told OK.
+func (s *Spool) CutOff() []string { return s.cutOff }
 
 // What the file format adds to a record, and to a group and a segment, at most.
 const (
@@ -312,6 +346,9 @@ func (s *Spool) write() bool {
 func (s *Spool) append(groups []*group, number uint64) error {
 	now := time.Now()
 	if s.w == nil {
+		if err := s.clear(); err != nil {
+			return err
+		}
 		g := newSegment(number)
 		g.spool, g.Began = s, now
 		w, err := s.filer.Create(g.info())
@@ -350,8 +387,9 @@ func (s *Spool) abandon() {
 		s.announce()
 	}
 	s.mu.Unlock()
-	if g.events == 0 {
-		_ = s.disk.Delete(s.o.Directory, g.name) // it holds nothing that was acknowledged
+	if g.events == 0 { // nothing in it was acknowledged
+		s.leftover = append(s.leftover, g.name)
+		_ = s.clear() // or before the next write
 	}
 }
 

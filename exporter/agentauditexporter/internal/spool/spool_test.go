@@ -406,6 +406,7 @@ func TestLeftOverFile(t *testing.T) {
 			require.True(t, d.Torn)
 		}
 		s.Close()
+		require.Empty(t, files(t, o.Directory, "*.wal"))
 	}
 }
 

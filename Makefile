@@ -23,7 +23,7 @@ RACE := $(if $(shell command -v "$$(go env CC)" 2>/dev/null),-race)
 GOTESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: tools generate check-generated build run test fuzz lint fmt clean help licences vuln sbom reproducible
+.PHONY: tools generate check-generated build run test chaos fuzz lint fmt clean help licences vuln sbom reproducible
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,11 @@ fuzz: ## fuzz every target for FUZZTIME, one after the other; FUZZ=Codex for tho
 	@grep -rn --include='*_test.go' -o '^func Fuzz[A-Za-z0-9]*' $(CODE) | sed 's|/[^/]*:[0-9]*:func | |' | sort | grep -E '$(FUZZ)' | while read dir target; do \
 		echo "$$dir $$target"; go test ./$$dir -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) || exit 1; \
 	done
+
+# The moments of the faults are drawn from SEED; 0 is a new one, which is printed.
+SEED ?= 0
+chaos: build $(BIN)/versitygw ## all faults against the collector, and the table of what was lost: nothing
+	go test -count=1 -timeout=3h ./internal/chaos -v -run TestChaos -chaos.full -chaos.seed=$(SEED) -chaos.table=$(CURDIR)/build/chaos.md
 
 lint: $(BIN)/golangci-lint check-generated ## formatting, static checks, stale generated code
 	$(BIN)/golangci-lint run ./...

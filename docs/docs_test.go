@@ -63,7 +63,7 @@ func TestIndependentVerifier(t *testing.T) {
 	s := ledgertest.New()
 	c := chain(t, s, old)
 	require.NoError(t, c.Commit(ctx, ledger.KindOpen, nil))
-	require.NoError(t, c.Commit(ctx, ledger.KindBatch, []ledger.Object{object(t, s, 3), object(t, s, 40)}))
+	require.NoError(t, c.Commit(ctx, ledger.KindBatch, []ledger.Object{object(t, s, 3), blob(t, s), object(t, s, 40)}))
 	require.NoError(t, c.Checkpoint(ctx, nil))
 	require.NoError(t, c.Commit(ctx, ledger.KindHeartbeat, nil))
 	require.NoError(t, c.Rotate(ctx, public(t, next)))
@@ -131,6 +131,16 @@ func chain(t *testing.T, s ledger.Store, by ledger.Signer, trusted ...ledger.Pub
 	})
 	require.NoError(t, err)
 	return c
+}
+
+// blob stores the full text of a field.
+func blob(t *testing.T, s ledger.Store) ledger.Object {
+	t.Helper()
+	b, err := ledger.NewBlob("ü, and so on", time.Now(), ledger.ObjectRetention{Class: "default", Mode: lock.Mode, Until: lock.Until})
+	require.NoError(t, err)
+	_, err = s.Put(t.Context(), b.Key, b.Body, ledger.PutOptions{SHA256: b.Digest, Retention: lock})
+	require.NoError(t, err)
+	return b.Object
 }
 
 // object stores an object of as many sessions, with an event each.

@@ -66,6 +66,9 @@ type ObjectOptions struct {
 	Level          int    // of the compression; 0 is its default
 	Retention      Retention
 	RetentionClass string // "" is "default"
+	// Source, if any, names what the lines are read from: an object that is built again
+	// of the same lines, for the same time, then gets the same key.
+	Source string
 }
 
 // SealedObject is an object that is ready to be stored.
@@ -79,6 +82,8 @@ type SealedObject struct {
 // not safe for concurrent use.
 type ObjectBuilder struct {
 	obj      Object
+	source   string
+	key      func(random string) string
 	body     bytes.Buffer
 	digest   hash.Hash // of the body as it grows
 	comp     io.WriteCloser
@@ -92,8 +97,6 @@ type ObjectBuilder struct {
 // NewObjectBuilder begins an object whose key carries the time now. Options that
 // are wrong are an error of Finish.
 func NewObjectBuilder(o ObjectOptions, now time.Time) *ObjectBuilder {
-	var random [4]byte
-	_, _ = rand.Read(random[:]) // never fails: crypto/rand
 	prefix := DataPrefix
 	if o.Quarantine {
 		prefix = QuarantinePrefix
@@ -102,8 +105,10 @@ func NewObjectBuilder(o ObjectOptions, now time.Time) *ObjectBuilder {
 	if class == "" {
 		class = "default"
 	}
-	b := &ObjectBuilder{digest: sha256.New(), tree: NewTree(), seen: newSummary()}
-	b.obj.Key = objectKey(prefix, o.Log, now, hex.EncodeToString(random[:]), suffixes[o.Compression])
+	b := &ObjectBuilder{source: o.Source, digest: sha256.New(), tree: NewTree(), seen: newSummary()}
+	b.key = func(random string) string {
+		return objectKey(prefix, o.Log, now, random, suffixes[o.Compression])
+	}
 	b.obj.Retention = ObjectRetention{Class: class, Mode: o.Retention.Mode, Until: o.Retention.Until.UTC()}
 	b.err = b.compressor(o.Compression, o.Level)
 	if !ValidLog(o.Log) {
@@ -193,15 +198,31 @@ func (b *ObjectBuilder) Finish() (*SealedObject, error) {
 		return nil, err
 	}
 	b.release()
+	root := b.tree.Root()
 	s := &SealedObject{Object: b.obj, Body: b.body.Bytes()}
+	s.Key = b.key(b.random(root))
 	b.digest.Sum(s.Digest[:0])
 	s.SHA256 = hex.EncodeToString(s.Digest[:])
 	s.Bytes = int64(len(s.Body))
-	s.MerkleRoot = hex.EncodeToString(b.tree.Root())
+	s.MerkleRoot = hex.EncodeToString(root)
 	s.MinTimestamp, s.MaxTimestamp = Instant{b.seen.min}, Instant{b.seen.max}
 	s.EventTypes, s.MissingFields = b.seen.types, b.seen.missing
 	s.Sessions = b.sessions.summary()
 	return s, nil
+}
+
+// random is the part of the key that tells the object from others of its time.
+func (b *ObjectBuilder) random(root []byte) string {
+	if b.source == "" {
+		var random [4]byte
+		_, _ = rand.Read(random[:]) // never fails: crypto/rand
+		return hex.EncodeToString(random[:])
+	}
+	h := sha256.New()
+	h.Write([]byte(b.source))
+	h.Write([]byte{0})
+	h.Write(root)
+	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
 // summary is what an object's description counts over its lines; the verifier

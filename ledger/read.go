@@ -107,6 +107,9 @@ func readEvents(ctx context.Context, r Reader, o ReadOptions, yield func(EventLi
 }
 
 func readObject(ctx context.Context, r Reader, j job, note func(Finding), each func(EventLine)) error {
+	if blobDigest(j.obj.Key) != "" {
+		return nil // it has no lines; ReadBlob reads it
+	}
 	body, _, findings, err := findVersion(ctx, r, j, time.Now())
 	if err != nil {
 		return err

@@ -40,7 +40,11 @@ func (v *verifier) object(ctx context.Context, j job) error {
 			return err
 		}
 		if v.o.Level >= LevelEvents {
-			v.events(j, body)
+			if digest := blobDigest(j.obj.Key); digest != "" {
+				v.blob(j, body, digest)
+			} else {
+				v.events(j, body)
+			}
 		}
 	}
 	v.mu.Lock()
@@ -141,6 +145,12 @@ const maxAltered = 64 << 20
 // writer writes. Without the original, a change that leaves every line an event
 // cannot be placed: the line is then 0.
 func firstBadLine(o *Object, body []byte) (line int, why string) {
+	if digest := blobDigest(o.Key); digest != "" {
+		if _, err := blobText(body, digest); err != nil {
+			return 0, err.Error()
+		}
+		return 0, "the text is the one that was signed, the bytes around it are not"
+	}
 	n := 0
 	size := int64(0)
 	tree := NewTree()
@@ -165,6 +175,17 @@ func firstBadLine(o *Object, body []byte) (line int, why string) {
 		return 0, "the lines are those that were signed, the bytes around them are not"
 	}
 	return 0, "every line is still an event, the Merkle root of the lines is not what was signed"
+}
+
+// blob checks the text of a blob whose content is what was signed.
+func (v *verifier) blob(j job, body []byte, digest string) {
+	text, err := blobText(body, digest)
+	if err == nil && int64(len(text)) != j.obj.UncompressedBytes {
+		err = fmt.Errorf("the text has %d bytes, %d were signed", len(text), j.obj.UncompressedBytes)
+	}
+	if err != nil {
+		v.note(j.finding(CodeEncodingInvalid, err.Error()))
+	}
 }
 
 // events checks the lines of an object whose content is what was signed.

@@ -186,4 +186,7 @@ const (
 	// AttrSystemPrompt (string) is the text whose digest is system_prompt_hash, to be
 	// sealed once under prompts/.
 	AttrSystemPrompt = "audit.system_prompt"
+	// AttrOversizeText (map) holds, by the name of the field, the full texts of which
+	// the fields hold the beginning and oversize the digests, to be stored by content.
+	AttrOversizeText = "audit.oversize_text"
 )

@@ -36,6 +36,8 @@ type Meta struct {
 	// processor was told to store prompts.
 	SystemPrompt     string
 	SystemPromptHash string
+	// OversizeText are the full texts of fields that were too long for the line.
+	OversizeText []string
 }
 
 // AppendSpan appends the line of an audit record that is a span, without a
@@ -85,6 +87,10 @@ func appendRecord(dst []byte, r record) ([]byte, Meta, error) {
 			m.Quarantine = v.Type() == pcommon.ValueTypeBool && v.Bool()
 		case k == AttrSystemPrompt:
 			m.SystemPrompt = v.AsString()
+		case k == AttrOversizeText && v.Type() == pcommon.ValueTypeMap:
+			for _, text := range v.Map().All() {
+				m.OversizeText = append(m.OversizeText, text.AsString())
+			}
 		default:
 			extra = append(extra, extraAttr{k, v})
 		}

@@ -1,14 +1,17 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 )
@@ -66,4 +69,20 @@ func (s *S3) explainKey(err error) error {
 		return fmt.Errorf("%w: %w", ledger.ErrNotFound, err)
 	}
 	return s.explain(err)
+}
+
+// Codes of the same reference that tell of credentials that have run out or of a clock
+// that is wrong: they pass.
+var passing = []string{"ExpiredToken", "ExpiredTokenException", "RequestExpired", "RequestTimeTooSkewed", "RequestTimeout", "SlowDown", "TooManyRequests"}
+
+// Unavailable reports whether an error is of a store that gave no answer, or one that
+// will be another when it is asked later. All other errors need someone to act.
+func Unavailable(err error) bool {
+	code, status := answered(err)
+	if status == 0 {
+		_, unsent := errors.AsType[*smithyhttp.RequestSendError](err)
+		_, network := errors.AsType[net.Error](err)
+		return unsent || network || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+	}
+	return status >= http.StatusInternalServerError || status == http.StatusTooManyRequests || slices.Contains(passing, code)
 }

@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/localcollector"
 	"github.com/agentaudit/otelcol-agentaudit/internal/locals3"
 	"github.com/agentaudit/otelcol-agentaudit/internal/trail"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
@@ -93,9 +94,9 @@ func (d *demo) run(ctx context.Context) (err error) {
 	fmt.Fprintf(d.out, "%s\nnot on this server: %s\n", strings.Join(done, "\n"), strings.Join(notDone, "; "))
 
 	d.say("the collector: recorded telemetry of real agents in")
-	if err := d.record(ctx, collectorSetup{
-		binary: d.binary, config: d.path("collector.yaml"), logFile: d.path("collector.log"),
-		log: "demo", bucket: cfg.Bucket, prefix: cfg.Prefix, s3: cfg.Endpoint, key: d.path("audit.key"),
+	if err := d.record(ctx, localcollector.Options{
+		Binary: d.binary, File: d.path("collector.yaml"), LogFile: d.path("collector.log"),
+		Log: "demo", Bucket: cfg, Key: d.path("audit.key"),
 	}); err != nil {
 		return err
 	}
@@ -130,17 +131,17 @@ func (d *demo) prepare() error {
 }
 
 // record runs the collector and sends it the recordings.
-func (d *demo) record(ctx context.Context, setup collectorSetup) (err error) {
-	c, err := startCollector(ctx, setup)
+func (d *demo) record(ctx context.Context, o localcollector.Options) (err error) {
+	c, err := localcollector.Start(ctx, o)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.stop()) }()
-	send, err := newSender(c.grpcAddr, c.httpAddr)
+	defer func() { err = errors.Join(err, c.Stop()) }()
+	send, err := localcollector.NewSender(c)
 	if err != nil {
 		return err
 	}
-	defer send.close()
+	defer send.Close()
 	files, err := recordings(d.recordings)
 	if err != nil {
 		return err
@@ -178,7 +179,7 @@ func recordings(dir string) ([]string, error) {
 }
 
 // sendFile sends every export request of a recording.
-func sendFile(ctx context.Context, s *sender, file string) (spans, records int, err error) {
+func sendFile(ctx context.Context, s *localcollector.Sender, file string) (spans, records int, err error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return 0, 0, err
@@ -190,7 +191,7 @@ func sendFile(ctx context.Context, s *sender, file string) (spans, records int, 
 				return 0, 0, err
 			}
 			records += ld.LogRecordCount()
-			if err := s.sendLogs(ctx, ld); err != nil {
+			if err := s.SendLogs(ctx, ld); err != nil {
 				return 0, 0, err
 			}
 			continue
@@ -200,7 +201,7 @@ func sendFile(ctx context.Context, s *sender, file string) (spans, records int, 
 			return 0, 0, err
 		}
 		spans += td.SpanCount()
-		if err := s.sendTraces(ctx, td); err != nil {
+		if err := s.SendTraces(ctx, td); err != nil {
 			return 0, 0, err
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/localcollector"
 	"github.com/agentaudit/otelcol-agentaudit/internal/mapping"
 	"github.com/agentaudit/otelcol-agentaudit/internal/s3test"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
@@ -39,7 +40,7 @@ func requireBuilt(t *testing.T) {
 
 // deployment is a real collector in front of a real S3 server.
 type deployment struct {
-	*collector
+	*localcollector.Collector
 	s3     *s3test.Server
 	bucket store.Config
 	key    ledger.PublicKey
@@ -57,24 +58,24 @@ func deploy(t *testing.T) *deployment {
 	require.NoError(t, err)
 	d.key, err = ledger.ParsePublicKey(pub)
 	require.NoError(t, err)
-	d.collector = d.start(t, "gw-0")
+	d.Collector = d.start(t, "gw-0")
 	return d
 }
 
 // start runs a collector that writes a log; it is stopped at the end of the test
 // unless the test stops it.
-func (d *deployment) start(t *testing.T, log string) *collector {
+func (d *deployment) start(t *testing.T, log string) *localcollector.Collector {
 	t.Helper()
 	logFile := filepath.Join(d.dir, log+".log")
-	c, err := startCollector(context.Background(), collectorSetup{
-		binary: collectorBinary, config: filepath.Join(d.dir, fmt.Sprintf("%s-%d.yaml", log, rand.Int())), logFile: logFile,
-		log: log, bucket: d.bucket.Bucket, prefix: d.bucket.Prefix, s3: d.bucket.Endpoint, key: filepath.Join(d.dir, "audit.key"),
+	c, err := localcollector.Start(context.Background(), localcollector.Options{
+		Binary: collectorBinary, File: filepath.Join(d.dir, fmt.Sprintf("%s-%d.yaml", log, rand.Int())), LogFile: logFile,
+		Log: log, Bucket: d.bucket, Key: filepath.Join(d.dir, "audit.key"),
 	})
 	if err != nil {
 		text, _ := os.ReadFile(logFile)
 		require.NoError(t, err, "%s", text)
 	}
-	t.Cleanup(func() { _ = c.cmd.Process.Kill() })
+	t.Cleanup(c.Kill)
 	return c
 }
 
@@ -168,16 +169,16 @@ func TestEverythingSentIsSealedOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range senders {
 		group.Go(func() {
-			s, err := newSender(d.grpcAddr, d.httpAddr)
+			s, err := localcollector.NewSender(d.Collector)
 			if !assertNil(t, err) {
 				return
 			}
-			defer s.close()
+			defer s.Close()
 			for j := range each {
 				n := uint64(i*each+j) + 1
 				td, ld := freshTraces(t, bytes.TrimSpace(spans), n), freshLogs(t, bytes.TrimSpace(records), n<<32)
 				ids := append(expected(t, td, plog.NewLogs()), expected(t, ptrace.NewTraces(), ld)...)
-				if !assertNil(t, s.sendTraces(context.Background(), td)) || !assertNil(t, s.sendLogs(context.Background(), ld)) {
+				if !assertNil(t, s.SendTraces(context.Background(), td)) || !assertNil(t, s.SendLogs(context.Background(), ld)) {
 					return
 				}
 				mu.Lock()
@@ -193,7 +194,7 @@ func TestEverythingSentIsSealedOnce(t *testing.T) {
 	// The answer to the last sender came when its events were sealed: the trail holds
 	// everything while the collector still runs.
 	require.Equal(t, want, d.sealed(t))
-	require.NoError(t, d.stop())
+	require.NoError(t, d.Stop())
 	require.Equal(t, want, d.sealed(t))
 }
 
@@ -211,15 +212,15 @@ func TestBucketTakenAway(t *testing.T) {
 	d := deploy(t)
 	spans, err := os.ReadFile(filepath.Join(recordingsDir, "openinference-openai", "agent.traces.otlp.jsonl"))
 	require.NoError(t, err)
-	s, err := newSender(d.grpcAddr, d.httpAddr)
+	s, err := localcollector.NewSender(d.Collector)
 	require.NoError(t, err)
-	defer s.close()
+	defer s.Close()
 	send := func(n uint64, timeout time.Duration) ([]string, error) {
 		td := freshTraces(t, bytes.TrimSpace(spans), n)
 		ids := expected(t, td, plog.NewLogs())
 		ctx, cancel := context.WithTimeout(context.Background(), timeout)
 		defer cancel()
-		return ids, s.sendTraces(ctx, td)
+		return ids, s.SendTraces(ctx, td)
 	}
 	before, err := send(1, time.Minute)
 	require.NoError(t, err)
@@ -235,7 +236,7 @@ func TestBucketTakenAway(t *testing.T) {
 	}()
 	d.s3.Start()
 	require.NoError(t, <-waited, "a sender that waits is answered when the bucket is back")
-	require.NoError(t, d.stop())
+	require.NoError(t, d.Stop())
 	have := d.sealed(t)
 	for _, id := range append(before, during...) {
 		require.Equal(t, 1, have[id])
@@ -256,11 +257,11 @@ func TestKilled(t *testing.T) {
 		var group sync.WaitGroup
 		for range 6 {
 			group.Go(func() {
-				s, err := newSender(c.grpcAddr, c.httpAddr)
+				s, err := localcollector.NewSender(c)
 				if !assertNil(t, err) {
 					return
 				}
-				defer s.close()
+				defer s.Close()
 				for {
 					mu.Lock()
 					number++
@@ -269,7 +270,7 @@ func TestKilled(t *testing.T) {
 					td := freshTraces(t, bytes.TrimSpace(spans), n)
 					ids := expected(t, td, plog.NewLogs())
 					ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-					err := s.sendTraces(ctx, td)
+					err := s.SendTraces(ctx, td)
 					cancel()
 					if err != nil {
 						return // killed
@@ -281,15 +282,15 @@ func TestKilled(t *testing.T) {
 					enough := len(acknowledged) > int(number)*2
 					mu.Unlock()
 					if enough {
-						_ = c.cmd.Process.Kill()
+						c.Kill()
 					}
 				}
 			})
 		}
 		group.Wait()
-		<-c.done
+		<-c.Ended()
 	}
-	require.NoError(t, d.stop())
+	require.NoError(t, d.Stop())
 	require.NotEmpty(t, acknowledged)
 	have := d.sealed(t)
 	for id := range acknowledged {
@@ -306,17 +307,17 @@ func TestTwoCollectorsOneLog(t *testing.T) {
 	want := map[string]int{}
 	var mu sync.Mutex
 	var group sync.WaitGroup
-	for i, c := range []*collector{d.collector, second} {
+	for i, c := range []*localcollector.Collector{d.Collector, second} {
 		group.Go(func() {
-			s, err := newSender(c.grpcAddr, c.httpAddr)
+			s, err := localcollector.NewSender(c)
 			if !assertNil(t, err) {
 				return
 			}
-			defer s.close()
+			defer s.Close()
 			for j := range 10 {
 				td := freshTraces(t, bytes.TrimSpace(spans), uint64(i*100+j+1))
 				ids := expected(t, td, plog.NewLogs())
-				if !assertNil(t, s.sendTraces(context.Background(), td)) {
+				if !assertNil(t, s.SendTraces(context.Background(), td)) {
 					return
 				}
 				mu.Lock()
@@ -328,16 +329,18 @@ func TestTwoCollectorsOneLog(t *testing.T) {
 		})
 	}
 	group.Wait()
-	require.NoError(t, d.stop())
-	require.NoError(t, second.stop())
+	require.NoError(t, d.Stop())
+	require.NoError(t, second.Stop())
 	require.Equal(t, want, d.sealed(t))
 }
 
 // TestConfigurationMistakes: one clear line that names the key.
 func TestConfigurationMistakes(t *testing.T) {
 	d := deploy(t)
-	require.NoError(t, d.stop())
-	good := fmt.Sprintf(collectorConfig, "127.0.0.1:0", "127.0.0.1:0", "gw-1", d.bucket.Bucket, d.bucket.Prefix, d.bucket.Endpoint, filepath.Join(d.dir, "audit.key"), "127.0.0.1:0")
+	require.NoError(t, d.Stop())
+	good := (&localcollector.Options{
+		Log: "gw-1", Bucket: d.bucket, Key: filepath.Join(d.dir, "audit.key"), Addresses: [3]string{"127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"},
+	}).Config()
 	for name, c := range map[string]struct{ from, to, want string }{
 		"no bucket":       {"bucket: " + d.bucket.Bucket, "bucket: ''", "exporters::agentaudit::s3: `bucket`"},
 		"bad mode":        {"mode: COMPLIANCE", "mode: SOMETIMES", "`mode`"},
@@ -351,6 +354,8 @@ func TestConfigurationMistakes(t *testing.T) {
 		"queue on disk":   {"batch:", "sending_queue: {storage: file_storage}\n    batch:", "`storage`"},
 		"gives up":        {"batch:", "retry_on_failure: {max_elapsed_time: 5m}\n    batch:", "`retry_on_failure::max_elapsed_time`"},
 		"bad log":         {"log: gw-1", "log: GW_1", "`log`"},
+		"bad durability":  {"batch:", "durability: best\n    batch:", "`durability`"},
+		"no spool":        {"batch:", "durability: spooled\n    batch:", "`spool::directory`"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := strings.Replace(good, c.from, c.to, 1)

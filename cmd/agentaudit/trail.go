@@ -22,7 +22,8 @@ func trailCmd() *cobra.Command {
 		Short: "Show what happened in one session",
 		Long: `Show what happened in one session, or in one run where its trace id is given. Events
 are verified as they are read; what does not hold is told on standard error and not
-shown. A table shortens long texts; jsonl prints the events as they were sealed.
+shown. A table shortens long texts; jsonl prints the events as they were sealed; json
+has everything, with the full texts of fields that were too long for their lines.
 
 Exit codes: 0 shown; 1 something of the trail does not hold; 2 it could not be read,
 or there is no such session.`,
@@ -43,6 +44,11 @@ or there is no such session.`,
 			t, err := trail.Read(cmd.Context(), r, keys, trust.logs, args[0])
 			if err != nil {
 				return err
+			}
+			if output == "json" {
+				if err := t.ReadOversize(cmd.Context(), r); err != nil {
+					return err
+				}
 			}
 			for _, p := range t.Problems {
 				var f *ledger.Finding
@@ -81,7 +87,8 @@ func writeTrail(w io.Writer, t *trail.Trail, output string) error {
 	case "json":
 		type sealed struct {
 			Event     json.RawMessage   `json:"event"`
-			Completed map[string]string `json:"completed,omitempty"` // from other events of the run
+			Completed map[string]string `json:"completed,omitempty"`     // from other events of the run
+			Oversize  map[string]string `json:"oversize_text,omitempty"` // full texts, by field
 			Log       string            `json:"log"`
 			Object    string            `json:"object"`
 			Line      int               `json:"line"`
@@ -92,7 +99,7 @@ func writeTrail(w io.Writer, t *trail.Trail, output string) error {
 			Problems []error  `json:"problems"`
 		}{Session: t.Session, Events: []sealed{}, Problems: append([]error{}, t.Problems...)}
 		for e := range t.All() {
-			out.Events = append(out.Events, sealed{json.RawMessage(e.Line), e.Completed, e.Log, e.Object, e.N})
+			out.Events = append(out.Events, sealed{json.RawMessage(e.Line), e.Completed, e.OversizeText, e.Log, e.Object, e.N})
 		}
 		enc := json.NewEncoder(w)
 		enc.SetEscapeHTML(false)

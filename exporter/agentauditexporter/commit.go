@@ -55,9 +55,16 @@ func (s *sealer) gather(first *object) []*object {
 }
 
 func (s *sealer) commitAll(list []*object) {
-	described := make([]ledger.Object, len(list))
-	for i, o := range list {
-		described[i] = o.sealed.Object
+	var described []ledger.Object
+	named := map[string]bool{}
+	for _, o := range list {
+		for _, b := range o.sealedBlobs {
+			if !named[b.Key] { // two objects may need the same text
+				named[b.Key] = true
+				described = append(described, b.Object)
+			}
+		}
+		described = append(described, o.sealed.Object)
 	}
 	err := s.commit(ledger.KindBatch, described)
 	for _, o := range list {
@@ -69,7 +76,7 @@ func (s *sealer) commitAll(list []*object) {
 // commit writes a manifest, over and over until it is there or s.ctx ends.
 func (s *sealer) commit(kind ledger.Kind, objects []ledger.Object) error {
 	began := time.Now()
-	if err := s.retry(func() error { return s.chain.Commit(s.ctx, kind, objects) }); err != nil {
+	if err := s.retry(s.ctx, func() error { return s.chain.Commit(s.ctx, kind, objects) }); err != nil {
 		return err
 	}
 	s.telemetry.AgentauditExporterCommitDuration.Record(context.Background(), time.Since(began).Seconds())
@@ -107,8 +114,8 @@ func (s *sealer) refreshKey() {
 }
 
 // retry calls f until it succeeds, at the pace of `retry_on_failure`. The error
-// is the last one of f, when s.ctx has ended.
-func (s *sealer) retry(f func() error) error {
+// is the last one of f, when ctx has ended.
+func (s *sealer) retry(ctx context.Context, f func() error) error {
 	c := &s.cfg.BackOffConfig
 	pace := backoff.ExponentialBackOff{
 		InitialInterval: c.InitialInterval, MaxInterval: c.MaxInterval,
@@ -120,11 +127,11 @@ func (s *sealer) retry(f func() error) error {
 			return nil
 		}
 		wait := pace.NextBackOff()
-		if s.ctx.Err() == nil {
+		if ctx.Err() == nil {
 			s.set.Logger.Warn("sealing failed and will be tried again", zap.Error(err), zap.Duration("after", wait))
 		}
 		select {
-		case <-s.ctx.Done():
+		case <-ctx.Done():
 			return err
 		case <-time.After(wait):
 		}

@@ -38,6 +38,12 @@ type Config struct {
 	Signing    SigningConfig `mapstructure:"signing"`
 	Batch      BatchConfig   `mapstructure:"batch"`
 
+	// Durability says what an OK to a sender means: that its events are sealed, or that
+	// they are synced to the local disk.
+	Durability string `mapstructure:"durability"`
+	// Spool is where the events are until they are sealed, with durability spooled.
+	Spool SpoolConfig `mapstructure:"spool"`
+
 	// Log names the chain that this exporter writes.
 	Log string `mapstructure:"log"`
 	// Compression of data objects: gzip, zstd or none.
@@ -117,6 +123,17 @@ type BatchConfig struct {
 	_ struct{}
 }
 
+// SpoolConfig is about the write-ahead log on the local disk.
+type SpoolConfig struct {
+	// Directory is used by this exporter alone; it is made where it is missing.
+	Directory string `mapstructure:"directory"`
+	// MaxBytes is what the spool may take of the disk; then senders wait.
+	MaxBytes ByteSize `mapstructure:"max_bytes"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
 // CompressionParams tunes the compression.
 type CompressionParams struct {
 	// Level is 1 (fastest) to 9 for gzip, 1 to 22 for zstd; 0 is the algorithm's default.
@@ -127,6 +144,9 @@ type CompressionParams struct {
 }
 
 const (
+	durabilitySealed  = "sealed"
+	durabilitySpooled = "spooled"
+
 	minRetention  = 24 * time.Hour
 	minMaxBytes   = 64 << 10
 	maxMaxBytes   = 256 << 20
@@ -154,6 +174,8 @@ func createDefaultConfig() component.Config {
 		TimeoutConfig: exporterhelper.TimeoutConfig{Timeout: 30 * time.Second},
 		QueueConfig:   configoptional.Some(queue),
 		BackOffConfig: retry,
+		Durability:    durabilitySealed,
+		Spool:         SpoolConfig{MaxBytes: 1 << 30},
 		Log:           defaultLog(os.Hostname()),
 		Compression:   ledger.Gzip,
 		Batch:         BatchConfig{MaxEvents: 50_000, MaxBytes: 8 << 20, MaxAge: time.Second},
@@ -199,8 +221,30 @@ func (c *Config) Validate() error {
 	if c.Checkpoint != 0 && c.Checkpoint < minCheckpoint {
 		errs = append(errs, fmt.Errorf("`checkpoint` (%v) must be 0 or at least %v", c.Checkpoint, minCheckpoint))
 	}
+	errs = append(errs, c.validateDurability()...)
 	return errors.Join(append(errs, c.validateDelivery()...)...)
 }
+
+func (c *Config) validateDurability() (errs []error) {
+	switch c.Durability {
+	case durabilitySealed:
+		if c.Spool.Directory != "" {
+			errs = append(errs, errors.New("`spool::directory` must be left out with `durability` sealed"))
+		}
+	case durabilitySpooled:
+		if c.Spool.Directory == "" {
+			errs = append(errs, errors.New("`spool::directory` must be set with `durability` spooled: a directory on a disk that outlives the collector, for this exporter alone"))
+		}
+		if c.Spool.MaxBytes < c.Batch.MaxBytes {
+			errs = append(errs, fmt.Errorf("`spool::max_bytes` (%v) must be at least `batch::max_bytes` (%v)", c.Spool.MaxBytes, c.Batch.MaxBytes))
+		}
+	default:
+		errs = append(errs, fmt.Errorf("`durability` (%q) must be sealed or spooled", c.Durability))
+	}
+	return errs
+}
+
+func (c *Config) spooled() bool { return c.Durability == durabilitySpooled }
 
 // validateDelivery refuses what would break the promise that an OK means sealed.
 func (c *Config) validateDelivery() (errs []error) {

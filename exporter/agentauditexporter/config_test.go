@@ -48,6 +48,8 @@ func TestLoadConfig(t *testing.T) {
 			c.Compression, c.CompressionParams.Level = "zstd", 19
 			c.Batch = BatchConfig{MaxEvents: 1000, MaxBytes: 16 << 20, MaxAge: 250 * time.Millisecond}
 			c.Heartbeat = 10 * time.Minute
+			c.Durability = "spooled"
+			c.Spool = SpoolConfig{Directory: "/var/lib/agentaudit/spool", MaxBytes: 4 << 30}
 			c.TimeoutConfig.Timeout = 5 * time.Second
 			q := c.QueueConfig.Get()
 			q.Sizer, q.QueueSize, q.NumConsumers = exporterhelper.RequestSizerTypeRequests, 500, 50
@@ -169,6 +171,21 @@ func TestValidate(t *testing.T) {
 				"`max_bytes` (1000B) must be between 64KiB and 256MiB",
 				"`max_age` (0s) must be positive",
 			},
+		},
+		"durability": {
+			func(c *Config) { c.Durability = "best effort" },
+			[]string{"`durability` (\"best effort\") must be sealed or spooled"},
+		},
+		"spooled without a directory": {
+			func(c *Config) { c.Durability, c.Spool.MaxBytes = "spooled", 1<<20 },
+			[]string{
+				"`spool::directory` must be set with `durability` spooled: a directory on a disk that outlives the collector, for this exporter alone",
+				"`spool::max_bytes` (1MiB) must be at least `batch::max_bytes` (8MiB)",
+			},
+		},
+		"a spool that is not used": {
+			func(c *Config) { c.Spool.Directory = "/var/lib/agentaudit" },
+			[]string{"`spool::directory` must be left out with `durability` sealed"},
 		},
 		"heartbeat": {
 			func(c *Config) { c.Heartbeat = time.Millisecond },

@@ -14,15 +14,19 @@ import (
 // object is a data object on its way from the first event to the manifest that names it.
 type object struct {
 	quarantine bool
+	segment    *taken                // of the spool that its events are from, if any
 	builder    *ledger.ObjectBuilder // with what follows, guarded by sealer.mu until closed
 	prompts    map[string]string     // by key, to be stored before the events that name them
-	extra      int                   // bytes of them
+	blobs      map[string]time.Time  // full texts of fields and the times of their events, to be stored and named along with the events
+	extra      int                   // bytes of both
 
 	fullOnce sync.Once
 	full     chan struct{} // closed when a bound is reached
 	closed   chan struct{} // closed when it takes no more events
 
-	sealed *ledger.SealedObject // what is uploaded, the same bytes at every try
+	// what is uploaded, the same bytes at every try
+	sealed      *ledger.SealedObject
+	sealedBlobs []*ledger.SealedObject
 
 	done chan struct{} // closed when it is sealed, or given up with err
 	err  error
@@ -41,6 +45,7 @@ func (s *sealer) add(ctx context.Context, line []byte, m semconv.Meta) (*object,
 		if o.fits(line, &s.cfg.Batch) {
 			o.builder.Add(line, m)
 			s.takePrompt(o, m)
+			o.takeBlobs(m)
 			if !o.fits(nil, &s.cfg.Batch) {
 				o.setFull()
 			}
@@ -64,19 +69,24 @@ func (s *sealer) openObject(quarantine bool) *object {
 	if o := s.objects[quarantine]; o != nil {
 		return o
 	}
-	now := time.Now()
-	o := &object{
-		quarantine: quarantine,
-		builder: ledger.NewObjectBuilder(ledger.ObjectOptions{
-			Log: s.cfg.Log, Quarantine: quarantine,
-			Compression: s.cfg.Compression, Level: s.cfg.CompressionParams.Level,
-			Retention: s.retention(now),
-		}, now),
-		full: make(chan struct{}), closed: make(chan struct{}), done: make(chan struct{}),
-	}
+	o := s.newObject(quarantine, time.Now(), "")
 	s.objects[quarantine] = o
 	s.sealing.Go(func() { s.seal(o) })
 	return o
+}
+
+// newObject makes an object whose key carries the time at, and is a function of the
+// source where there is one.
+func (s *sealer) newObject(quarantine bool, at time.Time, source string) *object {
+	return &object{
+		quarantine: quarantine,
+		builder: ledger.NewObjectBuilder(ledger.ObjectOptions{
+			Log: s.cfg.Log, Quarantine: quarantine, Source: source,
+			Compression: s.cfg.Compression, Level: s.cfg.CompressionParams.Level,
+			Retention: s.retention(time.Now()),
+		}, at),
+		full: make(chan struct{}), closed: make(chan struct{}), done: make(chan struct{}),
+	}
 }
 
 // fits reports whether the object takes another line; an empty one takes any.
@@ -114,6 +124,20 @@ func (s *sealer) takePrompt(o *object, m semconv.Meta) {
 	o.extra += len(m.SystemPrompt)
 }
 
+// takeBlobs notes the full texts of fields that were too long for the line.
+func (o *object) takeBlobs(m semconv.Meta) {
+	for _, text := range m.OversizeText {
+		if _, ok := o.blobs[text]; ok {
+			continue
+		}
+		if o.blobs == nil {
+			o.blobs = map[string]time.Time{}
+		}
+		o.blobs[text] = m.Timestamp
+		o.extra += len(text)
+	}
+}
+
 // seal takes an object through its life. It stays open past its age until it
 // may be pending: in an outage there are few, full objects.
 func (s *sealer) seal(o *object) {
@@ -133,12 +157,18 @@ func (s *sealer) seal(o *object) {
 		return
 	}
 	s.closeObject(o)
+	s.send(o)
+}
+
+// send uploads an object, which holds a slot, and hands it to commitLoop, which frees
+// the slot.
+func (s *sealer) send(o *object) {
 	if err := s.upload(o); err != nil {
 		<-s.slots
 		s.finish(o, err)
 		return
 	}
-	s.uploaded <- o // commitLoop frees the slot
+	s.uploaded <- o
 }
 
 func (s *sealer) closeObject(o *object) {
@@ -148,25 +178,53 @@ func (s *sealer) closeObject(o *object) {
 	close(o.closed)
 }
 
-// upload writes the prompts and the object, over and over until the bucket has them.
-func (s *sealer) upload(o *object) error {
-	var err error
+// build ends the object, once.
+func (o *object) build() (err error) {
+	if o.sealed != nil {
+		return nil
+	}
 	if o.sealed, err = o.builder.Finish(); err != nil {
 		return fmt.Errorf("cannot build an object: %w", err)
 	}
+	for text, at := range o.blobs {
+		b, err := ledger.NewBlob(text, at, o.sealed.Retention)
+		if err != nil {
+			return fmt.Errorf("cannot build a blob: %w", err)
+		}
+		o.sealedBlobs = append(o.sealedBlobs, b)
+	}
+	o.blobs = nil
+	return nil
+}
+
+// upload writes the prompts and the object, over and over until the bucket has them.
+func (s *sealer) upload(o *object) error {
+	if err := o.build(); err != nil {
+		return err
+	}
+	var err error
 	for key, text := range o.prompts {
 		k := kept{key: key, body: []byte(text), contentType: "text/plain; charset=utf-8"}
-		if err = s.retry(func() error { return s.keep(s.ctx, k) }); err != nil {
+		if err = s.retry(s.ctx, func() error { return s.keep(s.ctx, k) }); err != nil {
 			return err
 		}
 		s.prompts.Add(key, time.Now())
 	}
-	opts := ledger.PutOptions{
-		SHA256:      o.sealed.Digest,
-		Retention:   ledger.Retention{Mode: o.sealed.Retention.Mode, Until: o.sealed.Retention.Until},
-		ContentType: contentTypes[s.cfg.Compression],
+	for _, b := range o.sealedBlobs {
+		if err = s.putSealed(b, contentTypes[ledger.Gzip]); err != nil {
+			return err
+		}
 	}
-	return s.retry(func() error { return s.put(s.ctx, o.sealed.Key, o.sealed.Body, opts) })
+	return s.putSealed(o.sealed, contentTypes[s.cfg.Compression])
+}
+
+func (s *sealer) putSealed(o *ledger.SealedObject, contentType string) error {
+	opts := ledger.PutOptions{
+		SHA256:      o.Digest,
+		Retention:   ledger.Retention{Mode: o.Retention.Mode, Until: o.Retention.Until},
+		ContentType: contentType,
+	}
+	return s.retry(s.ctx, func() error { return s.put(s.ctx, o.Key, o.Body, opts) })
 }
 
 var contentTypes = map[string]string{ledger.Gzip: "application/gzip", ledger.Zstd: "application/zstd", ledger.None: "application/x-ndjson"}
@@ -174,6 +232,10 @@ var contentTypes = map[string]string{ledger.Gzip: "application/gzip", ledger.Zst
 // finish tells everyone who waits for the object.
 func (s *sealer) finish(o *object, err error) {
 	o.err = err
-	s.unsealed.Add(-int64(o.builder.Events()))
+	if o.segment != nil {
+		s.took(o.segment, err)
+	} else {
+		s.unsealed.Add(-int64(o.builder.Events()))
+	}
 	close(o.done)
 }

@@ -43,6 +43,7 @@ type request struct {
 	sealer  *sealer
 	line    []byte
 	objects []*object
+	records [][]byte // for the spool
 	events  int
 	err     error // what kept the rest of the events from being taken in
 
@@ -67,6 +68,11 @@ func (r *request) add(ctx context.Context, line []byte, m semconv.Meta, err erro
 		}
 		return
 	}
+	if r.sealer.cfg.spooled() {
+		r.records = append(r.records, spoolRecord(line, m))
+		r.events++
+		return
+	}
 	o, err := r.sealer.add(ctx, line, m)
 	if err != nil {
 		r.err = err
@@ -81,13 +87,19 @@ func (r *request) add(ctx context.Context, line []byte, m semconv.Meta, err erro
 	r.objects = append(r.objects, o)
 }
 
-// wait returns nil when every event of the request is sealed. It does not wait
-// longer than ctx, which is the sender's; the objects are sealed all the same,
+// wait returns nil when every event of the request is sealed, or spooled where that is
+// what an OK means. It does not wait longer than ctx, which is the sender's; the objects are sealed all the same,
 // and readers drop the doubles that the sender will make.
 func (r *request) wait(ctx context.Context) error {
 	s := r.sealer
+	if s.cfg.spooled() && r.err == nil {
+		r.err = s.append(ctx, r.records)
+	}
+	if r.err != nil && consumererror.IsPermanent(r.err) {
+		return r.err
+	}
 	if r.err != nil {
-		return fmt.Errorf("not all events of the request are sealed yet: %w", r.err)
+		return fmt.Errorf("not all events of the request are %s yet: %w", s.cfg.Durability, r.err)
 	}
 	for _, o := range r.objects {
 		select {
@@ -103,8 +115,8 @@ func (r *request) wait(ctx context.Context) error {
 		return nil
 	}
 	s.telemetry.AgentauditExporterRefusedRecords.Add(context.Background(), int64(r.refused))
-	err := fmt.Errorf("refused %d of %d records, the others are sealed: put the agentaudit processor in front of this exporter: %w",
-		r.refused, r.refused+r.events, r.reason)
+	err := fmt.Errorf("refused %d of %d records, the others are %s: put the agentaudit processor in front of this exporter: %w",
+		r.refused, r.refused+r.events, s.cfg.Durability, r.reason)
 	return consumererror.NewPermanent(err)
 }
 

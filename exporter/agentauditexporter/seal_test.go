@@ -174,6 +174,50 @@ func TestPromptsAreStoredOnce(t *testing.T) {
 	}
 }
 
+// The full text of a field that was too long for its line is sealed with it.
+func TestOversizeTextIsSealed(t *testing.T) {
+	for _, durability := range []string{durabilitySealed, durabilitySpooled} {
+		t.Run(durability, func(t *testing.T) {
+			tr := newTrail(t)
+			c := tr.config()
+			if durability == durabilitySpooled {
+				c = tr.spooledConfig()
+			}
+			r := start(t, c)
+			whole := strings.Repeat("all of it ", 1000)
+			sum := sha256.Sum256([]byte(whole))
+			digest := hex.EncodeToString(sum[:])
+			for i := range 2 { // the same text twice is one blob
+				e := event(i)
+				e.OutputText = whole[:10]
+				e.Oversize = fmt.Appendf(nil, `{"output_text":{"sha256":%q,"bytes":%d}}`, digest, len(whole))
+				td := spans(e)
+				td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).Attributes().PutEmptyMap(semconv.AttrOversizeText).PutStr("output_text", whole)
+				require.NoError(t, r.traces.ConsumeTraces(context.Background(), td))
+			}
+			r.stop()
+			require.Equal(t, once(2), tr.requireConfirmed())
+			require.Equal(t, []string{"blobs/v1/" + digest + ".gz"}, tr.keys("blobs/"))
+			s := tr.open()
+			text, err := ledger.ReadBlob(context.Background(), s, digest)
+			require.NoError(t, err)
+			require.Equal(t, whole, string(text))
+			lock, err := s.Retention(context.Background(), "blobs/v1/"+digest+".gz", "")
+			require.NoError(t, err)
+			require.Equal(t, "GOVERNANCE", lock.Mode)
+			report, _ := tr.verify()
+			require.Equal(t, int64(2), report.Events)
+			require.GreaterOrEqual(t, report.Objects, int64(2), "the blob is sealed like the data")
+
+			tr.overwrite("blobs/v1/"+digest+".gz", []byte("something else"))
+			tr.requireConfirmed()
+			text, err = ledger.ReadBlob(context.Background(), s, digest)
+			require.NoError(t, err)
+			require.Equal(t, whole, string(text))
+		})
+	}
+}
+
 // Each write fails once before and once after it took effect; what comes again
 // is the same, byte for byte.
 func TestRetriesAreByteForByte(t *testing.T) {

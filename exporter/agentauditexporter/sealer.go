@@ -17,7 +17,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/agentaudit/otelcol-agentaudit/exporter/agentauditexporter/internal/metadata"
+	"github.com/agentaudit/otelcol-agentaudit/exporter/agentauditexporter/internal/spool"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
+	"github.com/agentaudit/otelcol-agentaudit/store"
 )
 
 const (
@@ -26,6 +28,8 @@ const (
 	maxPending = 16
 	// startTimeout bounds the requests to the bucket that start makes.
 	startTimeout = time.Minute
+	// spooledStartTimeout bounds them where there is a spool, and senders wait.
+	spooledStartTimeout = 5 * time.Second
 	// rememberedPrompts bounds the memory of which prompts are in the bucket;
 	// one that is forgotten costs a request.
 	rememberedPrompts = 10_000
@@ -36,6 +40,12 @@ const (
 //	push ─▶ add ─▶ open object ─▶ seal: close, upload ─▶ commitLoop: one manifest ─▶ done ─▶ push returns
 //	              (one a class)   (one goroutine an       for all uploads that
 //	                               object)                have finished
+//
+// With durability spooled, push returns when its events are in the spool, and what
+// comes out of the spool goes the same way:
+//
+//	push ─▶ spool.Append ─▶ push returns
+//	        spool.Next ─▶ spoolLoop: objects of a segment ─▶ upload ─▶ commitLoop ─▶ spool.Remove
 type sealer struct {
 	cfg       *Config
 	set       exporter.Settings
@@ -50,11 +60,16 @@ type sealer struct {
 	startOnce sync.Once
 	startErr  error
 	started   bool // start succeeded; the fields up to the next gap are then set
+	digest    string
 	bucket    *watched
-	chain     *ledger.Chain
 	signer    ledger.Signer
 	trusted   []ledger.PublicKey
 	publicKey kept
+	spool     *spool.Spool // nil unless durability is spooled
+
+	opened atomic.Bool // the log is open; with a spool that may be later than the start
+	chain  *ledger.Chain
+	named  map[string]bool // objects that an earlier process committed, by key
 
 	closeSigner func()
 
@@ -65,10 +80,14 @@ type sealer struct {
 	objects map[bool]*object // that take events; those of the quarantine apart
 	stopped bool
 
+	taking     context.Context // ends when nothing more is to be taken from the spool
+	stopTaking context.CancelFunc
+
 	sealing  sync.WaitGroup                   // one an object
 	slots    chan struct{}                    // holds one for each pending object
 	uploaded chan *object                     // to commitLoop
 	loop     sync.WaitGroup                   // commitLoop
+	reading  sync.WaitGroup                   // what reads the spool
 	watching sync.WaitGroup                   // watchLoop
 	heads    atomic.Pointer[[]ledger.HeadRef] // of other logs, for the next manifest
 	told     *[]ledger.HeadRef                // those in the manifest that is being written
@@ -96,6 +115,7 @@ func newSealer(set exporter.Settings, c *Config, open openBucket) (*sealer, erro
 		prompts:  prompts,
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.taking, s.stopTaking = context.WithCancel(s.ctx)
 	return s, nil
 }
 
@@ -103,10 +123,11 @@ func newSealer(set exporter.Settings, c *Config, open openBucket) (*sealer, erro
 func (s *sealer) start(ctx context.Context, host component.Host) error {
 	s.status.add(host)
 	s.startOnce.Do(func() {
-		ctx, cancel := context.WithTimeout(ctx, startTimeout)
-		defer cancel()
 		if s.startErr = s.open(ctx); s.startErr != nil {
 			s.release()
+			if s.spool != nil {
+				s.spool.Close()
+			}
 		}
 		s.started = s.startErr == nil
 	})
@@ -114,56 +135,137 @@ func (s *sealer) start(ctx context.Context, host component.Host) error {
 }
 
 // open refuses, with an error that says what to do, whatever would let events be
-// acknowledged that are not sealed.
+// acknowledged that are not sealed. A bucket that does not answer is no such thing
+// where there is a spool: the log is then opened when it does.
 func (s *sealer) open(ctx context.Context) error {
 	var err error
-	if s.signer, s.closeSigner, err = s.openSigner(ctx); err != nil {
-		return err
-	}
 	if s.trusted, err = loadTrusted(s.cfg.Signing.TrustedKeys); err != nil {
 		return err
 	}
-	digest, err := s.cfg.digest()
-	if err != nil {
+	if s.digest, err = s.cfg.digest(); err != nil {
 		return err
 	}
-	host, _ := os.Hostname() // informative
+	timeout := startTimeout
+	if s.cfg.spooled() {
+		timeout = spooledStartTimeout
+		if err = s.openSpool(); err != nil {
+			return err
+		}
+	}
+	if err = s.openKey(ctx, timeout); err != nil && !s.later(err) {
+		return err
+	}
 	b, err := s.openStore(ctx, s.cfg.S3)
 	if err != nil {
 		return err
 	}
 	s.bucket = &watched{bucket: b, watch: s.watch("the bucket")}
-	if err = b.Check(ctx, s.cfg.ObjectLock.Mode, time.Duration(s.cfg.ObjectLock.Retention)); err != nil {
+	s.lastCommit.Store(time.Now().UnixNano())
+	if err = s.openLog(ctx, timeout); err != nil && !s.later(err) {
 		return err
 	}
-	s.chain, err = ledger.OpenChain(ctx, s.bucket, ledger.ChainOptions{
-		Log:       s.cfg.Log,
-		Signer:    s.signer,
-		Trusted:   s.trusted,
-		Heads:     s.seen,
-		Retention: s.retention,
-		Writer:    ledger.Writer{Version: s.set.BuildInfo.Version, ConfigSHA256: digest, Host: host},
-		OnWarning: s.warn,
-	})
+	if err := s.observe(); err != nil {
+		return err
+	}
 	if err != nil {
-		return fmt.Errorf("cannot continue the log %q: %w", s.cfg.Log, err)
+		s.set.Logger.Warn("the log cannot be opened yet: events are spooled, and sealed when it can", zap.Error(err))
+		s.reading.Go(s.openLater)
+		return nil
 	}
-	s.publicKey = publicKey(s.signer)
-	if err = s.keep(ctx, s.publicKey); err != nil {
-		return fmt.Errorf("cannot publish the public key: %w", err)
+	s.run()
+	return nil
+}
+
+// later reports whether an error of opening the log keeps nobody waiting: it passes, and
+// there is a spool.
+func (s *sealer) later(err error) bool { return s.spool != nil && store.Unavailable(err) }
+
+// openKey opens the key that signs, once.
+func (s *sealer) openKey(ctx context.Context, timeout time.Duration) (err error) {
+	if s.signer != nil {
+		return nil
 	}
-	s.publicKey.at = time.Now()
-	if err = s.chain.Commit(ctx, ledger.KindOpen, nil); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	if s.signer, s.closeSigner, err = s.openSigner(ctx); err == nil {
+		s.publicKey = publicKey(s.signer)
+	}
+	return err
+}
+
+// openLog opens the log in the bucket. It can be called again after an error, and
+// goes on where it was.
+func (s *sealer) openLog(ctx context.Context, timeout time.Duration) error {
+	if err := s.openKey(ctx, timeout); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	if s.chain == nil {
+		if err := s.bucket.Check(ctx, s.cfg.ObjectLock.Mode, time.Duration(s.cfg.ObjectLock.Retention)); err != nil {
+			return err
+		}
+		host, _ := os.Hostname() // informative
+		chain, err := ledger.OpenChain(ctx, s.bucket, ledger.ChainOptions{
+			Log:       s.cfg.Log,
+			Signer:    s.signer,
+			Trusted:   s.trusted,
+			Heads:     s.seen,
+			Retention: s.retention,
+			Writer:    ledger.Writer{Version: s.set.BuildInfo.Version, ConfigSHA256: s.digest, Host: host},
+			OnWarning: s.warn,
+		})
+		if err != nil {
+			return fmt.Errorf("cannot continue the log %q: %w", s.cfg.Log, err)
+		}
+		if s.spool != nil && !s.spool.Oldest().IsZero() {
+			if s.named, err = chain.Named(ctx, s.spool.Oldest()); err != nil {
+				return fmt.Errorf("cannot read what was last sealed in the log %q: %w", s.cfg.Log, err)
+			}
+		}
+		s.chain = chain
+	}
+	if s.publicKey.at.IsZero() {
+		if err := s.keep(ctx, s.publicKey); err != nil {
+			return fmt.Errorf("cannot publish the public key: %w", err)
+		}
+		s.publicKey.at = time.Now()
+	}
+	if err := s.chain.Commit(ctx, ledger.KindOpen, nil); err != nil {
 		return fmt.Errorf("cannot write the opening manifest of the log %q: %w", s.cfg.Log, err)
 	}
 	s.committed(ledger.KindOpen, nil)
-	if err = s.observe(); err != nil {
-		return err
-	}
+	s.opened.Store(true)
 	s.set.Logger.Info("audit log opened", zap.String("log", s.cfg.Log), zap.Int64("seq", s.chain.Head().Seq), zap.String("key", s.publicKey.key))
+	return nil
+}
+
+// openLater opens the log when the bucket answers. A mistake that shows only then
+// stops the Collector, as it would have kept it from starting.
+func (s *sealer) openLater() {
+	var mistake error
+	err := s.retry(s.taking, func() error {
+		err := s.openLog(s.taking, startTimeout)
+		if err != nil && !s.later(err) {
+			mistake, err = err, nil
+		}
+		return err
+	})
+	switch {
+	case mistake != nil:
+		s.status.fatal(fmt.Errorf("events are spooled and cannot be sealed: %w", mistake))
+	case err == nil:
+		s.run()
+	}
+}
+
+// run begins what seals.
+func (s *sealer) run() {
 	s.loop.Go(s.commitLoop)
 	s.watching.Go(s.watchLoop)
-	return nil
+	if s.spool != nil {
+		s.reading.Go(s.spoolLoop)
+	}
 }
 
 // release lets go of what open opened, all or part of it.
@@ -182,10 +284,14 @@ func (s *sealer) observe() error {
 		o.Observe(time.Since(time.Unix(0, s.lastCommit.Load())).Seconds())
 		return nil
 	})
-	return errors.Join(err, s.telemetry.RegisterAgentauditExporterUnsealedEventsCallback(func(_ context.Context, o metric.Int64Observer) error {
+	err = errors.Join(err, s.telemetry.RegisterAgentauditExporterUnsealedEventsCallback(func(_ context.Context, o metric.Int64Observer) error {
 		o.Observe(s.unsealed.Load())
 		return nil
 	}))
+	if s.spool == nil {
+		return err
+	}
+	return errors.Join(err, s.observeSpool())
 }
 
 // retention is the lock of what is written now. Its end is the next midnight
@@ -204,12 +310,17 @@ func (s *sealer) warn(code, msg string) {
 
 // flush closes the objects that take events, and those to come, at once.
 func (s *sealer) flush() {
-	s.flushOnce.Do(func() { close(s.flushing) })
+	s.flushOnce.Do(func() {
+		close(s.flushing)
+		if s.spool != nil {
+			s.spool.Flush()
+		}
+	})
 }
 
 // shutdown seals what is pending and writes the closing manifest, until s.ctx
 // ends. The exporters are drained by then: no push is under way.
-func (s *sealer) shutdown() error {
+func (s *sealer) shutdown(ctx context.Context) error {
 	defer s.telemetry.Shutdown()
 	defer s.cancel()
 	if !s.started {
@@ -218,6 +329,14 @@ func (s *sealer) shutdown() error {
 	s.mu.Lock()
 	s.stopped = true
 	s.mu.Unlock()
+	defer s.release()
+	if s.spool != nil {
+		defer s.closeSpool()
+		s.emptySpool(ctx)
+		if !s.opened.Load() {
+			return nil // a log that was not opened needs no closing manifest
+		}
+	}
 	s.sealing.Wait()
 	close(s.uploaded)
 	s.loop.Wait()
@@ -227,7 +346,6 @@ func (s *sealer) shutdown() error {
 	}
 	s.cancel()
 	s.watching.Wait()
-	s.release()
 	if err != nil {
 		return fmt.Errorf("the log %q is left without a closing manifest: %w", s.cfg.Log, err)
 	}

@@ -71,7 +71,7 @@ func (s *shared) leave(ctx context.Context, c *Config, drain component.ShutdownF
 	}
 	s.mu.Unlock()
 	if last {
-		err = errors.Join(err, m.sealer.shutdown())
+		err = errors.Join(err, m.sealer.shutdown(ctx))
 	}
 	return err
 }

@@ -21,6 +21,15 @@ func (s *status) add(host component.Host) {
 	s.hosts = append(s.hosts, host)
 }
 
+// fatal stops the Collector.
+func (s *status) fatal(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, host := range s.hosts {
+		componentstatus.ReportStatus(host, componentstatus.NewFatalErrorEvent(err))
+	}
+}
+
 // report is given the outcome of every request by what was asked, and passes on the
 // changes; all is well when nothing fails any more.
 func (s *status) report(what string, err error) {

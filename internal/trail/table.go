@@ -300,7 +300,7 @@ func marks(e *Event) string {
 		}
 	}
 	if len(e.Oversize) > 0 {
-		m = append(m, "shortened")
+		m = append(m, e.shortenedMark())
 	}
 	if n := len(e.Layers); n > 0 {
 		m = append(m, fmt.Sprintf("told %d times", n+1))

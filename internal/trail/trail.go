@@ -25,6 +25,9 @@ type Event struct {
 	// Completed are fields, by name, that other events of the same run gave: the line
 	// does not hold them.
 	Completed map[string]string
+	// OversizeText are the full texts of fields that the line holds the beginning of,
+	// by name, once ReadOversize has read them.
+	OversizeText map[string]string
 	// Layers tell the same fact from another instrumentation layer.
 	Layers []*Event
 	// Messages were reported apart from this model call.

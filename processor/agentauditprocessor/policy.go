@@ -60,20 +60,26 @@ func replace(e *semconv.Event, name string, isJSON bool, object []byte) {
 
 // shorten cuts each field that is longer than limit bytes. It keeps the beginning,
 // as text, and names the field in oversize with its full length and digest. It
-// returns the names of what was cut.
-func shorten(e *semconv.Event, limit int) (cut []string) {
+// returns the full texts of what was cut, by the names of the fields.
+func shorten(e *semconv.Event, limit int) (whole map[string]string) {
 	marks := []byte{'{'}
 	for _, f := range semconv.Fields() {
 		text, isJSON := e.Text(f.Name)
 		if len(text) <= limit || f.Name == "oversize" {
 			continue
 		}
-		if len(cut) > 0 {
+		if whole == nil {
+			whole = map[string]string{}
+		} else {
 			marks = append(marks, ',')
 		}
+		// What is hashed is what is stored: valid UTF-8, as the line would have it.
+		if !utf8.ValidString(text) {
+			text = string([]rune(text))
+		}
+		whole[f.Name] = text
 		marks = append(append(append(marks, '"'), f.Name...), `":`...)
 		marks = append(marks, digest(text)...)
-		cut = append(cut, f.Name)
 		begin := strings.ToValidUTF8(text[:limit], "\ufffd")
 		for limit := limit - 1; len(begin) > 0 && !utf8.ValidString(text[:len(begin)]); limit-- {
 			begin = text[:limit]
@@ -91,10 +97,10 @@ func shorten(e *semconv.Event, limit int) (cut []string) {
 		}
 		e.SetJSON(f.Name, short)
 	}
-	if len(cut) > 0 {
+	if whole != nil {
 		e.SetJSON("oversize", append(marks, '}'))
 	}
-	return cut
+	return whole
 }
 
 // missing lists the required fields that an event does not hold.

@@ -151,6 +151,9 @@ func TestOversize(t *testing.T) {
 	require.NoError(t, json.Unmarshal(e.ToolInput, &begin), "what is left of JSON is text")
 	require.True(t, strings.HasPrefix(`{"a":"`+long, begin) && len(begin) > 1000)
 	require.True(t, strings.HasPrefix(long, e.ErrorType) && len(e.ErrorType) <= 1024, "cut between characters")
+	whole, ok := r.spans.AllTraces()[0].ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).Attributes().Get(semconv.AttrOversizeText)
+	require.True(t, ok)
+	require.Equal(t, map[string]any{"tool_input": `{"a":"` + long + `"}`, "error": long, "error_type": long}, whole.Map().AsRaw(), "for the exporter to store")
 	metadatatest.AssertEqualAgentauditProcessorOversize(t, r.tel, []metricdata.DataPoint[int64]{
 		{Value: 1, Attributes: attribute.NewSet(attribute.String("field", "error"))},
 		{Value: 1, Attributes: attribute.NewSet(attribute.String("field", "error_type"))},

@@ -3,12 +3,14 @@ package agentauditprocessor
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/processor/processorhelper"
@@ -72,7 +74,7 @@ func (a *auditor) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.T
 	for _, e := range events {
 		span := spans.Spans().AppendEmpty()
 		semconv.WriteSpan(&e.Event, span)
-		a.control(e, span.Attributes().PutBool, span.Attributes().PutStr)
+		a.control(e, span.Attributes())
 	}
 	return out, nil
 }
@@ -98,18 +100,24 @@ func (a *auditor) processLogs(ctx context.Context, ld plog.Logs) (plog.Logs, err
 	for _, e := range events {
 		rec := recs.LogRecords().AppendEmpty()
 		semconv.WriteLog(&e.Event, rec)
-		a.control(e, rec.Attributes().PutBool, rec.Attributes().PutStr)
+		a.control(e, rec.Attributes())
 	}
 	return out, nil
 }
 
 // control adds the attributes that tell the exporter what to do with an event.
-func (a *auditor) control(e *runs.Event, putBool func(string, bool), putStr func(string, string)) {
+func (a *auditor) control(e *runs.Event, attrs pcommon.Map) {
 	if a.cfg.OnMissing == onMissingQuarantine && len(e.MissingFields) > 0 {
-		putBool(semconv.AttrQuarantine, true)
+		attrs.PutBool(semconv.AttrQuarantine, true)
 	}
 	if a.cfg.SystemPrompt.Mode == promptStore && e.Prompt != "" {
-		putStr(semconv.AttrSystemPrompt, e.Prompt)
+		attrs.PutStr(semconv.AttrSystemPrompt, e.Prompt)
+	}
+	if len(e.OversizeText) > 0 {
+		whole := attrs.PutEmptyMap(semconv.AttrOversizeText)
+		for _, name := range slices.Sorted(maps.Keys(e.OversizeText)) {
+			whole.PutStr(name, e.OversizeText[name])
+		}
 	}
 }
 
@@ -145,7 +153,8 @@ func (a *auditor) events(ctx context.Context, req *request) ([]*runs.Event, erro
 			keepPrompt(&e.Event, e.Prompt)
 		}
 		withhold(&e.Event, a.cfg.Content)
-		for _, f := range shorten(&e.Event, a.cfg.MaxFieldBytes) {
+		e.OversizeText = shorten(&e.Event, a.cfg.MaxFieldBytes)
+		for f := range e.OversizeText {
 			a.tb.AgentauditProcessorOversize.Add(ctx, 1, metric.WithAttributes(attribute.String("field", f)))
 		}
 		e.MissingFields = missing(&e.Event, a.cfg.Required)

@@ -37,6 +37,11 @@ type TelemetryBuilder struct {
 	AgentauditExporterObjects                 metric.Int64Counter
 	AgentauditExporterRefusedRecords          metric.Int64Counter
 	AgentauditExporterRequestFailures         metric.Int64Counter
+	AgentauditExporterSpoolBytes              metric.Int64ObservableGauge
+	AgentauditExporterSpoolEvents             metric.Int64ObservableGauge
+	AgentauditExporterSpoolFailures           metric.Int64Counter
+	AgentauditExporterSpoolLostEvents         metric.Int64Counter
+	AgentauditExporterSpoolOldestAge          metric.Float64ObservableGauge
 	AgentauditExporterUnsealedEvents          metric.Int64ObservableGauge
 	AgentauditExporterWarnings                metric.Int64Counter
 }
@@ -58,6 +63,51 @@ func (builder *TelemetryBuilder) RegisterAgentauditExporterLastCommitAgeCallback
 		cb(ctx, &observerFloat64{inst: builder.AgentauditExporterLastCommitAge, obs: o})
 		return nil
 	}, builder.AgentauditExporterLastCommitAge)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterAgentauditExporterSpoolBytesCallback sets callback for observable AgentauditExporterSpoolBytes metric.
+func (builder *TelemetryBuilder) RegisterAgentauditExporterSpoolBytesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.AgentauditExporterSpoolBytes, obs: o})
+		return nil
+	}, builder.AgentauditExporterSpoolBytes)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterAgentauditExporterSpoolEventsCallback sets callback for observable AgentauditExporterSpoolEvents metric.
+func (builder *TelemetryBuilder) RegisterAgentauditExporterSpoolEventsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.AgentauditExporterSpoolEvents, obs: o})
+		return nil
+	}, builder.AgentauditExporterSpoolEvents)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterAgentauditExporterSpoolOldestAgeCallback sets callback for observable AgentauditExporterSpoolOldestAge metric.
+func (builder *TelemetryBuilder) RegisterAgentauditExporterSpoolOldestAgeCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.AgentauditExporterSpoolOldestAge, obs: o})
+		return nil
+	}, builder.AgentauditExporterSpoolOldestAge)
 	if err != nil {
 		return err
 	}
@@ -175,9 +225,39 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{request}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.AgentauditExporterSpoolBytes, err = builder.meter.Int64ObservableGauge(
+		"otelcol_agentaudit_exporter_spool_bytes",
+		metric.WithDescription("Number of bytes that the spool takes of `spool::max_bytes`, with durability spooled. [Alpha]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.AgentauditExporterSpoolEvents, err = builder.meter.Int64ObservableGauge(
+		"otelcol_agentaudit_exporter_spool_events",
+		metric.WithDescription("Number of events that are acknowledged and not yet sealed, with durability spooled. [Alpha]"),
+		metric.WithUnit("{event}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.AgentauditExporterSpoolFailures, err = builder.meter.Int64Counter(
+		"otelcol_agentaudit_exporter_spool_failures",
+		metric.WithDescription("Number of requests that could not be written to the spool. Their senders were told to come again. [Alpha]"),
+		metric.WithUnit("{request}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.AgentauditExporterSpoolLostEvents, err = builder.meter.Int64Counter(
+		"otelcol_agentaudit_exporter_spool_lost_events",
+		metric.WithDescription("Number of acknowledged events that could not be read back from a damaged spool, at least. [Alpha]"),
+		metric.WithUnit("{event}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.AgentauditExporterSpoolOldestAge, err = builder.meter.Float64ObservableGauge(
+		"otelcol_agentaudit_exporter_spool_oldest_age",
+		metric.WithDescription("Time since the oldest event in the spool was acknowledged; 0 when the spool is empty. [Alpha]"),
+		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
 	builder.AgentauditExporterUnsealedEvents, err = builder.meter.Int64ObservableGauge(
 		"otelcol_agentaudit_exporter_unsealed_events",
-		metric.WithDescription("Number of events taken in and not yet sealed. Their senders have not been told OK. [Alpha]"),
+		metric.WithDescription("Number of events taken in and not yet sealed, with durability sealed. Their senders have not been told OK. [Alpha]"),
 		metric.WithUnit("{event}"),
 	)
 	errs = errors.Join(errs, err)

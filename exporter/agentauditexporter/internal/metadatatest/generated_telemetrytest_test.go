@@ -24,6 +24,18 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
+	require.NoError(t, tb.RegisterAgentauditExporterSpoolBytesCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
+	require.NoError(t, tb.RegisterAgentauditExporterSpoolEventsCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
+	require.NoError(t, tb.RegisterAgentauditExporterSpoolOldestAgeCallback(func(_ context.Context, observer metric.Float64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	require.NoError(t, tb.RegisterAgentauditExporterUnsealedEventsCallback(func(_ context.Context, observer metric.Int64Observer) error {
 		observer.Observe(1)
 		return nil
@@ -36,6 +48,8 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.AgentauditExporterObjects.Add(context.Background(), 1)
 	tb.AgentauditExporterRefusedRecords.Add(context.Background(), 1)
 	tb.AgentauditExporterRequestFailures.Add(context.Background(), 1)
+	tb.AgentauditExporterSpoolFailures.Add(context.Background(), 1)
+	tb.AgentauditExporterSpoolLostEvents.Add(context.Background(), 1)
 	tb.AgentauditExporterWarnings.Add(context.Background(), 1)
 	AssertEqualAgentauditExporterCommitDuration(t, testTel,
 		[]metricdata.HistogramDataPoint[float64]{{}}, metricdatatest.IgnoreValue(),
@@ -63,6 +77,21 @@ func TestSetupTelemetry(t *testing.T) {
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualAgentauditExporterRequestFailures(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualAgentauditExporterSpoolBytes(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualAgentauditExporterSpoolEvents(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualAgentauditExporterSpoolFailures(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualAgentauditExporterSpoolLostEvents(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualAgentauditExporterSpoolOldestAge(t, testTel,
+		[]metricdata.DataPoint[float64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualAgentauditExporterUnsealedEvents(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},

@@ -30,6 +30,8 @@ type Event struct {
 	Prompt  string   // the system prompt in force, as text
 	Secrets []string // system texts of the run that content may repeat
 	Span    pcommon.SpanID
+	// OversizeText is the full text of each field that was shortened, by its name.
+	OversizeText map[string]string
 }
 
 // Span is a span of the request that no dialect recognised: it maps to nothing, and

@@ -1,4 +1,4 @@
-package main
+package localcollector
 
 import (
 	"bytes"
@@ -6,34 +6,40 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials/insecure"
 )
 
-// sender exports telemetry as an SDK would: traces over gRPC, log records over HTTP.
-type sender struct {
+// Sender exports telemetry as an SDK would: traces over gRPC, log records over HTTP.
+type Sender struct {
 	traces  ptraceotlp.GRPCClient
 	conn    *grpc.ClientConn
 	logsURL string
 }
 
-// newSender makes a sender to the collector at two addresses, HOST:PORT each.
-func newSender(grpcAddr, httpAddr string) (*sender, error) {
-	conn, err := grpc.NewClient(grpcAddr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+// NewSender makes a sender to a collector.
+func NewSender(c *Collector) (*Sender, error) {
+	conn, err := grpc.NewClient(c.Addresses[0], grpc.WithTransportCredentials(insecure.NewCredentials()),
+		// A collector that is started again is found soon.
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.5, MaxDelay: 500 * time.Millisecond}, MinConnectTimeout: time.Second}))
 	if err != nil {
 		return nil, err
 	}
-	return &sender{traces: ptraceotlp.NewGRPCClient(conn), conn: conn, logsURL: "http://" + httpAddr + "/v1/logs"}, nil
+	return &Sender{traces: ptraceotlp.NewGRPCClient(conn), conn: conn, logsURL: "http://" + c.Addresses[1] + "/v1/logs"}, nil
 }
 
-func (s *sender) close() { _ = s.conn.Close() }
+// Close ends the connection.
+func (s *Sender) Close() { _ = s.conn.Close() }
 
-func (s *sender) sendTraces(ctx context.Context, td ptrace.Traces) error {
+// SendTraces exports spans over gRPC. The error is of gRPC, as a sender sees it.
+func (s *Sender) SendTraces(ctx context.Context, td ptrace.Traces) error {
 	resp, err := s.traces.Export(ctx, ptraceotlp.NewExportRequestFromTraces(td))
 	if err != nil {
 		return err
@@ -44,7 +50,8 @@ func (s *sender) sendTraces(ctx context.Context, td ptrace.Traces) error {
 	return nil
 }
 
-func (s *sender) sendLogs(ctx context.Context, ld plog.Logs) error {
+// SendLogs exports log records over HTTP.
+func (s *Sender) SendLogs(ctx context.Context, ld plog.Logs) error {
 	body, err := plogotlp.NewExportRequestFromLogs(ld).MarshalProto()
 	if err != nil {
 		return err

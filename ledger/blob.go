@@ -1,0 +1,118 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+)
+
+// A blob is the full text of a field that was too long for its line. Its key is the
+// SHA-256 of the text, which the line has under `oversize`; a manifest names it like
+// a data object, one without lines.
+
+// BlobKey is the key of the blob of a text with that SHA-256, in hex.
+func BlobKey(digest string) string { return BlobPrefix + digest + ".gz" }
+
+// blobDigest is the digest in a blob's key; "" where it is the key of something else.
+func blobDigest(key string) string {
+	rest, ok := strings.CutPrefix(key, BlobPrefix)
+	if !ok {
+		return ""
+	}
+	digest, ok := strings.CutSuffix(rest, ".gz")
+	if b, err := hex.DecodeString(digest); !ok || err != nil || len(b) != sha256.Size || BlobKey(digest) != key {
+		return ""
+	}
+	return digest
+}
+
+// NewBlob makes the blob of a text, which belongs to an event of the time at.
+func NewBlob(text string, at time.Time, r ObjectRetention) (*SealedObject, error) {
+	var body bytes.Buffer
+	z := gzip.NewWriter(&body)
+	if _, err := io.WriteString(z, text); err != nil {
+		return nil, err
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256([]byte(text))
+	s := &SealedObject{Body: body.Bytes(), Digest: sha256.Sum256(body.Bytes()), Object: Object{
+		Key: BlobKey(hexDigest(sum)), Bytes: int64(body.Len()), UncompressedBytes: int64(len(text)),
+		MerkleRoot:   hex.EncodeToString(NewTree().Root()),
+		MinTimestamp: Instant{at}, MaxTimestamp: Instant{at},
+		EventTypes: map[string]int64{}, MissingFields: map[string]int64{},
+		Retention: r, Sessions: (&sessionSet{}).summary(),
+	}}
+	s.SHA256 = hexDigest(s.Digest)
+	return s, nil
+}
+
+// maxBlob bounds the text of a blob, in bytes.
+const maxBlob = maxLine
+
+// blobText is the text of a blob of that digest. It is strict, as lines are: one gzip
+// member and nothing after it.
+func blobText(body []byte, digest string) ([]byte, error) {
+	in := bytes.NewReader(body)
+	z, err := gzip.NewReader(in)
+	if err != nil {
+		return nil, fmt.Errorf("gzip: %w", err)
+	}
+	z.Multistream(false)
+	text, err := io.ReadAll(io.LimitReader(z, maxBlob+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("gzip: %w", err)
+	case len(text) > maxBlob:
+		return nil, fmt.Errorf("a text of more than %d bytes", maxBlob)
+	case in.Len() > 0:
+		return nil, fmt.Errorf("%d bytes after the end of the gzip member", in.Len())
+	}
+	if sum := sha256.Sum256(text); hexDigest(sum) != digest {
+		return nil, fmt.Errorf("the text has the SHA-256 %s", hexDigest(sum))
+	}
+	return text, nil
+}
+
+// ReadBlob is the text with that SHA-256, in hex, as a line that was sealed names it:
+// the digest in the line proves the text, whoever stored it. The error is a *Finding
+// where no version holds the text: a warning, since a line can name what it likes;
+// verification knows from the manifests what should be there.
+func ReadBlob(ctx context.Context, r Reader, digest string) ([]byte, error) {
+	key := BlobKey(digest)
+	if blobDigest(key) == "" {
+		return nil, &Finding{Severity: SeverityWarning, Code: CodeObjectMissing, Object: BlobPrefix, Message: fmt.Sprintf("%q is no SHA-256", digest)}
+	}
+	versions, err := r.Versions(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	reason := errors.New("none")
+	for _, v := range versions {
+		if v.DeleteMarker || v.Size > maxBlob {
+			continue
+		}
+		body, err := r.Get(ctx, key, v.ID)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		text, err := blobText(body, digest)
+		if err == nil {
+			return text, nil
+		}
+		reason = err
+	}
+	return nil, &Finding{Severity: SeverityWarning, Code: CodeObjectMissing, Object: key, Expected: "the text with the SHA-256 " + digest, Found: reason.Error(), Message: "the full text of a shortened field is not there"}
+}

@@ -188,21 +188,21 @@ func TestProve(t *testing.T) {
 		w := newWorld(t, kind)
 		since, until := w.at(5.5), w.at(10.5)
 		for name, c := range map[string]struct {
-			o       evidence.Options
-			before  func()
-			events  int
-			proven  string
-			private bool
+			o      evidence.Options
+			before func()
+			events int
+			proven string
+			byHand bool // with the other kind of key, too
 		}{
-			"a session":                        {o: evidence.Options{Session: "gw-0/s3"}, events: 4, proven: "4 sealed events", private: true},
-			"an event":                         {o: evidence.Options{Event: "gw-1/s3-3-1"}, events: 1, proven: "1 sealed events", private: true},
-			"in the newest manifest":           {o: evidence.Options{Session: "gw-0/s20"}, events: 2, proven: "2 sealed events", private: true},
-			"absence":                          {o: evidence.Options{Session: "nobody"}, proven: "no event of session nobody is in the 20 objects that log gw-0 sealed up to manifest 19", private: true},
-			"absence in a time":                {o: evidence.Options{Session: "gw-0/s3", Since: since, Until: until}, proven: "in the 5 objects that log gw-0 sealed between", private: true},
-			"absence before":                   {o: evidence.Options{Session: "gw-0/s15", Until: until}, proven: "in the 11 objects that log gw-0 sealed between the beginning", private: true},
-			"absence since":                    {o: evidence.Options{Session: "gw-0/s3", Since: since}, proven: "in the 14 objects that log gw-0 sealed up to manifest 19", private: true},
-			"with a checkpoint in the store":   {o: evidence.Options{Session: "gw-0/s3"}, before: func() { require.NoError(t, w.chains["gw-0"].Checkpoint(ctx, nil)) }, events: 4, proven: "4 sealed events", private: true},
-			"absence, with a checkpoint there": {o: evidence.Options{Session: "gw-0/s3", Since: w.at(30)}, before: func() { require.NoError(t, w.chains["gw-0"].Checkpoint(ctx, nil)) }, proven: "in the 0 objects", private: true},
+			"a session":                        {o: evidence.Options{Session: "gw-0/s3"}, events: 4, proven: "4 sealed events", byHand: true},
+			"an event":                         {o: evidence.Options{Event: "gw-1/s3-3-1"}, events: 1, proven: "1 sealed events"},
+			"in the newest manifest":           {o: evidence.Options{Session: "gw-0/s20"}, events: 2, proven: "2 sealed events"},
+			"absence":                          {o: evidence.Options{Session: "nobody"}, proven: "no event of session nobody is in the 20 objects that log gw-0 sealed up to manifest 19"},
+			"absence in a time":                {o: evidence.Options{Session: "gw-0/s3", Since: since, Until: until}, proven: "in the 5 objects that log gw-0 sealed between", byHand: true},
+			"absence before":                   {o: evidence.Options{Session: "gw-0/s15", Until: until}, proven: "in the 11 objects that log gw-0 sealed between the beginning"},
+			"absence since":                    {o: evidence.Options{Session: "gw-0/s3", Since: since}, proven: "in the 14 objects that log gw-0 sealed up to manifest 19"},
+			"with a checkpoint in the store":   {o: evidence.Options{Session: "gw-0/s3"}, before: func() { require.NoError(t, w.chains["gw-0"].Checkpoint(ctx, nil)) }, events: 4, proven: "4 sealed events"},
+			"absence, with a checkpoint there": {o: evidence.Options{Session: "gw-0/s3", Since: w.at(30)}, before: func() { require.NoError(t, w.chains["gw-0"].Checkpoint(ctx, nil)) }, proven: "in the 0 objects"},
 		} {
 			t.Run(kind+"/"+name, func(t *testing.T) {
 				if c.before != nil {
@@ -216,7 +216,9 @@ func TestProve(t *testing.T) {
 				require.Contains(t, strings.Join(r.Proven, "\n"), c.proven)
 				require.NotEmpty(t, r.Limits)
 				files := unzip(t, bundle)
-				require.NoError(t, w.byHand(t, files))
+				if kind == "ed25519" || c.byHand { // which takes hundreds of processes
+					require.NoError(t, w.byHand(t, files))
+				}
 				for name, text := range files {
 					require.NotContains(t, string(text), "gw-0/s12", name)
 				}

@@ -171,17 +171,29 @@ func (t *Trail) arrange() {
 		return a.StepNumber.Value < b.StepNumber.Value
 	})
 	t.complete()
-	byID := map[string]*Event{}
+	byID, layers := map[string]*Event{}, map[string]string{}
 	for _, e := range t.Events {
 		if e.LayerOf == "" && byID[e.EventID] == nil {
 			byID[e.EventID] = e
+		} else if e.LayerOf != "" {
+			layers[e.EventID] = e.LayerOf
 		}
+	}
+	// outermost follows layers of layers, as far as a hostile sender lets it.
+	outermost := func(id string) *Event {
+		for range 8 {
+			if byID[id] != nil {
+				return byID[id]
+			}
+			id = layers[id]
+		}
+		return nil
 	}
 	kept := t.Events[:0:0]
 	for _, e := range t.Events {
 		switch {
-		case e.LayerOf != "" && byID[e.LayerOf] != nil:
-			of := byID[e.LayerOf]
+		case e.LayerOf != "" && outermost(e.LayerOf) != nil:
+			of := outermost(e.LayerOf)
 			of.Layers = append(of.Layers, e)
 		case e.EventType == semconv.TypeMessage && byID[e.ParentEventID] != nil:
 			of := byID[e.ParentEventID]

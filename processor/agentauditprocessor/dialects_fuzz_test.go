@@ -37,6 +37,7 @@ func FuzzGoogleADK(f *testing.F)     { fuzzDialect(f) }
 func FuzzLangfuse(f *testing.F)      { fuzzDialect(f) }
 func FuzzLangSmith(f *testing.F)     { fuzzDialect(f) }
 func FuzzLiveKit(f *testing.F)       { fuzzDialect(f) }
+func FuzzMastra(f *testing.F)        { fuzzDialect(f) }
 func FuzzMLflow(f *testing.F)        { fuzzDialect(f) }
 func FuzzMicrosoft(f *testing.F)     { fuzzDialect(f) }
 func FuzzOpenInference(f *testing.F) { fuzzDialect(f) }
@@ -51,7 +52,7 @@ func FuzzApplication(f *testing.F)   { fuzzDialect(f) }
 // targets are the dialects by the names of their targets.
 var targets = map[string]string{
 	"claude-code": "FuzzClaudeCode", "codex": "FuzzCodex", "copilot": "FuzzCopilot", "flue": "FuzzFlue", "gemini-cli": "FuzzGeminiCLI",
-	"genkit": "FuzzGenkit", "google-adk": "FuzzGoogleADK", "langfuse": "FuzzLangfuse", "langsmith": "FuzzLangSmith", "livekit": "FuzzLiveKit", "mlflow": "FuzzMLflow",
+	"genkit": "FuzzGenkit", "google-adk": "FuzzGoogleADK", "langfuse": "FuzzLangfuse", "langsmith": "FuzzLangSmith", "livekit": "FuzzLiveKit", "mastra": "FuzzMastra", "mlflow": "FuzzMLflow",
 	"microsoft": "FuzzMicrosoft", "openinference": "FuzzOpenInference", "openllmetry": "FuzzOpenLLMetry", "openrouter": "FuzzOpenRouter", "otel-genai": "FuzzOTelGenAI",
 	"pydantic-ai": "FuzzPydanticAI", "strands": "FuzzStrands", "vercel-ai": "FuzzVercelAI", "audit": "FuzzApplication",
 }

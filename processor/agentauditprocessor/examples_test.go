@@ -239,6 +239,69 @@ func TestOthers(t *testing.T) {
 	require.Equal(t, "w1", e.SessionID)
 }
 
+// TestMastra: a loop of two steps is two calls, of the generation's model; one call
+// told as generation, step and inference is one.
+func TestMastra(t *testing.T) {
+	mastra := func(typ string, a attrs) attrs {
+		a["mastra.span.type"] = typ
+		return a
+	}
+	td := ptrace.NewTraces()
+	span(td, "@mastra/otel", "invoke_agent weather", 1, 0, mastra("agent_run", attrs{
+		"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.id": "weather", "gen_ai.agent.name": "Weather", "gen_ai.system_instructions": "Be brief.",
+		"mastra.agent_run.input": `[{"role":"user","content":"Rain in Paris?"}]`, "mastra.agent_run.output": `{"text":"Yes."}`, "gen_ai.conversation.id": "thread-1",
+	}))
+	span(td, "@mastra/otel", "chat gpt-4o", 2, 1, mastra("model_generation", attrs{
+		"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o", "gen_ai.provider.name": "openai", "gen_ai.usage.input_tokens": 30, "gen_ai.usage.output_tokens": 9,
+		"gen_ai.input.messages": `[{"role":"user","parts":[{"type":"text","content":"Rain in Paris?"}]}]`, "gen_ai.output.messages": `[{"role":"assistant","parts":[{"type":"text","content":"Yes."}]}]`,
+		"gen_ai.response.finish_reasons": `["stop"]`,
+	}))
+	span(td, "@mastra/otel", "step: 0", 3, 2, mastra("model_step", attrs{"gen_ai.operation.name": "model_step", "mastra.model_step.output": `{"text":"","toolCalls":[{"type":"tool-call","payload":{"toolCallId":"c1","toolName":"get_weather","args":{"city":"Paris"}}}]}`}))
+	span(td, "@mastra/otel", "inference", 4, 3, mastra("model_inference", attrs{"gen_ai.operation.name": "model_inference"}))
+	span(td, "@mastra/otel", "execute_tool get_weather", 5, 3, mastra("tool_call", attrs{
+		"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "get_weather", "gen_ai.tool.call.id": "c1", "gen_ai.tool.call.arguments": `{"city":"Paris"}`, "gen_ai.tool.call.result": `{"rain":true}`,
+	}))
+	span(td, "@mastra/otel", "step: 1", 6, 2, mastra("model_step", attrs{"gen_ai.operation.name": "model_step", "mastra.model_step.output": `{"text":"Yes."}`}))
+	span(td, "@mastra/otel", "chunk: text", 7, 6, mastra("model_chunk", attrs{"gen_ai.operation.name": "model_chunk", "mastra.model_chunk.output": `{"text":"Y"}`}))
+	events := mapSpans(t, td)
+	var calls []*semconv.Event
+	for _, e := range ofType(events, semconv.TypeLLMCall) {
+		require.Equal(t, "thread-1", e.SessionID)
+		require.Equal(t, hexSHA("Be brief."), e.SystemPromptHash)
+		if e.LayerOf == "" {
+			require.Equal(t, "gpt-4o", e.ModelID)
+			calls = append(calls, e)
+		}
+	}
+	require.Len(t, calls, 2)
+	require.Contains(t, text(calls[0].ToolCallsRequested)+text(calls[1].ToolCallsRequested), `"get_weather"`)
+	tools := ofType(events, semconv.TypeToolCall)
+	require.Len(t, tools, 1)
+	require.Equal(t, `{"rain":true}`, text(tools[0].ToolOutput))
+	ends := ofType(events, semconv.TypeSessionEnd)
+	require.Len(t, ends, 1)
+	require.Equal(t, "Yes.", ends[0].FinalOutput)
+	require.Equal(t, "Rain in Paris?", ends[0].UserMessage+ofType(events, semconv.TypeSessionStart)[0].UserMessage)
+
+	td = ptrace.NewTraces()
+	span(td, "@mastra/otel", "chat gpt-4o", 2, 0, mastra("model_generation", attrs{"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o"}))
+	span(td, "@mastra/otel", "step: 0", 3, 2, mastra("model_step", attrs{"gen_ai.operation.name": "model_step", "mastra.model_step.output": `{"text":"Hi."}`}))
+	span(td, "@mastra/otel", "inference", 4, 3, mastra("model_inference", attrs{"gen_ai.operation.name": "model_inference"}))
+	n := 0
+	for _, e := range ofType(mapSpans(t, td), semconv.TypeLLMCall) {
+		if e.LayerOf == "" {
+			n++
+			require.Equal(t, "Hi.", e.OutputText, "what a layer knows completes the call")
+		}
+	}
+	require.Equal(t, 1, n)
+
+	// Before 1.0.
+	e := example(t, "@mastra/otel", "tool.execute pay", attrs{"mastra.span.type": "tool_call", "gen_ai.operation.name": "tool.execute", "gen_ai.tool.name": "pay", "gen_ai.tool.input": `{"to":"bob"}`, "gen_ai.tool.success": false, "input": `{"to":"bob"}`})
+	require.Equal(t, `{"to":"bob"}`, text(e.ToolInput))
+	require.Equal(t, semconv.OutcomeError, e.Outcome)
+}
+
 func TestMCP(t *testing.T) {
 	td := ptrace.NewTraces()
 	span(td, "x", "execute_tool get_weather", 1, 9, attrs{"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "get_weather", "session.id": "s1"})

@@ -126,7 +126,7 @@ type Decision struct {
 
 // dialects in the order in which they are tried; the first that matches is it.
 var dialects = []*Dialect{
-	application, claudeCode, codex, geminiCLI, copilot, googleADK, langfuse, openInference, openLLMetry, vercel, pydanticAI, strands, microsoft,
+	application, claudeCode, codex, geminiCLI, copilot, googleADK, langfuse, mastra, openInference, openLLMetry, vercel, pydanticAI, strands, microsoft,
 	langsmith, crewAI, genkit, flue, liveKit, mlflow, openRouter, otelGenAI,
 }
 

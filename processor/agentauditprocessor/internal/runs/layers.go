@@ -1,6 +1,8 @@
 package runs
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
@@ -26,7 +28,10 @@ func (b *batch) layers() {
 			return false
 		})
 	}
-	for outer, list := range inner {
+	// From the innermost on: what an inner one knows completes the call on its way out.
+	outers := slices.SortedFunc(maps.Keys(inner), func(a, b *node) int { return b.depth() - a.depth() })
+	for _, outer := range outers {
+		list := inner[outer]
 		if len(list) == 1 {
 			list[0].main.ev.LayerOf = outer.main.ev.EventID
 			complete(outer.d, list[0].d)
@@ -64,9 +69,9 @@ func (b *batch) layers() {
 
 // refresh copies into the event what completed its draft.
 func (n *node) refresh() {
-	id, source, derived, parent := n.main.ev.EventID, n.main.ev.Source, n.main.ev.DerivedFields, n.main.ev.ParentEventID
+	id, source, derived, parent, of := n.main.ev.EventID, n.main.ev.Source, n.main.ev.DerivedFields, n.main.ev.ParentEventID, n.main.ev.LayerOf
 	n.main.ev.Event = n.d.Event
-	n.main.ev.EventID, n.main.ev.Source, n.main.ev.DerivedFields, n.main.ev.ParentEventID = id, source, derived, parent
+	n.main.ev.EventID, n.main.ev.Source, n.main.ev.DerivedFields, n.main.ev.ParentEventID, n.main.ev.LayerOf = id, source, derived, parent, of
 	n.main.ev.Prompt, n.main.ev.Secrets = n.d.Prompt, n.d.Secrets
 }
 

@@ -213,6 +213,12 @@ func (n *node) above(f func(*node) bool) {
 	}
 }
 
+// depth is how many spans are above a span, in sight.
+func (n *node) depth() (d int) {
+	n.above(func(*node) bool { d++; return true })
+	return d
+}
+
 // steps orders the events of each run and numbers them on from the last request.
 func (b *batch) steps() {
 	sort.SliceStable(b.out, func(i, j int) bool {

@@ -13,6 +13,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"sort"
 	"time"
 )
@@ -95,6 +97,9 @@ type Line struct {
 	Line   int      `json:"line"` // from 1
 	Of     int64    `json:"of"`
 	Path   []string `json:"path"`
+	// Texts are the full texts of fields that were too long for the line, which has their
+	// SHA-256 under `oversize`: texts/<sha256>.
+	Texts []string `json:"texts,omitempty"`
 }
 
 // Object is a whole data object, where the set of its sessions cannot exclude one.
@@ -111,6 +116,25 @@ const (
 	maxBundle = 2 << 30
 	maxFiles  = 1_000_000
 )
+
+// textPrefix and the SHA-256 of a text are its name in a bundle.
+const textPrefix = "texts/"
+
+// oversize are the digests of the full texts that a line names.
+func oversize(line []byte) (digests []string) {
+	var e struct {
+		Oversize map[string]struct {
+			SHA256 string `json:"sha256"`
+		} `json:"oversize"`
+	}
+	if json.Unmarshal(line, &e) != nil {
+		return nil // a sender's own, of another shape
+	}
+	for _, field := range slices.Sorted(maps.Keys(e.Oversize)) {
+		digests = append(digests, e.Oversize[field].SHA256)
+	}
+	return digests
+}
 
 // archive is the files of a bundle.
 type archive map[string][]byte

@@ -8,6 +8,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -225,6 +226,46 @@ func TestProve(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestShortened: the full text of a field that was too long for its line goes with it.
+func TestShortened(t *testing.T) {
+	w := newWorld(t, "ed25519")
+	w.now = w.at(hours)
+	long := strings.Repeat("long ", 1000)
+	digest := fmt.Sprintf("%x", sha256.Sum256([]byte(long)))
+	retention := ledger.Retention{Mode: ledger.Compliance, Until: w.began.Add(9999 * time.Hour)}
+	b := ledger.NewObjectBuilder(ledger.ObjectOptions{Log: "gw-0", Compression: ledger.Gzip, Retention: retention}, w.now)
+	s := ptrace.NewSpan()
+	semconv.WriteSpan(&semconv.Event{
+		EventType: semconv.TypeToolCall, EventID: "shortened", Timestamp: w.now, SessionID: "s", AgentID: "a", StepNumber: semconv.Some(int64(1)), ToolOutput: []byte(`"long"`),
+		Oversize: []byte(`{"tool_output":{"bytes":5000,"sha256":"` + digest + `"}}`),
+	}, s)
+	line, m, err := semconv.AppendSpan(nil, s)
+	require.NoError(t, err)
+	b.Add(line, m)
+	o, err := b.Finish()
+	require.NoError(t, err)
+	blob, err := ledger.NewBlob(long, w.now, o.Retention)
+	require.NoError(t, err)
+	for _, o := range []*ledger.SealedObject{o, blob} {
+		_, err = w.Put(ctx, o.Key, o.Body, ledger.PutOptions{SHA256: o.Digest, Retention: retention})
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.chains["gw-0"].Commit(ctx, ledger.KindBatch, []ledger.Object{o.Object, blob.Object}))
+
+	bundle := w.prove(t, evidence.Options{Event: "shortened"})
+	files := unzip(t, bundle)
+	require.Equal(t, long, string(files["texts/"+digest]))
+	r, err := w.check(bundle)
+	require.NoError(t, err)
+	require.Equal(t, ledger.Confirmed, r.Verdict, "%+v", r.Findings)
+	require.NoError(t, w.byHand(t, files))
+	files["texts/"+digest] = []byte("another text")
+	r, err = w.check(rezip(t, files))
+	require.NoError(t, err)
+	require.Equal(t, ledger.NotConfirmed, r.Verdict)
+	require.Error(t, w.byHand(t, files))
 }
 
 // TestProveRefuses: nothing is proven that is not so.

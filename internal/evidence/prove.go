@@ -211,9 +211,30 @@ func (m *maker) lines(ctx context.Context, l *Log, man *ledger.Manifest, places 
 		}
 		file := fmt.Sprintf("lines/%s/%012d-%06d.json", l.Log, p.Seq, len(l.Lines)+1)
 		m.files[file] = p.line
-		l.Lines = append(l.Lines, Line{File: file, Seq: p.Seq, Object: o.Key, Line: p.N, Of: o.Events, Path: path})
+		texts, err := m.texts(ctx, p.line)
+		if err != nil {
+			return err
+		}
+		l.Lines = append(l.Lines, Line{File: file, Seq: p.Seq, Object: o.Key, Line: p.N, Of: o.Events, Path: path, Texts: texts})
 	}
 	return nil
+}
+
+// texts takes the full texts that a line names, as far as they are in the store.
+func (m *maker) texts(ctx context.Context, line []byte) (files []string, err error) {
+	for _, digest := range oversize(line) {
+		text, err := ledger.ReadBlob(ctx, m.r, digest)
+		if f := (*ledger.Finding)(nil); errors.As(err, &f) {
+			continue // the line names it all the same
+		}
+		if err != nil {
+			return nil, err
+		}
+		file := textPrefix + digest
+		m.files[file] = text
+		files = append(files, file)
+	}
+	return files, nil
 }
 
 // log walks a log and takes the manifests that take wants, with those that hand it to

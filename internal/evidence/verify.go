@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -211,6 +212,16 @@ func (c *checker) line(l *Log, p *Line, manifests map[int64]*ledger.Manifest) {
 	if c.b.Claim.Event != "" && e.EventID != c.b.Claim.Event {
 		c.finding(l, CodeClaimUnproven, p.File, "event %s, the claim is about %s", e.EventID, c.b.Claim.Event)
 		return
+	}
+	for _, file := range p.Texts {
+		sum := sha256.Sum256(c.files[file])
+		if digest := hex.EncodeToString(sum[:]); file != textPrefix+digest || !slices.Contains(oversize(text), digest) {
+			c.finding(l, CodeProofInvalid, file, "not a text that %s names", p.File)
+			return
+		}
+	}
+	if n := len(oversize(text)) - len(p.Texts); n > 0 {
+		c.limit("the full text of %d fields that were shortened in %s, which is not in the bundle", n, p.File)
 	}
 	c.r.Events++
 }

@@ -75,7 +75,7 @@ FUZZTIME ?= 10m
 FUZZ ?= .
 fuzz: ## fuzz every target for FUZZTIME, one after the other; FUZZ=Codex for those that match
 	@grep -rn --include='*_test.go' -o '^func Fuzz[A-Za-z0-9]*' $(CODE) | sed 's|/[^/]*:[0-9]*:func | |' | sort | grep -E '$(FUZZ)' | while read dir target; do \
-		echo "$$dir $$target"; go test ./$$dir -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) || exit 1; \
+		echo "$$dir $$target"; go test ./$$dir -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s || exit 1; \
 	done
 
 # The moments of the faults are drawn from SEED; 0 is a new one, which is printed.

@@ -56,7 +56,7 @@ type spanFact struct {
 	call   bool   // a model call
 }
 
-type frameFact struct{ start, end string }
+type frameFact struct{ start, end, agent string }
 
 type request struct {
 	dialect.Call

@@ -58,7 +58,7 @@ func (b *batch) frames() {
 		}
 	}
 	for outer, list := range nested {
-		if outer.isRun && len(list) == 1 && !own[outer] {
+		if outer.isRun && len(list) == 1 && !own[outer] && !handsOver(outer.d.AgentID, list[0].d.AgentID) {
 			list[0].joined = outer
 		}
 	}
@@ -82,6 +82,10 @@ func (b *batch) frames() {
 		}
 	}
 }
+
+// handsOver reports whether two frames around each other are of two agents: one that
+// does nothing but hand over to another is still another.
+func handsOver(outer, inner string) bool { return outer != "" && inner != "" && outer != inner }
 
 // outermost is the frame or record that a node is part of in the end. It shortens the
 // way for the next time.

@@ -58,7 +58,7 @@ func (b *batch) layers() {
 	}
 	for _, n := range b.nodes {
 		// A workflow around a run that was told of before.
-		if n.start != nil && n.frame == nil && n.pid.IsEmpty() && len(n.run.frames) == 1 && n.run.frames[0].start != n.start.ev.EventID {
+		if n.start != nil && n.frame == nil && n.pid.IsEmpty() && len(n.run.frames) == 1 && n.run.frames[0].start != n.start.ev.EventID && !handsOver(n.d.AgentID, n.run.frames[0].agent) {
 			n.start.ev.LayerOf = n.run.frames[0].start
 			if n.end != nil {
 				n.end.ev.LayerOf = n.run.frames[0].end
@@ -228,7 +228,7 @@ func (b *batch) remember() {
 			n.run.llmKids[n.pid] = append(n.run.llmKids[n.pid], n.main.ev.EventID)
 		}
 		if n.start != nil && n.end != nil && len(n.run.frames) < maxFacts {
-			n.run.frames = append(n.run.frames, frameFact{n.start.ev.EventID, n.end.ev.EventID})
+			n.run.frames = append(n.run.frames, frameFact{n.start.ev.EventID, n.end.ev.EventID, n.d.AgentID})
 		}
 		if n.d.Kind == dialect.LLM {
 			if p := n.run.pending[n.key.span]; p != nil {

@@ -2,10 +2,6 @@ package bench
 
 import (
 	"context"
-	"crypto/ed25519"
-	crand "crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -45,14 +41,8 @@ func BenchmarkVerify(b *testing.B) {
 // a size.
 func sealedTrail(b *testing.B, size int) (*ledgertest.Store, ledger.PublicKey, int64) {
 	b.Helper()
-	_, private, err := ed25519.GenerateKey(crand.Reader)
-	require.NoError(b, err)
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	require.NoError(b, err)
-	signer, err := ledger.LoadSigner(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-	require.NoError(b, err)
-	key, err := ledger.NewPublicKey(signer.Public())
-	require.NoError(b, err)
+	signer := ledgertest.NewSigner(b, "ed25519")
+	key := ledgertest.Public(b, signer)
 	s := ledgertest.New()
 	lock := ledger.Retention{Mode: ledger.Compliance, Until: time.Now().Add(100 * time.Hour).Truncate(time.Hour)}
 	c, err := ledger.OpenChain(context.Background(), s, ledger.ChainOptions{Log: "gw-0", Signer: signer, Retention: func(time.Time) ledger.Retention { return lock }})

@@ -4,12 +4,6 @@ package docs_test
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"flag"
 	"fmt"
 	"os"
@@ -59,15 +53,15 @@ func TestIndependentVerifier(t *testing.T) {
 		t.Skip("needs python3 with the package cryptography")
 	}
 	ctx := context.Background()
-	old, next := signer(t, "ed25519"), signer(t, "ecdsa")
+	old, next := ledgertest.NewSigner(t, "ed25519"), ledgertest.NewSigner(t, "ecdsa")
 	s := ledgertest.New()
 	c := chain(t, s, old)
 	require.NoError(t, c.Commit(ctx, ledger.KindOpen, nil))
 	require.NoError(t, c.Commit(ctx, ledger.KindBatch, []ledger.Object{object(t, s, 3), blob(t, s), object(t, s, 40)}))
 	require.NoError(t, c.Checkpoint(ctx, nil))
 	require.NoError(t, c.Commit(ctx, ledger.KindHeartbeat, nil))
-	require.NoError(t, c.Rotate(ctx, public(t, next)))
-	c = chain(t, s, next, public(t, old))
+	require.NoError(t, c.Rotate(ctx, ledgertest.Public(t, next)))
+	c = chain(t, s, next, ledgertest.Public(t, old))
 	require.NoError(t, c.Commit(ctx, ledger.KindOpen, nil))
 	require.NoError(t, c.Commit(ctx, ledger.KindBatch, []ledger.Object{object(t, s, 5000)})) // a filter
 	require.NoError(t, c.Commit(ctx, ledger.KindClose, nil))
@@ -96,30 +90,6 @@ func TestIndependentVerifier(t *testing.T) {
 	out, code = verify()
 	require.Equal(t, 1, code, "%s", out)
 	require.Contains(t, out, "\nNOT CONFIRMED")
-}
-
-func signer(t *testing.T, kind string) ledger.Signer {
-	t.Helper()
-	var private any
-	var err error
-	if kind == "ecdsa" {
-		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	} else {
-		_, private, err = ed25519.GenerateKey(rand.Reader)
-	}
-	require.NoError(t, err)
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	require.NoError(t, err)
-	s, err := ledger.LoadSigner(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-	require.NoError(t, err)
-	return s
-}
-
-func public(t *testing.T, s ledger.Signer) ledger.PublicKey {
-	t.Helper()
-	k, err := ledger.NewPublicKey(s.Public())
-	require.NoError(t, err)
-	return k
 }
 
 var lock = ledger.Retention{Mode: ledger.Compliance, Until: time.Now().Add(100 * time.Hour).UTC().Truncate(time.Hour)}

@@ -2,12 +2,6 @@ package ledger_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"testing"
 	"time"
@@ -23,34 +17,11 @@ import (
 
 var ctx = context.Background()
 
-func privatePEM(t testing.TB, kind string) []byte {
-	t.Helper()
-	var key any
-	var err error
-	if kind == "ecdsa" {
-		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	} else {
-		_, key, err = ed25519.GenerateKey(rand.Reader)
-	}
-	require.NoError(t, err)
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	require.NoError(t, err)
-	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
-}
+func privatePEM(t testing.TB, kind string) []byte { return ledgertest.PrivateKey(t, kind) }
 
-func newSigner(t testing.TB) ledger.Signer {
-	t.Helper()
-	s, err := ledger.LoadSigner(privatePEM(t, "ed25519"))
-	require.NoError(t, err)
-	return s
-}
+func newSigner(t testing.TB) ledger.Signer { return ledgertest.NewSigner(t, "ed25519") }
 
-func public(t testing.TB, s ledger.Signer) ledger.PublicKey {
-	t.Helper()
-	k, err := ledger.NewPublicKey(s.Public())
-	require.NoError(t, err)
-	return k
-}
+func public(t testing.TB, s ledger.Signer) ledger.PublicKey { return ledgertest.Public(t, s) }
 
 func until() time.Time {
 	return time.Now().UTC().Add(240 * time.Hour).Truncate(24 * time.Hour)

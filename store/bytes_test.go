@@ -2,11 +2,7 @@ package store_test
 
 import (
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
 	"crypto/sha256"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"io/fs"
 	"os"
@@ -27,15 +23,8 @@ import (
 // what others put there, and the side file. None is confirmed.
 func TestEveryByte(t *testing.T) {
 	ctx := context.Background()
-	_, private, err := ed25519.GenerateKey(rand.Reader)
-	require.NoError(t, err)
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	require.NoError(t, err)
-	signer, err := ledger.LoadSigner(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-	require.NoError(t, err)
-	key, err := ledger.NewPublicKey(signer.Public())
-	require.NoError(t, err)
-
+	signer := ledgertest.NewSigner(t, "ed25519")
+	key := ledgertest.Public(t, signer)
 	s := ledgertest.New()
 	lock := ledger.Retention{Mode: ledger.Compliance, Until: time.Now().Add(100 * time.Hour).UTC().Truncate(time.Hour)}
 	c, err := ledger.OpenChain(ctx, s, ledger.ChainOptions{Log: "g", Signer: signer, Retention: func(time.Time) ledger.Retention { return lock }})

@@ -4,13 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"os"
@@ -47,22 +41,10 @@ const hours = 20
 
 func newWorld(t testing.TB, kind string) *world {
 	t.Helper()
-	var private any
-	var err error
-	if kind == "ecdsa" {
-		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	} else {
-		_, private, err = ed25519.GenerateKey(rand.Reader)
-	}
-	require.NoError(t, err)
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	require.NoError(t, err)
-	w := &world{Store: ledgertest.New(), began: time.Now().Add(-48 * time.Hour).UTC().Truncate(time.Hour), chains: map[string]*ledger.Chain{}}
-	w.signer, err = ledger.LoadSigner(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-	require.NoError(t, err)
-	w.key, err = ledger.NewPublicKey(w.signer.Public())
-	require.NoError(t, err)
+	w := &world{Store: ledgertest.New(), signer: ledgertest.NewSigner(t, kind), began: time.Now().Add(-48 * time.Hour).UTC().Truncate(time.Hour), chains: map[string]*ledger.Chain{}}
+	w.key = ledgertest.Public(t, w.signer)
 	for _, log := range []string{"gw-0", "gw-1"} {
+		var err error
 		w.chains[log], err = ledger.OpenChain(ctx, w, ledger.ChainOptions{
 			Log: log, Signer: w.signer, Now: func() time.Time { return w.now },
 			Retention: func(time.Time) ledger.Retention {

@@ -3,10 +3,6 @@ package mapping
 import (
 	"bytes"
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	mathrand "math/rand"
 	"path/filepath"
 	"sort"
@@ -28,36 +24,41 @@ type fact struct {
 	Session, User, Tool, Prompt string
 }
 
-// asRead seals lines and reads their sessions back: what calls, tools and decisions
-// there are, each counted once, as the reader completes them.
-func asRead(t *testing.T, lines []byte) map[string]fact {
+// both is what a test and a check of rapid can do.
+type both interface {
+	require.TestingT
+	ledgertest.TB
+}
+
+// sealed is a trail of lines, its key, and the sessions in it.
+func sealed(t both, lines []byte) (s *ledgertest.Store, key ledger.PublicKey, sessions map[string]bool) {
 	t.Helper()
-	_, private, err := ed25519.GenerateKey(rand.Reader)
-	require.NoError(t, err)
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	require.NoError(t, err)
-	signer, err := ledger.LoadSigner(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-	require.NoError(t, err)
-	key, err := ledger.NewPublicKey(signer.Public())
-	require.NoError(t, err)
-	s := ledgertest.New()
-	lock := ledger.Retention{Mode: ledger.Compliance, Until: time.Now().Add(time.Hour)}
+	signer := ledgertest.NewSigner(t, "ed25519")
+	s, sessions = ledgertest.New(), map[string]bool{}
+	lock := ledger.Retention{Mode: ledger.Compliance, Until: time.Now().Add(48 * time.Hour)}
 	c, err := ledger.OpenChain(context.Background(), s, ledger.ChainOptions{Log: "gw", Signer: signer, Retention: func(time.Time) ledger.Retention { return lock }})
 	require.NoError(t, err)
 	b := ledger.NewObjectBuilder(ledger.ObjectOptions{Log: "gw", Compression: ledger.None, Retention: lock}, time.Now())
-	sessions := map[string]bool{}
-	for _, line := range bytes.Split(bytes.TrimSpace(lines), []byte("\n")) {
+	for line := range bytes.Lines(lines) {
+		line = bytes.TrimSuffix(line, []byte("\n"))
 		e, err := semconv.ParseLine(line)
 		require.NoError(t, err)
 		sessions[e.SessionID] = true
-		b.Add(line, semconv.Meta{EventType: string(e.EventType), SessionID: e.SessionID, Timestamp: e.Timestamp, Missing: e.MissingFields})
+		b.Add(line, semconv.Meta{EventType: string(e.EventType), EventID: e.EventID, SessionID: e.SessionID, Timestamp: e.Timestamp, Missing: e.MissingFields})
 	}
 	o, err := b.Finish()
 	require.NoError(t, err)
 	_, err = s.Put(context.Background(), o.Key, o.Body, ledger.PutOptions{SHA256: o.Digest, Retention: lock})
 	require.NoError(t, err)
 	require.NoError(t, c.Commit(context.Background(), ledger.KindBatch, []ledger.Object{o.Object}))
+	return s, ledgertest.Public(t, signer), sessions
+}
 
+// asRead seals lines and reads their sessions back: what calls, tools and decisions
+// there are, each counted once, as the reader completes them.
+func asRead(t *testing.T, lines []byte) map[string]fact {
+	t.Helper()
+	s, key, sessions := sealed(t, lines)
 	facts := map[string]fact{}
 	for session := range sessions {
 		read, err := trail.Read(context.Background(), s, []ledger.PublicKey{key}, nil, session)

@@ -221,9 +221,42 @@ func TestClaudeCodeSystemPromptAndHooks(t *testing.T) {
 	require.Len(t, calls, 1)
 	require.Equal(t, hexSHA("You are Claude, and careful."), calls[0].SystemPromptHash)
 	require.NotContains(t, text(calls[0].Content), "careful")
-	hooks := ofType(r.events(), semconv.TypeGuardrail)
+	hooks := ofType(r.events(), semconv.TypeIntervention)
 	require.Len(t, hooks, 1)
-	require.Equal(t, "blocked", hooks[0].Verdict)
+	require.Equal(t, "hook", hooks[0].ActorID)
+	require.Equal(t, "PreToolUse", hooks[0].Reason)
+}
+
+func TestClaudeCodeChangesOfWhatAnAgentCanDo(t *testing.T) {
+	for name, c := range map[string]struct {
+		a      attrs
+		reason string
+		actor  string
+		left   string
+	}{
+		"mcp_server_connection":   {attrs{"server_name": "jira", "status": "connected"}, "mcp_server_connection", "", "jira"},
+		"plugin_installed":        {attrs{"plugin.name": "deploy"}, "plugin_installed", "", "deploy"},
+		"compaction":              {attrs{"trigger": "auto", "pre_tokens": 180000, "post_tokens": 4000}, "compaction: auto", "", "180000"},
+		"permission_mode_changed": {attrs{"trigger": "shift_tab", "from_mode": "default", "to_mode": "bypassPermissions"}, "shift_tab", "", "bypassPermissions"},
+		"safety_event":            {attrs{"category": "sandbox_network", "decision": "sent_back", "decision_source": "sandbox", "reason_code": "egress"}, "egress", "sandbox", "sent_back"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.a["event.name"], c.a["session.id"] = name, "s1"
+			ld := plog.NewLogs()
+			log(ld, "com.anthropic.claude_code.events", "claude_code."+name, c.a)
+			events := mapLogs(t, ld)
+			require.Len(t, events, 1)
+			require.Equal(t, semconv.TypeIntervention, events[0].EventType)
+			require.Equal(t, c.reason, events[0].Reason)
+			require.Equal(t, c.actor, events[0].ActorID)
+			require.Contains(t, text(events[0].Content), c.left)
+		})
+	}
+	ld := plog.NewLogs()
+	log(ld, "com.anthropic.claude_code.events", "claude_code.subagent_completed", attrs{"event.name": "subagent_completed", "session.id": "s1", "agent_type": "Explore", "total_tokens": 12})
+	events := mapLogs(t, ld)
+	require.Equal(t, semconv.TypeSessionEnd, events[0].EventType)
+	require.Equal(t, "Explore", events[0].AgentName)
 }
 
 func TestClaudeCodeHostIsNoHuman(t *testing.T) {

@@ -3,6 +3,7 @@ package agentauditprocessor
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -177,6 +178,92 @@ func TestCopilot(t *testing.T) {
 	e := example(t, "github.copilot", "permission", attrs{"github.copilot.permission.kind": "shell", "github.copilot.permission.result": "approved"})
 	require.Equal(t, semconv.ApprovalApproved, e.ApprovalStatus)
 	require.Empty(t, e.ApproverID, "the result does not say that a person approved")
+
+	e = example(t, "vscode", "execute_hook", attrs{"gen_ai.operation.name": "execute_hook", "copilot_chat.hook_type": "PreToolUse", "github.copilot.hook.decision": "block"})
+	require.Equal(t, semconv.TypeIntervention, e.EventType)
+	require.Equal(t, "hook", e.ActorID)
+	require.Equal(t, "PreToolUse", e.Reason)
+
+	e = example(t, "github.copilot", "hook sessionEnd", attrs{"github.copilot.hook.type": "sessionEnd"})
+	require.Equal(t, semconv.TypeSessionEnd, e.EventType)
+}
+
+// What the CLI says in events of the agent's span are events of their own: a denied
+// access to the sandbox, a history that was cut, the end of the session.
+func TestCopilotSpanEvents(t *testing.T) {
+	td := ptrace.NewTraces()
+	agent := span(td, "github.copilot", "invoke_agent copilot", 1, 0, attrs{"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "copilot", "gen_ai.conversation.id": "k1"})
+	for i, ev := range []struct {
+		name string
+		a    attrs
+	}{
+		{"github.copilot.sandbox.enforcement_state", attrs{"github.copilot.sandbox.enforced": true}},
+		{"github.copilot.sandbox.access_denied", attrs{"github.copilot.sandbox.denial_class": "filesystem_read", "github.copilot.sandbox.policy_source": "repo", "github.copilot.sandbox.denied_resource": "/etc/shadow"}},
+		{"github.copilot.session.snapshot_rewind", attrs{"github.copilot.events_removed": 3}},
+		{"github.copilot.session.abort", attrs{"abort_reason": "user initiated"}},
+		{"github.copilot.session.shutdown", attrs{"github.copilot.shutdown_type": "routine"}},
+		{"github.copilot.skill.invoked", attrs{"github.copilot.skill.name": "pdf"}},
+	} {
+		e := agent.Events().AppendEmpty()
+		e.SetName(ev.name)
+		e.SetTimestamp(pcommon.NewTimestampFromTime(start.Add(time.Second + time.Duration(i)*time.Microsecond)))
+		ev.a.put(e.Attributes())
+	}
+	events := mapSpans(t, td)
+	var reasons, actors []string
+	for _, e := range ofType(events, semconv.TypeIntervention) {
+		require.Equal(t, "k1", e.SessionID)
+		require.Equal(t, "copilot", e.AgentName)
+		require.Equal(t, "traces", sourceOf(e)["signal"])
+		reasons, actors = append(reasons, e.Reason), append(actors, e.ActorID)
+	}
+	require.Equal(t, []string{"sandbox.access_denied: filesystem_read", "session.snapshot_rewind", "session.abort: user initiated"}, reasons)
+	require.Equal(t, []string{"repo", "", ""}, actors)
+	require.Contains(t, text(ofType(events, semconv.TypeIntervention)[0].Content), "/etc/shadow")
+	require.Len(t, ofType(events, semconv.TypeSessionEnd), 2, "of the run, and of the session")
+	began := ofType(events, semconv.TypeSessionStart)
+	require.Len(t, began, 1)
+	require.Contains(t, text(began[0].Content), `"name":"github.copilot.skill.invoked"`, "what tells of nothing is kept")
+	require.Contains(t, text(began[0].Content), "enforcement_state")
+	require.NotContains(t, text(began[0].Content), "access_denied", "and what does is not told twice")
+}
+
+// Events that no rule reads are kept, and the text of a prompt in them is not.
+func TestSpanEventsAreKept(t *testing.T) {
+	td := ptrace.NewTraces()
+	s := span(td, "x", "execute_tool t", 1, 0, attrs{"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "t"})
+	for _, ev := range []struct {
+		name string
+		a    attrs
+	}{
+		{"exception", attrs{"exception.type": "A", "exception.message": "first try"}},
+		{"exception", attrs{"exception.type": "B", "exception.message": "second try", "http.status": 503}},
+		{"gen_ai.system.message", attrs{"content": "Never tell the secret of the house."}},
+		{"cache.miss", nil},
+	} {
+		e := s.Events().AppendEmpty()
+		e.SetName(ev.name)
+		ev.a.put(e.Attributes())
+	}
+	e := mapSpans(t, td)[0]
+	require.Equal(t, "second try", e.Error)
+	content := text(e.Content)
+	require.Contains(t, content, "first try")
+	require.NotContains(t, content, "second try", "is the error")
+	require.Contains(t, content, "503")
+	require.Contains(t, content, "cache.miss")
+	require.NotContains(t, content, "secret of the house")
+	require.Contains(t, content, "[system prompt sha256:")
+
+	td = ptrace.NewTraces()
+	judged := span(td, "x", "chat", 1, 0, attrs{"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}).Events().AppendEmpty()
+	judged.SetName("gen_ai.evaluation.result")
+	attrs{"gen_ai.evaluation.name": "toxicity", "gen_ai.evaluation.score.value": 0.9, "gen_ai.evaluation.score.label": "fail"}.put(judged.Attributes())
+	events := mapSpans(t, td)
+	require.Len(t, ofType(events, semconv.TypeLLMCall), 1)
+	check := ofType(events, semconv.TypeGuardrail)
+	require.Len(t, check, 1)
+	require.Equal(t, "toxicity", check[0].GuardrailName)
 }
 
 func TestCodexWords(t *testing.T) {

@@ -135,7 +135,8 @@ func (q *request) add(r *dialect.Record) bool {
 		q.unknown++
 		return false
 	}
-	q.drafts = append(q.drafts, d.Map(r))
+	draft := d.Map(r)
+	q.drafts = append(append(q.drafts, draft), draft.Told()...)
 	return true
 }
 

@@ -25,7 +25,7 @@ var claudeCode = &Dialect{
 		name := strings.TrimPrefix(r.Name, "claude_code.")
 		if r.Log {
 			if n, ok := semconv.ParseInt(r.text("num_blocking")); ok && n > 0 && strings.HasPrefix(name, "hook_execution") {
-				return Guardrail // a hook that stopped something; the others are not of note
+				return Intervention // a hook that stopped something; the others are not of note
 			}
 			return claudeLogs[name]
 		}
@@ -45,10 +45,10 @@ var claudeCode = &Dialect{
 		{Field: "tool_name", Keys: []string{"tool_name", "gen_ai.tool.name"}},
 		{Field: "tool_call_id", Keys: []string{"tool_use_id", "gen_ai.tool.call.id", "use_id"}},
 		{Field: "tool_input", Keys: []string{"tool_input", "tool_parameters"}, As: asClaudeInput},
+		{Field: "actor_id", Keys: []string{"decision_source"}},
 		{Field: "error", Keys: []string{"error", "error_name"}},
 		{Field: "error_type", Keys: []string{"error_type", "error_code", "status_code"}},
-		{Field: "reason", Keys: []string{"trigger", "reason_type", "reason_code"}},
-		{Field: "guardrail_name", Keys: []string{"hook_name", "hook_event"}},
+		{Field: "reason", Keys: []string{"trigger", "reason_type", "reason_code", "hook_name", "hook_event"}},
 	},
 	Finish: claudeFinish,
 	Settings: map[string]string{
@@ -67,6 +67,10 @@ var claudeLogs = map[string]Kind{
 	"user_prompt": Start, "api_request": LLM, "assistant_response": Message, "api_request_body": Message, "api_response_body": Message,
 	"tool_decision": Approval, "tool_result": Tool, "api_error": Failure, "api_retries_exhausted": Failure, "internal_error": Failure,
 	"api_refusal": LLM, "permission_mode_changed": Intervention, "safety_event": Intervention, "system_prompt": Other,
+	// What an agent can do, and what it remembers, was changed.
+	"mcp_server_connection": Intervention, "plugin_loaded": Intervention, "plugin_installed": Intervention, "skill_activated": Intervention,
+	"managed_settings_resolved": Intervention, "auth": Intervention, "compaction": Intervention,
+	"subagent_completed": Start,
 }
 
 var claudeSpans = map[string]Kind{
@@ -94,6 +98,11 @@ func claudeFinish(r *Record, e *Draft) {
 
 	switch e.Kind {
 	case Start:
+		if strings.HasSuffix(r.Name, "subagent_completed") {
+			e.EventType = semconv.TypeSessionEnd
+			e.AgentName = first(r.takeText("agent_type"), e.AgentName)
+			break
+		}
 		e.Keys = append(e.Keys, "start/"+r.SpanID.String())
 	case Agent:
 		e.Keys = append(e.Keys, "start/"+r.SpanID.String())
@@ -118,8 +127,14 @@ func claudeFinish(r *Record, e *Draft) {
 		e.claudeOutcome(r)
 	case Approval:
 		e.claudeDecision(r)
-	case Guardrail:
-		e.Verdict = "blocked"
+	case Intervention:
+		name := strings.TrimPrefix(r.Name, "claude_code.")
+		if strings.HasPrefix(name, "hook_execution") {
+			e.ActorID = "hook"
+		}
+		if e.Reason == "" || name == "compaction" {
+			e.Reason = strings.TrimSuffix(name+": "+e.Reason, ": ")
+		}
 	}
 	if strings.HasSuffix(r.Name, "api_refusal") {
 		e.FinishReasons = []string{"refusal"}
@@ -202,10 +217,11 @@ func (e *Draft) claudeMessage(r *Record, session, seq string) {
 }
 
 func (e *Draft) claudeTool(r *Record) {
-	for _, ev := range r.Events.All() {
+	for i, ev := range r.Events.All() {
 		if ev.Name() != "tool.output" {
 			continue
 		}
+		r.readEvent(i, "output", "content")
 		if v, ok := ev.Attributes().Get("output"); ok {
 			asResult(e, v)
 		} else if v, ok := ev.Attributes().Get("content"); ok {

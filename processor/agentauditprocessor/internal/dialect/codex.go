@@ -82,7 +82,7 @@ var codex = &Dialect{
 var refusal = regexp.MustCompile(`(?i)rejected by user|user rejected|not approved|approval denied|denied by|declined`)
 
 func codexFinish(r *Record, e *Draft) {
-	e.Told = true
+	e.Reported = true
 	if e.AgentName == "/root" { // the path of an agent among its own, not a name
 		e.AgentName = ""
 		r.keep("agent_name")

@@ -11,7 +11,7 @@ var copilot = &Dialect{
 	Name:  "copilot",
 	Title: "GitHub Copilot",
 	Match: func(r *Record) bool {
-		return r.Service == "copilot-chat" || r.Service == "github-copilot" || r.hasPrefix("github.copilot.") || r.hasPrefix("copilot_chat.") ||
+		return r.Service == "copilot-chat" || r.Service == "github-copilot" || r.Service == "vscode-agent-host" || r.Scope == "github.copilot" || r.hasPrefix("github.copilot.") || r.hasPrefix("copilot_chat.") ||
 			r.Log && (strings.HasPrefix(r.Name, "copilot_chat.") || strings.HasPrefix(r.Name, "github.copilot."))
 	},
 	Kind: func(r *Record) Kind {
@@ -23,20 +23,27 @@ var copilot = &Dialect{
 				return Copy // of the tool's span, without its id
 			case strings.HasPrefix(r.Name, "copilot_chat.edit."), r.Name == "copilot_chat.inline.done":
 				return Intervention
+			case r.Name == copilotShutdown:
+				return Start
+			case copilotTells(r.Name):
+				return Intervention
 			}
 			return otelLogKind(r)
 		}
 		switch {
 		case r.Name == "permission":
 			return Approval
-		case r.text("gen_ai.operation.name") == "execute_hook":
-			if first(r.text("github.copilot.hook.decision")) == "block" {
-				return Guardrail
+		case r.Name == "hook sessionEnd":
+			return Start
+		case r.text("gen_ai.operation.name") == "execute_hook", strings.HasPrefix(r.Name, "hook "):
+			if r.text("github.copilot.hook.decision") == "block" {
+				return Intervention
 			}
 			return Other
 		}
 		return otelKind(r)
 	},
+	Tells: copilotTells,
 	Fields: []Source{
 		{Field: "reasoning", Keys: []string{"copilot_chat.reasoning_content"}},
 		{Field: "reasoning_tokens", Keys: []string{"gen_ai.usage.reasoning_tokens"}},
@@ -44,8 +51,11 @@ var copilot = &Dialect{
 		{Field: "user_message", Keys: []string{"copilot_chat.user_request"}},
 		{Field: "mcp_server", Keys: []string{"github.copilot.tool.parameters.mcp_server_name"}},
 		{Field: "tool_name", Keys: []string{"gen_ai.tool.name", "github.copilot.permission.tool_name", "github.copilot.permission.kind"}},
-		{Field: "guardrail_name", Keys: []string{"copilot_chat.hook_type"}},
-		{Field: "verdict", Keys: []string{"github.copilot.hook.decision"}},
+		{Field: "reason", Keys: []string{
+			"copilot_chat.hook_type", "github.copilot.sandbox.denial_class", "github.copilot.sandbox.decision_kind", "github.copilot.sandbox.outcome",
+			"github.copilot.session.abort.abort_reason", "github.copilot.session.abort_reason", "github.copilot.abort_reason", "abort_reason",
+		}},
+		{Field: "actor_id", Keys: []string{"github.copilot.sandbox.bypass_source", "github.copilot.sandbox.permissive_source", "github.copilot.sandbox.policy_source"}},
 	},
 	Finish: copilotFinish,
 	Settings: map[string]string{
@@ -57,8 +67,34 @@ var copilot = &Dialect{
 	},
 }
 
+const copilotShutdown = "github.copilot.session.shutdown"
+
+// copilotTells knows the events of the CLI's agent span that tell of something
+// themselves: what the sandbox decided, and what ended a session or cut its history.
+// The state of the sandbox, which comes with every run, is none.
+func copilotTells(event string) bool {
+	switch event {
+	case copilotShutdown, "github.copilot.session.abort", "github.copilot.session.snapshot_rewind":
+		return true
+	case "github.copilot.sandbox.enforcement_state":
+		return false
+	}
+	return strings.HasPrefix(event, "github.copilot.sandbox.")
+}
+
 func copilotFinish(r *Record, e *Draft) {
 	switch e.Kind {
+	case Start:
+		if r.Name == copilotShutdown || r.Name == "hook sessionEnd" {
+			e.EventType = semconv.TypeSessionEnd
+		}
+	case Intervention:
+		if r.text("github.copilot.hook.decision") == "block" {
+			e.ActorID = "hook"
+		}
+		if r.OfSpan {
+			e.Reason = strings.TrimSuffix(strings.TrimPrefix(r.Name, "github.copilot.")+": "+e.Reason, ": ")
+		}
 	case Tool:
 		if len(e.ToolInput) == 0 {
 			out := []byte{'{'}

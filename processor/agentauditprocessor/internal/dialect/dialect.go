@@ -50,8 +50,11 @@ type Dialect struct {
 	Fields []Source
 	// Finish, if any, completes a draft with what a table cannot say.
 	Finish func(*Record, *Draft)
-	// Ignore lists keys, a final * standing for any rest, that only repeat what the
-	// fields say or that must not be stored, such as headers.
+	// Tells, if any, reports by its name whether an event of a span tells of something
+	// itself: it is then mapped like a log record of that name.
+	Tells func(event string) bool
+	// Ignore lists keys, and names of span events, a final * standing for any rest, that
+	// only repeat what the fields say or that must not be stored, such as headers.
 	Ignore []string
 	// Settings names, by field, what makes the library send what it leaves out.
 	Settings map[string]string
@@ -103,7 +106,7 @@ type Draft struct {
 	Keys      []string       // what else identifies the fact that this event tells of
 	Joins     []string       // keys of the event that this one completes, where it is in sight
 	Parts     bool           // the outcome stands on other spans: see Part
-	Told      bool           // a refused call has a record of its own, so that the decision need not stand for it
+	Reported  bool           // a refused call has a record of its own, so that the decision need not stand for it
 	Frame     func()         // reads what only the frame of a run needs, where the record may be one; may be nil
 	EndedBy   string         // a limit that stopped the run: a reason of session_timeout
 	Alone     bool           // a single value was unwrapped from tool_input
@@ -176,6 +179,23 @@ func (d *Dialect) Map(r *Record) *Draft {
 	e.complete()
 	e.override()
 	return e
+}
+
+// Told drafts what the events of a span tell of themselves.
+func (e *Draft) Told() []*Draft {
+	var told []*Draft
+	r := e.Record
+	for i, ev := range r.Events.All() {
+		if name := ev.Name(); name != evaluation && (e.Dialect.Tells == nil || !e.Dialect.Tells(name)) {
+			continue
+		}
+		t := r.spanEvent(ev)
+		if d := Detect(t); d != nil {
+			r.readEvent(i)
+			told = append(told, d.Map(t))
+		}
+	}
+	return told
 }
 
 // apply fills the fields that are still empty from a table.

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -219,11 +220,32 @@ func (e *Draft) complete() {
 		sum := sha256.Sum256(e.ToolsAvailable)
 		e.ToolsHash = hex.EncodeToString(sum[:])
 	}
+	e.secretEvents()
 	if e.ContentState == "" && (e.EventType == semconv.TypeLLMCall || e.EventType == semconv.TypeToolCall) {
 		e.ContentState = semconv.ContentNotCaptured
 		if len(e.InputMessages) > 0 || len(e.OutputMessages) > 0 || e.OutputText != "" || len(e.ToolInput) > 0 || len(e.ToolOutput) > 0 {
 			e.ContentState = semconv.ContentPresent
 		}
+	}
+}
+
+// secretEvents finds system prompts in the events of a span that no field took, which
+// are kept as content.
+func (e *Draft) secretEvents() {
+	for i, ev := range e.Record.Events.All() {
+		if _, read := e.Record.eventsRead[i]; read {
+			continue
+		}
+		if name := ev.Name(); name != "gen_ai.system.message" && name != "gen_ai.system.instructions" {
+			continue
+		}
+		other := &Draft{}
+		for _, key := range []string{"content", "gen_ai.event.content"} {
+			if v, ok := ev.Attributes().Get(key); ok {
+				other.system(valueJSON(v))
+			}
+		}
+		e.Secrets = append(e.Secrets, other.Secrets...)
 	}
 }
 
@@ -240,39 +262,83 @@ func (e *Draft) override() {
 // Leftover is the content object: what no field took, and what is not to be ignored.
 // It is nil when there is nothing.
 func (e *Draft) Leftover() []byte {
-	var out []byte
-	var seen map[string]bool
-	for i := range e.Record.attrs {
-		a := &e.Record.attrs[i]
+	r := e.Record
+	o := objectWriter{}
+	e.leftover(r.attrs, &o)
+	if r.Log && !r.bodyRead && r.Body.Type() != pcommon.ValueTypeEmpty && !strings.HasSuffix(r.Body.AsString(), r.Name) {
+		o.put("body", valueJSON(r.Body).Raw)
+	}
+	if list := e.leftoverEvents(); list != nil {
+		o.put("span_events", string(list))
+	}
+	return o.close()
+}
+
+func (e *Draft) leftover(attrs []attr, o *objectWriter) {
+	for i := range attrs {
+		a := &attrs[i]
 		if a.used || ignored(a.key, e.Dialect.Ignore) || ignored(a.key, secrets) {
 			continue
 		}
-		if out == nil {
-			out = append(out, '{')
-			seen = map[string]bool{}
-		} else {
-			out = append(out, ',')
-		}
-		key := string([]rune(a.key))
-		for seen[key] {
-			key += "'"
-		}
-		seen[key] = true
-		out = append(semconv.AppendString(out, key), ':')
-		out = append(out, valueJSON(a.val).Raw...)
+		o.put(a.key, valueJSON(a.val).Raw)
 	}
-	if r := e.Record; r.Log && !r.bodyRead && r.Body.Type() != pcommon.ValueTypeEmpty && !seen["body"] && !strings.HasSuffix(r.Body.AsString(), r.Name) {
-		if out == nil {
-			out = append(out, '{')
-		} else {
-			out = append(out, ',')
+}
+
+// leftoverEvents lists the events of a span that no field took.
+func (e *Draft) leftoverEvents() []byte {
+	list := []byte{'['}
+	for i, ev := range e.Record.Events.All() {
+		keys, read := e.Record.eventsRead[i]
+		if read && len(keys) == 0 || ignored(ev.Name(), e.Dialect.Ignore) {
+			continue
 		}
-		out = append(append(out, `"body":`...), valueJSON(r.Body).Raw...)
+		t := e.Record.spanEvent(ev)
+		t.use(keys...)
+		o := objectWriter{}
+		o.put("name", string(semconv.AppendString(nil, ev.Name())))
+		o.put("timestamp", string(semconv.AppendString(nil, t.Start.Format(time.RFC3339Nano))))
+		attrs := objectWriter{}
+		e.leftover(t.attrs, &attrs)
+		if a := attrs.close(); a != nil {
+			o.put("attributes", string(a))
+		} else if read {
+			continue
+		}
+		list = appendElement(list, string(o.close()))
 	}
-	if out == nil {
+	if len(list) == 1 {
 		return nil
 	}
-	return append(out, '}')
+	return append(list, ']')
+}
+
+// objectWriter writes a JSON object whose keys differ.
+type objectWriter struct {
+	out  []byte
+	seen map[string]bool
+}
+
+func (o *objectWriter) put(key, raw string) {
+	if o.out == nil {
+		o.out = append(o.out, '{')
+		o.seen = map[string]bool{}
+	} else {
+		o.out = append(o.out, ',')
+	}
+	key = string([]rune(key))
+	for o.seen[key] {
+		key += "'"
+	}
+	o.seen[key] = true
+	o.out = append(append(semconv.AppendString(o.out, key), ':'), raw...)
+}
+
+// close ends the object; it is nil where there is nothing in it.
+func (o *objectWriter) close() []byte {
+	if o.out == nil {
+		return nil
+	}
+	return append(o.out, '}')
 }
 
 // secrets are keys that may hold credentials whatever the dialect.

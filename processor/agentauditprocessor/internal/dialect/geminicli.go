@@ -95,7 +95,7 @@ func geminiKind(r *Record) Kind {
 }
 
 func geminiFinish(r *Record, e *Draft) {
-	e.Told = true
+	e.Reported = true
 	took, hasTook := semconv.ParseFloat(r.text("duration_ms"))
 	if e.AgentName == "" {
 		e.AgentName = r.Scope

@@ -54,18 +54,22 @@ var microsoft = &Dialect{
 func microsoftFinish(r *Record, e *Draft) {
 	if e.Kind == LLM || e.Kind == Agent {
 		// Azure's SDKs put lists of messages into events that are named after the key.
-		for _, ev := range r.Events.All() {
+		for i, ev := range r.Events.All() {
 			v, ok := ev.Attributes().Get("gen_ai.event.content")
 			if !ok {
 				continue
 			}
+			read := false
 			switch ev.Name() {
 			case "gen_ai.input.messages":
-				asInput(e, v)
+				read = asInput(e, v)
 			case "gen_ai.output.messages":
-				asOutput(e, v)
+				read = asOutput(e, v)
 			case "gen_ai.system.instructions":
-				asSystem(e, v)
+				read = asSystem(e, v)
+			}
+			if read {
+				r.readEvent(i)
 			}
 		}
 	}

@@ -57,7 +57,7 @@ var openLLMetry = &Dialect{
 		"user_id":         "association properties: user_id",
 		"agent_version":   "the version of the agent decorator",
 	},
-	Ignore: []string{"traceloop.span.kind", "gen_ai.usage.total_tokens", "llm.usage.total_tokens"},
+	Ignore: []string{"traceloop.span.kind", "gen_ai.usage.total_tokens", "llm.usage.total_tokens", "llm.content.completion.chunk"},
 }
 
 func openLLMetryFinish(r *Record, e *Draft) {

@@ -83,6 +83,10 @@ var otelGenAI = &Dialect{
 	},
 }
 
+// evaluation is the event of a judgement on what a model said, on a span or as a log
+// record.
+const evaluation = "gen_ai.evaluation.result"
+
 // The rules read the table, and the table names the rules.
 func init() { otelGenAI.Finish = otelFinish }
 
@@ -123,13 +127,13 @@ func otelLogKind(r *Record) Kind {
 	switch r.Name {
 	case "gen_ai.system.message", "gen_ai.user.message", "gen_ai.assistant.message", "gen_ai.tool.message", "gen_ai.choice":
 		return Message
-	case "gen_ai.client.inference.operation.details":
+	case details:
 		// With a span of its own, a record without the model only adds messages to it.
 		if !r.SpanID.IsEmpty() && !r.has("gen_ai.request.model") && !r.has("gen_ai.response.model") {
 			return Message
 		}
 		return LLM
-	case "gen_ai.evaluation.result":
+	case evaluation:
 		return Guardrail
 	case "gen_ai.client.operation.exception":
 		return Failure
@@ -139,11 +143,19 @@ func otelLogKind(r *Record) Kind {
 
 func hasMessageEvents(r *Record) bool {
 	for _, ev := range r.Events.All() {
-		if messageRole(ev.Name()) != "" || strings.HasPrefix(ev.Name(), "gen_ai.content.") {
+		if messageEvent(ev.Name()) && ev.Name() != details {
 			return true
 		}
 	}
 	return false
+}
+
+// details is the event that tells of a model call as a whole.
+const details = "gen_ai.client.inference.operation.details"
+
+// messageEvent reports whether an event holds messages of a model call.
+func messageEvent(name string) bool {
+	return messageRole(name) != "" || name == details || strings.HasPrefix(name, "gen_ai.content.")
 }
 
 // messageRole is the role that an event of up to 1.36 stands for, "" for others.
@@ -162,7 +174,7 @@ func messageRole(name string) string {
 }
 
 func otelFinish(r *Record, e *Draft) {
-	if e.Kind == Message && r.Name == "gen_ai.client.inference.operation.details" {
+	if e.Kind == Message && r.Name == details {
 		e.Of = r.SpanID
 		return
 	}
@@ -207,7 +219,10 @@ func (e *Draft) fallbackModel() {
 // fromEvents reads messages that came as span events.
 func (e *Draft) fromEvents(r *Record) {
 	var in, out []byte
-	for _, ev := range r.Events.All() {
+	for i, ev := range r.Events.All() {
+		if messageEvent(ev.Name()) {
+			r.readEvent(i)
+		}
 		switch name := ev.Name(); {
 		case name == "gen_ai.choice":
 			out = messageOf(out, name, ev.Attributes())
@@ -221,7 +236,7 @@ func (e *Draft) fromEvents(r *Record) {
 			if v, ok := ev.Attributes().Get("gen_ai.completion"); ok {
 				asOutput(e, v)
 			}
-		case name == "gen_ai.client.inference.operation.details":
+		case name == details:
 			for _, s := range otelGenAI.Fields {
 				if v, ok := ev.Attributes().Get(s.Keys[0]); ok && s.As != nil && e.wants(s.Field) && !e.Has(s.Field) {
 					s.As(e, v)

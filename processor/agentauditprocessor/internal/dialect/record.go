@@ -30,11 +30,13 @@ type Record struct {
 	StatusText   string // the status message
 	Exception    Exception
 	Events       ptrace.SpanEventSlice // of a span
+	OfSpan       bool                  // an event of a span, read as a log record
 	Body         pcommon.Value         // of a log record
 
-	attrs    []attr
-	index    map[string]int
-	bodyRead bool
+	attrs      []attr
+	index      map[string]int
+	bodyRead   bool
+	eventsRead map[int][]string // by the index in Events: which keys; nil is all of them
 }
 
 // Exception is what an exception event says.
@@ -71,12 +73,40 @@ func (s *Scope) Span(span ptrace.Span) *Record {
 	r.Failed = span.Status().Code() == ptrace.StatusCodeError
 	r.StatusText = span.Status().Message()
 	r.Events = span.Events()
-	for _, e := range r.Events.All() {
+	last := -1
+	for i, e := range r.Events.All() {
 		if e.Name() == "exception" {
 			r.Exception = Exception{attrText(e.Attributes(), "exception.type"), attrText(e.Attributes(), "exception.message"), attrText(e.Attributes(), "exception.stacktrace")}
+			last = i
 		}
 	}
+	if last >= 0 {
+		r.readEvent(last, "exception.type", "exception.message", "exception.stacktrace", "exception.escaped")
+	}
 	return r
+}
+
+// readEvent marks keys of an event of a span as read, or all where none is named.
+func (r *Record) readEvent(i int, keys ...string) {
+	if r.eventsRead == nil {
+		r.eventsRead = map[int][]string{}
+	}
+	r.eventsRead[i] = keys
+}
+
+// spanEvent makes a record of an event of a span, as of a log record of the span.
+func (r *Record) spanEvent(ev ptrace.SpanEvent) *Record {
+	s := Scope{Resource: r.Resource, Name: r.Scope, Version: r.ScopeVersion, Service: r.Service}
+	t := s.record(ev.Attributes())
+	t.Log, t.OfSpan = true, true
+	t.Name = ev.Name()
+	t.TraceID, t.SpanID = r.TraceID, r.SpanID
+	if t.Start = ev.Timestamp().AsTime(); ev.Timestamp() == 0 {
+		t.Start = r.Start
+	}
+	t.Events = ptrace.NewSpanEventSlice()
+	t.Body = pcommon.NewValueEmpty()
+	return t
 }
 
 // LogRecord makes the record of a log record. Its time is the record's, else the

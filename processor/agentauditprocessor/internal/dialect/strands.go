@@ -63,9 +63,10 @@ func strandsFinish(r *Record, e *Draft) {
 	}
 	// On a tool's span the message is the input and the choice is the output, against
 	// the convention.
-	for _, ev := range r.Events.All() {
+	for i, ev := range r.Events.All() {
 		switch ev.Name() {
 		case "gen_ai.tool.message":
+			r.readEvent(i)
 			if v, ok := ev.Attributes().Get("content"); ok && len(e.ToolInput) == 0 {
 				e.SetJSON("tool_input", []byte(valueJSON(v).Raw))
 			}
@@ -73,6 +74,7 @@ func strandsFinish(r *Record, e *Draft) {
 				e.ToolCallID = attrText(ev.Attributes(), "id")
 			}
 		case "gen_ai.choice":
+			r.readEvent(i)
 			if v, ok := ev.Attributes().Get("message"); ok && len(e.ToolOutput) == 0 {
 				out := valueJSON(v)
 				if a := out.Array(); out.IsArray() && len(a) == 1 && a[0].Get("text").Exists() {

@@ -38,7 +38,7 @@ func (b *batch) emit() {
 			n.main = b.place(n, n.d.Event, n.mainID(), 0)
 			b.emitAsks(n)
 			b.emitAnswers(n)
-			if n.d.Kind == dialect.Approval && n.d.Record.Log && n.d.ApprovalStatus == semconv.ApprovalRejected && !n.d.Told {
+			if n.d.Kind == dialect.Approval && n.d.Record.Log && n.d.ApprovalStatus == semconv.ApprovalRejected && !n.d.Reported {
 				b.emitRefused(n.main, dialect.Call{ID: n.d.ToolCallID, Name: n.d.ToolName, Arguments: n.d.ToolInput})
 			}
 		}
@@ -221,7 +221,7 @@ func base(n *node) semconv.Event {
 func (n *node) source() []byte {
 	r := n.d.Record
 	signal := "traces"
-	if r.Log {
+	if r.Log && !r.OfSpan {
 		signal = "logs"
 	}
 	out := []byte{'{'}

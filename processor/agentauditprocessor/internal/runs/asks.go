@@ -14,14 +14,6 @@ type ask struct {
 	run   *node // of this request, else nil
 }
 
-// session is what is remembered of a session across its runs, under a key of its
-// own: a decision comes in another run than the request.
-func (b *batch) session(n *node) *run {
-	return b.cache.get(askKey(n), b.now)
-}
-
-func askKey(n *node) string { return "asks/" + n.d.Record.Service + "/" + n.d.SessionID }
-
 // asks finds the requests of this batch and remembers them, and joins the runs that
 // bring decisions to those that asked.
 func (b *batch) asks() {
@@ -125,7 +117,7 @@ func (b *batch) emitDecisions(n *node) {
 // ranAfterAsking takes it for an approval that a call is run whose confirmation was
 // asked for, in frameworks that tell of no decision.
 func (b *batch) ranAfterAsking(n *node) {
-	s, ok := b.cache.lru.Peek(askKey(n))
+	s, ok := b.cache.lru.Peek(sessionKey(n))
 	if !ok {
 		return
 	}

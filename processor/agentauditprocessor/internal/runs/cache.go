@@ -39,7 +39,8 @@ type run struct {
 	size     int                         // bytes of texts
 	counted  int                         // of size, what the cache has counted
 	frames   []frameFact
-	asks     []*ask // of a session: see batch.session
+	asks     []*ask  // of a session: see batch.session
+	silent   *silent // of a session, likewise
 	events   int
 	failed   bool // an event told of an error
 }
@@ -83,6 +84,7 @@ type cache struct {
 	ttl     time.Duration
 	text    int // bytes of texts of all runs
 	evicted int
+	expired []*silent // sessions that fell silent, not yet told of
 }
 
 func newCache(maxRuns int, ttl time.Duration) *cache {
@@ -95,15 +97,23 @@ func newCache(maxRuns int, ttl time.Duration) *cache {
 	return c
 }
 
-// get is the run of that key, a new one if it is not known or has expired.
-func (c *cache) get(key string, now time.Time) *run {
+// expire forgets the runs of which nothing was heard for ttl.
+func (c *cache) expire(now time.Time) {
 	for { // the least recently used expire first
 		k, old, ok := c.lru.GetOldest()
 		if !ok || now.Sub(old.seen) <= c.ttl {
-			break
+			return
+		}
+		if l := old.silent; l != nil && !l.framed && !l.ended {
+			c.expired = append(c.expired, l)
 		}
 		c.lru.Remove(k)
 	}
+}
+
+// get is the run of that key, a new one if it is not known or has expired.
+func (c *cache) get(key string, now time.Time) *run {
+	c.expire(now)
 	r, ok := c.lru.Get(key)
 	if !ok {
 		r = newRun()

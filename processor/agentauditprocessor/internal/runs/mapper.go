@@ -49,6 +49,7 @@ func (m *Mapper) Map(drafts []*dialect.Draft, others []Span, now time.Time) (eve
 	defer m.mu.Unlock()
 	m.cache.evicted = 0
 	b.cache, b.now = m.cache, now
+	m.cache.expire(now)
 	b.runs()
 	b.joinRecords()
 	b.frames()
@@ -60,9 +61,13 @@ func (m *Mapper) Map(drafts []*dialect.Draft, others []Span, now time.Time) (eve
 	b.parents()
 	b.steps()
 	b.remember()
+	b.heard()
+	events = m.cache.idle()
 	for _, n := range b.out {
-		n.ev.RecordedAt = now
 		events = append(events, n.ev)
+	}
+	for _, e := range events {
+		e.RecordedAt = now
 	}
 	return events, m.cache.evicted
 }

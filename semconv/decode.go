@@ -34,23 +34,13 @@ type LineReader struct {
 	e    Event
 }
 
-// fieldNames are the numbers of the fields by their names in a line. None of them has
-// a character that is escaped.
-var fieldNames = func() map[string]int {
-	m := make(map[string]int, len(fields))
-	for i := range fields {
-		m[fields[i].Name] = i
-	}
-	return m
-}()
-
 // fieldAt is a field of the line that was read: its number, and where its value is.
 type fieldAt struct{ field, from, to int }
 
 // scanned are the fields that Scan gives.
 var scanned = func() (t [maxFields]bool) {
 	for _, name := range append([]string{"schema_version", "run_id", "missing_fields"}, requiredAlways...) {
-		t[fieldIndex[attrPrefix+name]] = true
+		t[fieldNames[name]] = true
 	}
 	return t
 }()
@@ -77,7 +67,7 @@ func (r *LineReader) Scan(line []byte) (*Event, error) {
 // tellings are the fields that differ between two tellings of one event.
 var tellings = func() (t [maxFields]bool) {
 	for _, name := range []string{"recorded_at", "step_number", "sender"} {
-		t[fieldIndex[attrPrefix+name]] = true
+		t[fieldNames[name]] = true
 	}
 	return t
 }()

@@ -180,7 +180,7 @@ func missing(v pcommon.Value, has bool, vals *[maxFields]pcommon.Value) []string
 	}
 next:
 	for _, name := range requiredAlways {
-		if name == "event_id" || name == "timestamp" || vals[fieldIndex[attrPrefix+name]] != (pcommon.Value{}) {
+		if name == "event_id" || name == "timestamp" || vals[fieldNames[name]] != (pcommon.Value{}) {
 			continue
 		}
 		for _, have := range list {
@@ -193,11 +193,7 @@ next:
 	return list
 }
 
-func (f *Field) appendKey(dst []byte) []byte {
-	dst = append(dst, ',', '"')
-	dst = append(dst, f.Name...)
-	return append(dst, '"', ':')
-}
+func (f *Field) appendKey(dst []byte) []byte { return append(dst, f.key...) }
 
 // time is a time field of the record: from its attribute, else its own. A span
 // that ended when it began did not last.
@@ -235,7 +231,7 @@ func fits(f *Field, v pcommon.Value) bool {
 	case KindArray:
 		return v.Type() == pcommon.ValueTypeSlice || v.Type() == pcommon.ValueTypeStr && v.Str() != ""
 	case KindStrings:
-		return len(stringList(v)) > 0
+		return v.Type() == pcommon.ValueTypeStr && plainList(v.Str()) || len(stringList(v)) > 0
 	}
 	if v.Type() != pcommon.ValueTypeStr {
 		return true
@@ -269,6 +265,9 @@ func appendField(dst []byte, f *Field, v pcommon.Value) []byte {
 		t, _ := parseTime(v)
 		return appendTime(dst, t)
 	case KindStrings:
+		if v.Type() == pcommon.ValueTypeStr && plainList(v.Str()) {
+			return append(dst, v.Str()...)
+		}
 		return appendStrings(dst, stringList(v))
 	}
 	return appendJSONValue(dst, f.Kind, v)

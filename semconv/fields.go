@@ -27,10 +27,13 @@ type Field struct {
 	// *Optional[int64], *Optional[float64], *Optional[bool], *time.Time,
 	// *json.RawMessage or *[]string; event_type is a *EventType.
 	ref func(*Event) any
+
+	attr string // see Attr
+	key  string // as it stands in a line, after a comma
 }
 
 // Attr is the attribute key that carries the field on a span or log record.
-func (f *Field) Attr() string { return attrPrefix + f.Name }
+func (f *Field) Attr() string { return f.attr }
 
 // Fields is the schema: every field in the order in which a line holds them.
 func Fields() []Field { return append([]Field(nil), fields...) }
@@ -381,11 +384,14 @@ var fields = []Field{
 	},
 }
 
-// fieldIndex finds a field by its attribute key.
-var fieldIndex = func() map[string]int {
-	m := make(map[string]int, len(fields))
+// fieldIndex finds a field by its attribute key, fieldNames by its name in a line.
+// None of them has a character that is escaped.
+var fieldIndex, fieldNames = func() (attrs, names map[string]int) {
+	attrs, names = make(map[string]int, len(fields)), make(map[string]int, len(fields))
 	for i := range fields {
-		m[fields[i].Attr()] = i
+		f := &fields[i]
+		f.attr, f.key = attrPrefix+f.Name, `,"`+f.Name+`":`
+		attrs[f.attr], names[f.Name] = i, i
 	}
-	return m
+	return attrs, names
 }()

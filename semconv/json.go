@@ -3,6 +3,7 @@ package semconv
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -22,7 +23,10 @@ func AppendJSON(dst, src []byte) ([]byte, bool) {
 }
 
 func compact(dst, src []byte, depth int) ([]byte, bool) {
-	c := compactor{src: src, dst: dst, max: depth}
+	// The canonical form is seldom longer.
+	c := compactor{src: src, dst: slices.Grow(dst, len(src)), max: depth}
+	var keys [2 * manyKeys]span
+	c.keys = keys[:0]
 	c.space()
 	if !c.value(0) {
 		return dst, false
@@ -36,10 +40,14 @@ func compact(dst, src []byte, depth int) ([]byte, bool) {
 
 // AppendString appends s as a JSON string. Invalid UTF-8 becomes U+FFFD.
 func AppendString(dst []byte, s string) []byte {
-	dst = append(dst, '"')
+	dst = append(slices.Grow(dst, len(s)+2), '"')
 	start := 0
 	for i := 0; i < len(s); {
 		b := s[i]
+		if plain[b] && b < utf8.RuneSelf {
+			i++
+			continue
+		}
 		if b >= utf8.RuneSelf {
 			r, n := utf8.DecodeRuneInString(s[i:])
 			if r == utf8.RuneError && n == 1 {
@@ -47,10 +55,6 @@ func AppendString(dst []byte, s string) []byte {
 				start = i + 1
 			}
 			i += n
-			continue
-		}
-		if b >= ' ' && b != '"' && b != '\\' {
-			i++
 			continue
 		}
 		dst = append(dst, s[start:i]...)

@@ -137,7 +137,7 @@ func parseSpanID(s string) (id pcommon.SpanID) {
 // read it. It reports false, and leaves the event alone, where there is no such
 // field or the value does not fit it.
 func (e *Event) Set(name string, v pcommon.Value) bool {
-	i, ok := fieldIndex[attrPrefix+name]
+	i, ok := fieldNames[name]
 	if !ok || !fits(&fields[i], v) {
 		return false
 	}
@@ -169,7 +169,7 @@ func (e *Event) Set(name string, v pcommon.Value) bool {
 // SetJSON sets a field that holds JSON, which text must be. It reports false where
 // there is no such field, or the text does not have the field's shape or is null.
 func (e *Event) SetJSON(name string, text []byte) bool {
-	i, ok := fieldIndex[attrPrefix+name]
+	i, ok := fieldNames[name]
 	if !ok || len(text) == 0 {
 		return false
 	}
@@ -199,7 +199,7 @@ func (e *Event) EachJSON(f func([]byte) []byte) {
 // Text is the string field of that name, or the text of one that holds JSON; the
 // second result tells which. Set and SetJSON are its counterparts.
 func (e *Event) Text(name string) (text string, isJSON bool) {
-	i, ok := fieldIndex[attrPrefix+name]
+	i, ok := fieldNames[name]
 	if !ok {
 		return "", false
 	}
@@ -212,9 +212,28 @@ func (e *Event) Text(name string) (text string, isJSON bool) {
 	return "", false
 }
 
+// Longer lists the fields of more than limit bytes of text or JSON, in the order of
+// the schema.
+func (e *Event) Longer(limit int) []Field {
+	var long []Field
+	for i := range fields {
+		n := 0
+		switch p := fields[i].ref(e).(type) {
+		case *string:
+			n = len(*p)
+		case *json.RawMessage:
+			n = len(*p)
+		}
+		if n > limit {
+			long = append(long, fields[i])
+		}
+	}
+	return long
+}
+
 // Clear empties the field of that name.
 func (e *Event) Clear(name string) {
-	i, ok := fieldIndex[attrPrefix+name]
+	i, ok := fieldNames[name]
 	if !ok {
 		return
 	}

@@ -78,6 +78,35 @@ func parseTime(v pcommon.Value) (time.Time, bool) {
 	return time.Time{}, false
 }
 
+// plainList reports whether a text is a JSON array of strings as appendStrings writes
+// them, of printable ASCII and without escapes, as nearly all are.
+func plainList(s string) bool {
+	if len(s) < 4 || s[0] != '[' || s[len(s)-1] != ']' {
+		return false
+	}
+	for s = s[1 : len(s)-1]; ; s = s[1:] {
+		if len(s) < 2 || s[0] != '"' {
+			return false
+		}
+		end := 1
+		for end < len(s) && s[end] != '"' {
+			if s[end] < ' ' || s[end] > '~' || s[end] == '\\' {
+				return false
+			}
+			end++
+		}
+		if end == len(s) {
+			return false
+		}
+		if s = s[end+1:]; s == "" {
+			return true
+		}
+		if s[0] != ',' {
+			return false
+		}
+	}
+}
+
 // stringList reads a list of strings from an array, a string that holds a JSON
 // array, or a single string.
 func stringList(v pcommon.Value) []string {

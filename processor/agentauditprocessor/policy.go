@@ -63,11 +63,11 @@ func replace(e *semconv.Event, name string, isJSON bool, object []byte) {
 // returns the full texts of what was cut, by the names of the fields.
 func shorten(e *semconv.Event, limit int) (whole map[string]string) {
 	marks := []byte{'{'}
-	for _, f := range semconv.Fields() {
-		text, isJSON := e.Text(f.Name)
-		if len(text) <= limit || f.Name == "oversize" {
+	for _, f := range e.Longer(limit) {
+		if f.Name == "oversize" {
 			continue
 		}
+		text, isJSON := e.Text(f.Name)
 		if whole == nil {
 			whole = map[string]string{}
 		} else {

@@ -14,9 +14,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/processor/processorhelper"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
 
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/coverage"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/metadata"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/runs"
@@ -31,6 +30,7 @@ type auditor struct {
 	mapper  *runs.Mapper
 	card    *scorecard
 	tb      *metadata.TelemetryBuilder
+	attrs   attrSets
 	now     func() time.Time
 }
 
@@ -146,26 +146,34 @@ func (q *request) add(r *dialect.Record) bool {
 func (a *auditor) events(ctx context.Context, req *request) ([]*runs.Event, error) {
 	now := a.now().UTC()
 	events, evicted := a.mapper.Map(req.drafts, req.others, now)
-	secrets := runSecrets(events)
+	ofRun := runSecrets(events)
+	known := secrets{}
+	absent := map[kind]int64{}
 	var refused []string
 	for _, e := range events {
-		a.prompts.apply(e, append(slices.Clip(secrets[e.RunID]), e.Secrets...))
+		texts := ofRun[e.RunID]
+		for _, s := range e.Secrets {
+			if !slices.Contains(texts, s) {
+				texts = append(slices.Clip(texts), s)
+			}
+		}
+		a.prompts.apply(e, known, texts)
 		if a.prompts.mode == promptKeep && e.Prompt != "" && e.EventType == semconv.TypeLLMCall {
 			keepPrompt(&e.Event, e.Prompt)
 		}
 		withhold(&e.Event, a.cfg.Content)
 		e.OversizeText = shorten(&e.Event, a.cfg.MaxFieldBytes)
 		for f := range e.OversizeText {
-			a.tb.AgentauditProcessorOversize.Add(ctx, 1, metric.WithAttributes(attribute.String("field", f)))
+			a.tb.AgentauditProcessorOversize.Add(ctx, 1, a.attrs.of("field", f))
 		}
 		e.MissingFields = missing(&e.Event, a.cfg.Required)
-		of := metric.WithAttributes(attribute.String("event_type", string(e.EventType)), attribute.String("dialect", e.Dialect))
-		for _, f := range e.MissingFields {
-			a.tb.AgentauditProcessorMissingFields.Add(ctx, 1, of, metric.WithAttributes(attribute.String("field", f)))
-		}
 		if len(e.MissingFields) == 0 {
 			continue
 		}
+		for _, f := range e.MissingFields {
+			absent[kind{string(e.EventType), e.Dialect, f}]++
+		}
+		of := a.attrs.of("event_type", string(e.EventType), "dialect", e.Dialect)
 		switch a.cfg.OnMissing {
 		case onMissingQuarantine:
 			a.tb.AgentauditProcessorQuarantined.Add(ctx, 1, of)
@@ -176,21 +184,40 @@ func (a *auditor) events(ctx context.Context, req *request) ([]*runs.Event, erro
 			}
 		}
 	}
+	for k, n := range absent {
+		a.tb.AgentauditProcessorMissingFields.Add(ctx, n, a.attrs.of("event_type", k.typ, "dialect", k.dialect, "field", k.field))
+	}
 	a.count(ctx, req, evicted)
 	if len(refused) > 0 {
 		return nil, consumererror.NewPermanent(fmt.Errorf("refused: required fields are missing: %s", strings.Join(refused, "; ")))
 	}
-	a.countCoverage(ctx, events)
-	if e := a.card.add(events, now); e != nil {
+	card := coverage.NewCard()
+	for _, e := range events {
+		card.Add(e.Dialect, &e.Event)
+	}
+	a.countCoverage(ctx, card)
+	if e := a.card.add(card, now); e != nil {
 		events = append(events, e)
 	}
-	for _, e := range events {
-		a.tb.AgentauditProcessorEvents.Add(ctx, 1, metric.WithAttributes(attribute.String("event_type", string(e.EventType)), attribute.String("dialect", e.Dialect)))
-	}
+	a.countEvents(ctx, events)
 	if len(events) == 0 {
 		return nil, processorhelper.ErrSkipProcessingData
 	}
 	return events, nil
+}
+
+// kind is what events, and fields that they miss, are counted by.
+type kind struct{ typ, dialect, field string }
+
+// countEvents reports the events as metrics.
+func (a *auditor) countEvents(ctx context.Context, events []*runs.Event) {
+	counts := map[kind]int64{}
+	for _, e := range events {
+		counts[kind{typ: string(e.EventType), dialect: e.Dialect}]++
+	}
+	for k, n := range counts {
+		a.tb.AgentauditProcessorEvents.Add(ctx, n, a.attrs.of("event_type", k.typ, "dialect", k.dialect))
+	}
 }
 
 // maxSecrets bounds how many system texts of a run are looked for in each of its
@@ -201,11 +228,16 @@ const maxSecrets = 16
 func runSecrets(events []*runs.Event) map[string][]string {
 	secrets := map[string][]string{}
 	for _, e := range events {
+		if e.Prompt == "" && len(e.Secrets) == 0 {
+			continue
+		}
+		have := secrets[e.RunID]
 		for _, s := range append(slices.Clip(e.Secrets), e.Prompt) {
-			if have := secrets[e.RunID]; s != "" && len(have) < maxSecrets && !slices.Contains(have, s) {
-				secrets[e.RunID] = append(have, s)
+			if s != "" && len(have) < maxSecrets && !slices.Contains(have, s) {
+				have = append(have, s)
 			}
 		}
+		secrets[e.RunID] = have
 	}
 	return secrets
 }
@@ -213,7 +245,7 @@ func runSecrets(events []*runs.Event) map[string][]string {
 // count reports what gave no event.
 func (a *auditor) count(ctx context.Context, req *request, evicted int) {
 	dropped := func(reason, of string, n int64) {
-		a.tb.AgentauditProcessorDropped.Add(ctx, n, metric.WithAttributes(attribute.String("reason", reason), attribute.String("dialect", of)))
+		a.tb.AgentauditProcessorDropped.Add(ctx, n, a.attrs.of("reason", reason, "dialect", of))
 	}
 	if req.unknown > 0 {
 		dropped("not_genai", "", int64(req.unknown))

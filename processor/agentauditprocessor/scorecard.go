@@ -34,17 +34,15 @@ func newScorecard(interval time.Duration) *scorecard {
 	return &scorecard{interval: interval, card: coverage.NewCard()}
 }
 
-// add counts the events of a request. It returns the event of the interval that has
-// ended, or nil.
-func (s *scorecard) add(events []*runs.Event, now time.Time) *runs.Event {
+// add counts what the card of a request does. It returns the event of the interval
+// that has ended, or nil.
+func (s *scorecard) add(card *coverage.Card, now time.Time) *runs.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.since.IsZero() {
 		s.since = now
 	}
-	for _, e := range events {
-		s.card.Add(e.Dialect, &e.Event)
-	}
+	s.card.Merge(card)
 	if s.interval == 0 || now.Sub(s.since) < s.interval {
 		return nil
 	}
@@ -60,21 +58,30 @@ func (s *scorecard) add(events []*runs.Event, now time.Time) *runs.Event {
 }
 
 // countCoverage reports the coverage of a request as metrics.
-func (a *auditor) countCoverage(ctx context.Context, events []*runs.Event) {
+func (a *auditor) countCoverage(ctx context.Context, card *coverage.Card) {
 	type point struct{ dialect, field, state string }
-	counts := map[point]int64{}
-	for _, e := range events {
-		if e.LayerOf != "" {
-			continue
-		}
-		for _, fields := range [][]string{coverage.Wanted[""], coverage.Wanted[e.EventType]} {
-			for _, f := range fields {
-				counts[point{e.Dialect, f, coverage.State(&e.Event, f)}]++
-			}
-		}
-	}
+	counts := map[point]int64{} // an agent may have several rows of one
+	card.Each(func(dialect, field, state string, n int64) { counts[point{dialect, field, state}] += n })
 	for p, n := range counts {
-		a.tb.AgentauditProcessorCoverage.Add(ctx, n, metric.WithAttributes(
-			attribute.String("dialect", p.dialect), attribute.String("field", p.field), attribute.String("state", p.state)))
+		a.tb.AgentauditProcessorCoverage.Add(ctx, n, a.attrs.of("dialect", p.dialect, "field", p.field, "state", p.state))
 	}
+}
+
+// attrSets are the attributes of measurements, each set made once. Only names that this
+// processor gives may be among the values, so that there is a bound.
+type attrSets struct{ sets sync.Map }
+
+func (s *attrSets) of(pairs ...string) metric.MeasurementOption {
+	key := [6]string{}
+	copy(key[:], pairs)
+	if set, ok := s.sets.Load(key); ok {
+		return set.(metric.MeasurementOption)
+	}
+	var list []attribute.KeyValue
+	for i := 0; i < len(pairs); i += 2 {
+		list = append(list, attribute.String(pairs[i], pairs[i+1]))
+	}
+	set := metric.WithAttributeSet(attribute.NewSet(list...))
+	s.sets.Store(key, set)
+	return set
 }

@@ -33,16 +33,20 @@ const (
 	Cut      = "cut"      // the source shortened it
 )
 
+// States are all states.
+var States = []string{Present, Derived, Missing, Withheld, Cut}
+
 // State is the state of a field in an event.
 func State(e *semconv.Event, field string) string {
+	has := e.Has(field)
 	switch {
-	case e.Has(field) && slices.Contains(e.DerivedFields, field):
+	case has && slices.Contains(e.DerivedFields, field):
 		return Derived
-	case e.Has(field) && content[field] && e.ContentState == semconv.ContentTruncatedAtSource:
+	case has && e.ContentState == semconv.ContentTruncatedAtSource && content[field]:
 		return Cut
-	case e.Has(field):
+	case has:
 		return Present
-	case content[field] && e.ContentState == semconv.ContentWithheld:
+	case e.ContentState == semconv.ContentWithheld && content[field]:
 		return Withheld
 	}
 	return Missing
@@ -63,6 +67,21 @@ type Row struct {
 	Setting string `json:"setting,omitempty"`
 }
 
+// count is where the row counts a state.
+func (r *Row) count(state string) *int64 {
+	switch state {
+	case Present:
+		return &r.Present
+	case Derived:
+		return &r.Derived
+	case Cut:
+		return &r.Cut
+	case Withheld:
+		return &r.Withheld
+	}
+	return &r.Missing
+}
+
 // Gap reports whether the telemetry did not always hold the field.
 func (r *Row) Gap() bool { return r.Derived+r.Missing+r.Withheld+r.Cut > 0 }
 
@@ -72,18 +91,27 @@ const maxRows = 20000
 type key struct {
 	agent, dialect string
 	typ            semconv.EventType
-	field          string
 }
+
+// wanted are the fields of an event type with those of every type.
+var wanted = func() map[semconv.EventType][]string {
+	m := map[semconv.EventType][]string{}
+	for _, t := range semconv.EventTypes() {
+		m[t] = append(append([]string(nil), Wanted[""]...), Wanted[t]...)
+	}
+	return m
+}()
 
 // Card counts. It is not safe for concurrent use.
 type Card struct {
-	rows    map[key]*Row
+	rows    map[key][]Row // one for each field that is wanted
+	size    int
 	events  int64
 	Dropped int64 // counts that did not fit
 }
 
 // NewCard is an empty card.
-func NewCard() *Card { return &Card{rows: map[key]*Row{}} }
+func NewCard() *Card { return &Card{rows: map[key][]Row{}} }
 
 // Events is how many events the card counts.
 func (c *Card) Events() int64 { return c.events }
@@ -95,29 +123,55 @@ func (c *Card) Add(dialect string, e *semconv.Event) {
 		return
 	}
 	c.events++
-	for _, fields := range [][]string{Wanted[""], Wanted[e.EventType]} {
-		for _, f := range fields {
-			k := key{e.AgentID, dialect, e.EventType, f}
-			r := c.rows[k]
-			if r == nil {
-				if len(c.rows) >= maxRows {
-					c.Dropped++
-					continue
-				}
-				r = &Row{Agent: e.AgentID, Dialect: dialect, EventType: e.EventType, Field: f}
-				c.rows[k] = r
+	rows := c.of(key{e.AgentID, dialect, e.EventType})
+	for i := range rows {
+		*rows[i].count(State(e, rows[i].Field))++
+	}
+}
+
+// of are the rows of an agent's events of one type; none where the card is full.
+func (c *Card) of(k key) []Row {
+	rows := c.rows[k]
+	if rows != nil {
+		return rows
+	}
+	fields := wanted[k.typ]
+	if c.size+len(fields) > maxRows {
+		c.Dropped += int64(len(fields))
+		return nil
+	}
+	rows = make([]Row, len(fields))
+	for i, f := range fields {
+		rows[i] = Row{Agent: k.agent, Dialect: k.dialect, EventType: k.typ, Field: f}
+	}
+	c.rows[k] = rows
+	c.size += len(rows)
+	return rows
+}
+
+// Merge adds what another card counted.
+func (c *Card) Merge(other *Card) {
+	c.events += other.events
+	c.Dropped += other.Dropped
+	for k, from := range other.rows {
+		for i, row := range c.of(k) {
+			for _, state := range States {
+				*row.count(state) += *from[i].count(state)
 			}
-			switch State(e, f) {
-			case Present:
-				r.Present++
-			case Derived:
-				r.Derived++
-			case Cut:
-				r.Cut++
-			case Withheld:
-				r.Withheld++
-			default:
-				r.Missing++
+			c.rows[k][i] = row
+		}
+	}
+}
+
+// Each tells of each count that is not zero: the dialect, the field, its state and how
+// often.
+func (c *Card) Each(f func(dialect, field, state string, n int64)) {
+	for _, rows := range c.rows {
+		for i := range rows {
+			for _, state := range States {
+				if n := *rows[i].count(state); n > 0 {
+					f(rows[i].Dialect, rows[i].Field, state, n)
+				}
 			}
 		}
 	}
@@ -125,13 +179,14 @@ func (c *Card) Add(dialect string, e *semconv.Event) {
 
 // Rows lists the counts, in order. setting, if any, names what closes a gap.
 func (c *Card) Rows(setting func(dialect, field string) string) []Row {
-	rows := make([]Row, 0, len(c.rows))
-	for _, r := range c.rows {
-		row := *r
-		if setting != nil && row.Gap() {
-			row.Setting = setting(row.Dialect, row.Field)
+	rows := make([]Row, 0, c.size)
+	for _, list := range c.rows {
+		for _, row := range list {
+			if setting != nil && row.Gap() {
+				row.Setting = setting(row.Dialect, row.Field)
+			}
+			rows = append(rows, row)
 		}
-		rows = append(rows, row)
 	}
 	slices.SortFunc(rows, func(a, b Row) int {
 		return cmp.Or(cmp.Compare(a.Agent, b.Agent), cmp.Compare(a.Dialect, b.Dialect), cmp.Compare(a.EventType, b.EventType), cmp.Compare(a.Field, b.Field))

@@ -71,6 +71,7 @@ func (a *auditor) countCoverage(ctx context.Context, card *coverage.Card) {
 // processor gives may be among the values, so that there is a bound.
 type attrSets struct{ sets sync.Map }
 
+// of makes attributes of keys and values in turn, at most three.
 func (s *attrSets) of(pairs ...string) metric.MeasurementOption {
 	key := [6]string{}
 	copy(key[:], pairs)
@@ -78,8 +79,8 @@ func (s *attrSets) of(pairs ...string) metric.MeasurementOption {
 		return set.(metric.MeasurementOption)
 	}
 	var list []attribute.KeyValue
-	for i := 0; i < len(pairs); i += 2 {
-		list = append(list, attribute.String(pairs[i], pairs[i+1]))
+	for i := 0; i < len(key) && key[i] != ""; i += 2 {
+		list = append(list, attribute.String(key[i], key[i+1]))
 	}
 	set := metric.WithAttributeSet(attribute.NewSet(list...))
 	s.sets.Store(key, set)

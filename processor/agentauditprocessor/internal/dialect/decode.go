@@ -19,6 +19,51 @@ func firstOf(v gjson.Result, paths ...string) gjson.Result {
 	return gjson.Result{}
 }
 
+// object is the members of a JSON object.
+type object []member
+
+type member struct {
+	key string
+	val gjson.Result
+}
+
+func appendMembers(o object, v gjson.Result) object {
+	if v.IsObject() {
+		v.ForEach(func(k, v gjson.Result) bool {
+			o = append(o, member{k.Str, v})
+			return true
+		})
+	}
+	return o
+}
+
+// get is the member of that key or, after a dot, a member of it.
+func (o object) get(path string) gjson.Result {
+	for i := range o {
+		if o[i].key == path {
+			return o[i].val
+		}
+	}
+	if head, rest, ok := strings.Cut(path, "."); ok {
+		for i := range o {
+			if o[i].key == head {
+				return o[i].val.Get(rest)
+			}
+		}
+	}
+	return gjson.Result{}
+}
+
+// first is firstOf for an object.
+func (o object) first(paths ...string) gjson.Result {
+	for _, p := range paths {
+		if r := o.get(p); r.Exists() && r.Type != gjson.Null {
+			return r
+		}
+	}
+	return gjson.Result{}
+}
+
 func lastOf(v gjson.Result) gjson.Result {
 	if a := v.Array(); len(a) > 0 {
 		return a[len(a)-1]

@@ -84,7 +84,18 @@ type messageWriter struct {
 	role  string // of the open message
 
 	calls map[string]int // place in Conversation.Calls, by id
+	arena object         // members of the objects that are being read
 }
+
+// members reads the members of an object once: a message is asked for many keys, and
+// each would be looked for in the whole of it. They are good until release.
+func (w *messageWriter) members(v gjson.Result) object {
+	from := len(w.arena)
+	w.arena = appendMembers(w.arena, v)
+	return w.arena[from:len(w.arena):len(w.arena)]
+}
+
+func (w *messageWriter) release(o object) { w.arena = w.arena[:len(w.arena)-len(o)] }
 
 // maxWrap bounds how deep containers around messages are opened.
 const maxWrap = 6
@@ -104,23 +115,31 @@ func (w *messageWriter) list(v gjson.Result, role string, depth int) {
 			return true
 		})
 	case v.IsObject():
-		if !w.container(v, role, depth) {
-			w.message(v, role, depth)
+		o := w.members(v)
+		if !w.container(o, role, depth) {
+			w.object(v, o, role, depth)
 		}
+		w.release(o)
 	case v.Type == gjson.String && v.Str != "":
 		w.message(v, role, depth)
 	}
 }
 
 // container opens an object that holds messages rather than being one.
-func (w *messageWriter) container(v gjson.Result, role string, depth int) bool {
+func (w *messageWriter) container(o object, role string, depth int) bool {
+	if o.get("role").Exists() {
+		return false
+	}
 	found := false
-	if s := firstOf(v, "system", "systemInstruction", "system_instruction", "config.systemInstruction", "config.system_instruction", "instructions"); s.Exists() && !v.Get("role").Exists() {
+	if s := o.first("system", "systemInstruction", "system_instruction", "config.systemInstruction", "config.system_instruction", "instructions"); s.Exists() {
 		w.list(s, "system", depth+1)
 		found = true
 	}
+	if o.get("type").Exists() {
+		return found
+	}
 	for _, key := range []string{"messages", "contents", "input", "choices", "generations", "candidates", "output"} {
-		if m := v.Get(key); m.Exists() && (m.IsArray() || key == "input" || key == "output") && !v.Get("role").Exists() && !v.Get("type").Exists() {
+		if m := o.get(key); m.Exists() && (m.IsArray() || key == "input" || key == "output") {
 			w.list(m, role, depth+1)
 			found = true
 		}
@@ -139,12 +158,19 @@ func (w *messageWriter) message(m gjson.Result, role string, depth int) {
 	if !m.IsObject() {
 		return
 	}
-	finish := firstOf(m, "finish_reason", "finishReason", "generationInfo.finish_reason").Str
-	if inner := m.Get("message"); inner.IsObject() && depth <= maxWrap { // a choice, a candidate, a generation
-		if !inner.Get("tool_calls").Exists() && m.Get("tool_calls").Exists() {
-			w.open(roleOf(inner, role), "")
+	o := w.members(m)
+	w.object(m, o, role, depth)
+	w.release(o)
+}
+
+// object writes the message that an object is, whose members are o.
+func (w *messageWriter) object(m gjson.Result, o object, role string, depth int) {
+	finish := o.first("finish_reason", "finishReason", "generationInfo.finish_reason").Str
+	if inner := o.get("message"); inner.IsObject() && depth <= maxWrap { // a choice, a candidate, a generation
+		if !inner.Get("tool_calls").Exists() && o.get("tool_calls").Exists() {
+			w.open(roleOf(appendMembers(nil, inner), role), "")
 			w.content(firstOf(inner, "parts", "content"))
-			w.toolCalls(m.Get("tool_calls"))
+			w.toolCalls(o.get("tool_calls"))
 			w.close(finish)
 			return
 		}
@@ -155,7 +181,7 @@ func (w *messageWriter) message(m gjson.Result, role string, depth int) {
 		}
 		return
 	}
-	if inner := m.Get("content"); inner.IsObject() && inner.Get("parts").Exists() && depth <= maxWrap { // Gemini's candidate
+	if inner := o.get("content"); inner.IsObject() && inner.Get("parts").Exists() && depth <= maxWrap { // Gemini's candidate
 		n := len(w.c.Finish)
 		w.message(inner, role, depth+1)
 		if finish != "" && len(w.c.Finish) == n {
@@ -163,15 +189,15 @@ func (w *messageWriter) message(m gjson.Result, role string, depth int) {
 		}
 		return
 	}
-	if lc := m.Get("kwargs"); lc.IsObject() && m.Get("lc").Exists() { // LangChain's serialisation
-		w.langChain(m, lc)
+	if lc := o.get("kwargs"); lc.IsObject() && o.get("lc").Exists() { // LangChain's serialisation
+		w.langChain(o.get("id"), lc)
 		return
 	}
-	switch m.Get("type").Str {
+	switch o.get("type").Str {
 	case "function_call", "mcp_call", "function_call_output", "reasoning", "mcp_approval_request", "mcp_approval_response", "function_approval_request":
-		if !m.Get("role").Exists() { // an item of OpenAI's Responses, which is a part and not a message
+		if !o.get("role").Exists() { // an item of OpenAI's Responses, which is a part and not a message
 			r := "assistant"
-			switch m.Get("type").Str {
+			switch o.get("type").Str {
 			case "function_call_output":
 				r = "tool"
 			case "mcp_approval_response":
@@ -183,34 +209,33 @@ func (w *messageWriter) message(m gjson.Result, role string, depth int) {
 			return
 		}
 	}
-	r := roleOf(m, role)
-	callID := firstOf(m, "tool_call_id", "toolCallId").Str
+	r := roleOf(o, role)
+	callID := o.first("tool_call_id", "toolCallId").Str
 	if callID == "" && r == "tool" {
-		callID = m.Get("id").Str
+		callID = o.get("id").Str
 	}
-	w.open(r, m.Get("name").Str)
-	body := firstOf(m, "parts", "content", "contents", "text", "message")
+	w.open(r, o.get("name").Str)
+	body := o.first("parts", "content", "contents", "text", "message")
 	if callID != "" && body.Exists() {
 		w.result(callID, body)
 	} else {
 		w.content(body)
 	}
-	if s := firstOf(m, "reasoning_content", "reasoning"); s.Type == gjson.String {
+	if s := o.first("reasoning_content", "reasoning"); s.Type == gjson.String {
 		w.reasoning(s.Str)
 	}
-	w.toolCalls(firstOf(m, "tool_calls", "toolCalls"))
-	if fc := m.Get("function_call"); fc.IsObject() {
+	w.toolCalls(o.first("tool_calls", "toolCalls"))
+	if fc := o.get("function_call"); fc.IsObject() {
 		w.call("", fc.Get("name").Str, fc.Get("arguments"))
 	}
-	if s := m.Get("refusal"); s.Type == gjson.String && s.Str != "" {
+	if s := o.get("refusal"); s.Type == gjson.String && s.Str != "" {
 		w.text(s.Str)
 	}
 	w.close(finish)
 }
 
-func (w *messageWriter) langChain(m, lc gjson.Result) {
+func (w *messageWriter) langChain(id, lc gjson.Result) {
 	role := "user"
-	id := m.Get("id")
 	switch last := lastOf(id).Str; {
 	case strings.HasPrefix(last, "AIMessage"):
 		role = "assistant"
@@ -233,10 +258,10 @@ func (w *messageWriter) langChain(m, lc gjson.Result) {
 	w.close(lc.Get("response_metadata.finish_reason").Str)
 }
 
-func roleOf(m gjson.Result, fallback string) string {
-	r := m.Get("role").Str
+func roleOf(o object, fallback string) string {
+	r := o.get("role").Str
 	if r == "" {
-		r = first(messageRole(m.Get(`event\.name`).Str), m.Get("type").Str)
+		r = first(messageRole(o.get("event.name").Str), o.get("type").Str)
 	}
 	switch strings.ToLower(r) {
 	case "human":
@@ -250,7 +275,7 @@ func roleOf(m gjson.Result, fallback string) string {
 	case "", "message":
 		return fallback
 	}
-	if m.Get("role").Exists() {
+	if o.get("role").Exists() {
 		return r
 	}
 	return fallback

@@ -16,9 +16,12 @@ func (w *messageWriter) content(v gjson.Result) {
 			return true
 		})
 	case v.IsObject():
-		if in := v.Get("content"); in.Exists() && len(v.Map()) == 1 { // a map that only holds the content
-			w.content(decodeString(in))
+		if o := w.members(v); len(o) == 1 && o[0].key == "content" { // a map that only holds the content
+			w.release(o)
+			w.content(decodeString(o[0].val))
 			return
+		} else {
+			w.release(o)
 		}
 		w.part(v)
 	case v.Type != gjson.Null:
@@ -140,19 +143,22 @@ func (w *messageWriter) part(p gjson.Result) {
 	if !p.IsObject() {
 		return
 	}
-	if in := p.Get("message_content"); in.IsObject() { // OpenInference
-		if c := p.Get("tool_call"); c.IsObject() {
+	o := w.members(p)
+	defer func() { w.release(o) }()
+	if in := o.get("message_content"); in.IsObject() { // OpenInference
+		if c := o.get("tool_call"); c.IsObject() {
 			w.call(c.Get("id").Str, c.Get("function.name").Str, c.Get("function.arguments"))
 			return
 		}
-		p = in
+		w.part(in)
+		return
 	}
-	switch p.Get("type").Str {
+	switch o.get("type").Str {
 	case "text", "input_text", "output_text":
-		w.text(firstOf(p, "content", "text").String())
+		w.text(o.first("content", "text").String())
 		return
 	case "reasoning", "thinking":
-		s := firstOf(p, "content", "text", "thinking", "reasoning", "summary")
+		s := o.first("content", "text", "thinking", "reasoning", "summary")
 		if s.IsArray() {
 			s.ForEach(func(_, e gjson.Result) bool {
 				w.reasoning(firstOf(e, "text", "content").Str)
@@ -163,23 +169,23 @@ func (w *messageWriter) part(p gjson.Result) {
 		}
 		return
 	case "tool_call", "tool-call", "tool_use", "function_call", "server_tool_call", "mcp_call":
-		id := firstOf(p, "call_id", "toolCallId", "id", "tool_call.id").Str
-		name := firstOf(p, "name", "toolName", "function.name", "tool_call.function.name").Str
-		w.call(id, name, firstOf(p, "arguments", "input", "args", "server_tool_call", "function.arguments", "tool_call.function.arguments"))
+		id := o.first("call_id", "toolCallId", "id", "tool_call.id").Str
+		name := o.first("name", "toolName", "function.name", "tool_call.function.name").Str
+		w.call(id, name, o.first("arguments", "input", "args", "server_tool_call", "function.arguments", "tool_call.function.arguments"))
 		return
 	case "tool_call_response", "tool-result", "tool_result", "function_call_output", "server_tool_call_response":
-		w.result(firstOf(p, "call_id", "toolCallId", "tool_use_id", "id").Str,
-			firstOf(p, "response", "result", "output.value", "output", "content", "server_tool_call_response"))
+		w.result(o.first("call_id", "toolCallId", "tool_use_id", "id").Str,
+			o.first("response", "result", "output.value", "output", "content", "server_tool_call_response"))
 		return
 	case "tool_approval_response", "tool-approval-response", "function_approval_response", "mcp_approval_response":
-		if a := firstOf(p, "approved", "approve"); a.IsBool() {
+		if a := o.first("approved", "approve"); a.IsBool() {
 			answer := Answer{
-				ID:       firstOf(p, "approval_id", "approvalId", "approval_request_id", "id").Str,
-				Name:     p.Get("function_call.name").Str,
-				CallID:   firstOf(p, "function_call.call_id", "function_call.id").Str,
-				Approved: a.Bool(), Reason: p.Get("reason").Str,
+				ID:       o.first("approval_id", "approvalId", "approval_request_id", "id").Str,
+				Name:     o.get("function_call.name").Str,
+				CallID:   o.first("function_call.call_id", "function_call.id").Str,
+				Approved: a.Bool(), Reason: o.get("reason").Str,
 			}
-			if call := p.Get("function_call"); call.IsObject() && !a.Bool() {
+			if call := o.get("function_call"); call.IsObject() && !a.Bool() {
 				answer.Refused = &Call{ID: answer.CallID, Name: answer.Name, Arguments: jsonOf(call.Get("arguments"))}
 			}
 			w.c.Approvals = append(w.c.Approvals, answer)
@@ -187,7 +193,7 @@ func (w *messageWriter) part(p gjson.Result) {
 	case "function_approval_request", "mcp_approval_request":
 		w.approvalPart(p)
 	case "":
-		if w.untyped(p) {
+		if w.untyped(o) {
 			return
 		}
 	}
@@ -197,24 +203,24 @@ func (w *messageWriter) part(p gjson.Result) {
 
 // untyped writes the parts of Bedrock, Gemini and Genkit, which name their kind by
 // the key they use.
-func (w *messageWriter) untyped(p gjson.Result) bool {
-	if t := p.Get("text"); t.Type == gjson.String {
-		if p.Get("thought").Bool() {
+func (w *messageWriter) untyped(o object) bool {
+	if t := o.get("text"); t.Type == gjson.String {
+		if o.get("thought").Bool() {
 			w.reasoning(t.Str)
 		} else {
 			w.text(t.Str)
 		}
 		return true
 	}
-	if c := firstOf(p, "toolUse", "functionCall", "function_call", "toolRequest"); c.IsObject() {
+	if c := o.first("toolUse", "functionCall", "function_call", "toolRequest"); c.IsObject() {
 		w.call(firstOf(c, "toolUseId", "id", "ref").Str, c.Get("name").Str, firstOf(c, "input", "args", "arguments"))
 		return true
 	}
-	if c := firstOf(p, "toolResult", "functionResponse", "function_response", "toolResponse"); c.IsObject() {
+	if c := o.first("toolResult", "functionResponse", "function_response", "toolResponse"); c.IsObject() {
 		w.result(firstOf(c, "toolUseId", "id", "ref").Str, firstOf(c, "content", "response", "output"))
 		return true
 	}
-	if c := p.Get("reasoningContent.reasoningText.text"); c.Exists() {
+	if c := o.get("reasoningContent.reasoningText.text"); c.Exists() {
 		w.reasoning(c.Str)
 		return true
 	}

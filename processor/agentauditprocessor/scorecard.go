@@ -73,14 +73,16 @@ type attrSets struct{ sets sync.Map }
 
 // of makes attributes of keys and values in turn, at most three.
 func (s *attrSets) of(pairs ...string) metric.MeasurementOption {
-	key := [6]string{}
-	copy(key[:], pairs)
+	var key [3][2]string
+	for i, s := range pairs {
+		key[i/2][i%2] = s
+	}
 	if set, ok := s.sets.Load(key); ok {
 		return set.(metric.MeasurementOption)
 	}
 	var list []attribute.KeyValue
-	for i := 0; i < len(key) && key[i] != ""; i += 2 {
-		list = append(list, attribute.String(key[i], key[i+1]))
+	for _, pair := range key[:len(pairs)/2] {
+		list = append(list, attribute.String(pair[0], pair[1]))
 	}
 	set := metric.WithAttributeSet(attribute.NewSet(list...))
 	s.sets.Store(key, set)

@@ -31,6 +31,8 @@ type Config struct {
 	RunCache RunCacheConfig `mapstructure:"run_cache"`
 	// Coverage says how often the coverage scorecard is put into the trail.
 	Coverage CoverageConfig `mapstructure:"coverage"`
+	// Trust says whose word counts for whose event it is, and what was decided.
+	Trust TrustConfig `mapstructure:"trust"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -44,6 +46,21 @@ type SystemPromptConfig struct {
 	// HMACKey makes the hash an HMAC-SHA256 with this key, so that a guess at a
 	// prompt cannot be confirmed without it.
 	HMACKey configopaque.String `mapstructure:"hmac_key"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// TrustConfig says whose word counts, where those who can reach the receiver are not
+// all trusted to say who they are.
+type TrustConfig struct {
+	// AuditAttributes lets audit.* attributes of records decide. Without it they are
+	// kept under content, as what was claimed.
+	AuditAttributes bool `mapstructure:"audit_attributes"`
+	// IdentityFrom pins agent_id to the first of these that gives one: auth, the
+	// authenticated client, or resource, the resource of the record. The other that was
+	// claimed is kept in alternates. Empty: the records say it.
+	IdentityFrom []string `mapstructure:"identity_from"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -82,6 +99,9 @@ const (
 	contentHash = "hash"
 	contentDrop = "drop"
 
+	fromAuth     = "auth"
+	fromResource = "resource"
+
 	minFieldBytes = 1 << 10
 	maxFieldBytes = 64 << 20
 	allTypes      = "all"
@@ -95,6 +115,7 @@ func createDefaultConfig() component.Config {
 		MaxFieldBytes: 1 << 20,
 		RunCache:      RunCacheConfig{MaxRuns: 10000, TTL: 15 * time.Minute},
 		Coverage:      CoverageConfig{Interval: time.Hour},
+		Trust:         TrustConfig{AuditAttributes: true},
 	}
 }
 
@@ -156,6 +177,19 @@ func (c *RunCacheConfig) Validate() error {
 func (c *CoverageConfig) Validate() error {
 	if c.Interval != 0 && c.Interval < time.Second {
 		return fmt.Errorf("`interval` (%s) must be 0, for never, or at least 1s", c.Interval)
+	}
+	return nil
+}
+
+// Validate checks the sources.
+func (c *TrustConfig) Validate() error {
+	for i, from := range c.IdentityFrom {
+		if err := oneOf("identity_from", from, fromAuth, fromResource); err != nil {
+			return err
+		}
+		if slices.Contains(c.IdentityFrom[:i], from) {
+			return fmt.Errorf("`identity_from` names %q twice", from)
+		}
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ func TestConfig(t *testing.T) {
 	full.MaxFieldBytes = 65536
 	full.RunCache = RunCacheConfig{MaxRuns: 500, TTL: time.Minute}
 	full.Coverage.Interval = 10 * time.Minute
+	full.Trust = TrustConfig{IdentityFrom: []string{"auth", "resource"}}
 
 	conf, err := confmaptest.LoadConf(filepath.Join("testdata", "config.yaml"))
 	require.NoError(t, err)
@@ -41,6 +42,8 @@ func TestConfig(t *testing.T) {
 		"short_hmac":      {err: "system_prompt: `hmac_key` must have at least 16 bytes, it has 3"},
 		"max_runs":        {err: "run_cache: `max_runs` (0) must be at least 1"},
 		"interval":        {err: "coverage: `interval` (1ms) must be 0, for never, or at least 1s"},
+		"identity_from":   {err: "trust: `identity_from` must be one of [\"auth\" \"resource\"], it is \"header\""},
+		"identity_twice":  {err: "trust: `identity_from` names \"auth\" twice"},
 		"ttl":             {err: "run_cache: `ttl` (0s) must be greater than 0"},
 	} {
 		t.Run(name, func(t *testing.T) {

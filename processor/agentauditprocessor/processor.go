@@ -53,7 +53,7 @@ func (a *auditor) shutdown() { a.tb.Shutdown() }
 
 // processTraces replaces the spans of a request by its audit events, one span each.
 func (a *auditor) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
-	var req request
+	req := request{distrust: !a.cfg.Trust.AuditAttributes}
 	for _, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
 			scope := dialect.NewScope(rs.Resource(), ss.Scope())
@@ -81,7 +81,7 @@ func (a *auditor) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.T
 
 // processLogs replaces the log records of a request by its audit events, one record each.
 func (a *auditor) processLogs(ctx context.Context, ld plog.Logs) (plog.Logs, error) {
-	var req request
+	req := request{distrust: !a.cfg.Trust.AuditAttributes}
 	for _, rl := range ld.ResourceLogs().All() {
 		for _, sl := range rl.ScopeLogs().All() {
 			scope := dialect.NewScope(rl.Resource(), sl.Scope())
@@ -126,10 +126,15 @@ type request struct {
 	drafts  []*dialect.Draft
 	others  []runs.Span
 	unknown int
+	// distrust keeps audit.* attributes from deciding anything.
+	distrust bool
 }
 
 // add drafts the event of a record; it reports false where no dialect knows it.
 func (q *request) add(r *dialect.Record) bool {
+	if q.distrust {
+		r.Distrust()
+	}
 	d := dialect.Detect(r)
 	if d == nil {
 		q.unknown++
@@ -145,12 +150,18 @@ func (q *request) add(r *dialect.Record) bool {
 // event without its required fields.
 func (a *auditor) events(ctx context.Context, req *request) ([]*runs.Event, error) {
 	now := a.now().UTC()
-	events, evicted := a.mapper.Map(req.drafts, req.others, now)
+	from := authenticated(ctx)
+	events, evicted := a.mapper.Map(from.Name, req.drafts, req.others, now)
+	sentBy := from.JSON()
 	ofRun := runSecrets(events)
 	known := secrets{}
 	absent := map[kind]int64{}
 	var refused []string
 	for _, e := range events {
+		if e.Sent {
+			e.Sender = sentBy
+		}
+		a.pin(e)
 		texts := ofRun[e.RunID]
 		for _, s := range e.Secrets {
 			if !slices.Contains(texts, s) {
@@ -268,10 +279,5 @@ func keepPrompt(e *semconv.Event, text string) {
 	if strings.Contains(string(e.InputMessages), inner(text)) {
 		return
 	}
-	member := semconv.AppendString([]byte(`"system_prompt":`), text)
-	if len(e.Content) < 3 {
-		e.Content = append(append([]byte{'{'}, member...), '}')
-		return
-	}
-	e.Content = append(append(append(append([]byte(nil), e.Content[:len(e.Content)-1]...), ','), member...), '}')
+	e.Content = addMember(e.Content, "system_prompt", text)
 }

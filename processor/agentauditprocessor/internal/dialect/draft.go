@@ -251,6 +251,9 @@ func (e *Draft) secretEvents() {
 
 // override applies the audit.* attributes that the application set itself.
 func (e *Draft) override() {
+	if e.Record.distrusted {
+		return
+	}
 	for i := range e.Record.attrs {
 		a := &e.Record.attrs[i]
 		if field, ok := strings.CutPrefix(a.key, "audit."); ok && field != "event_type" {

@@ -40,3 +40,6 @@ func (r *Record) FromResource(field string) string {
 	}
 	return ""
 }
+
+// Workload is who the resource says runs: the agent that it names, else the service.
+func (r *Record) Workload() string { return first(r.FromResource("agent_id"), r.Service) }

@@ -36,6 +36,7 @@ type Record struct {
 	attrs      []attr
 	index      map[string]int
 	bodyRead   bool
+	distrusted bool
 	eventsRead map[int][]string // by the index in Events: which keys; nil is all of them
 }
 
@@ -106,6 +107,9 @@ func (r *Record) spanEvent(ev ptrace.SpanEvent) *Record {
 	}
 	t.Events = ptrace.NewSpanEventSlice()
 	t.Body = pcommon.NewValueEmpty()
+	if r.distrusted {
+		t.Distrust()
+	}
 	return t
 }
 
@@ -161,6 +165,17 @@ func (s *Scope) record(m pcommon.Map) *Record {
 		r.attrs = append(r.attrs, attr{key: k, val: v})
 	}
 	return r
+}
+
+// Distrust takes the audit.* attributes of the record for content, which anybody who
+// can reach the receiver may have written.
+func (r *Record) Distrust() {
+	r.distrusted = true
+	for key := range r.index {
+		if strings.HasPrefix(key, "audit.") {
+			delete(r.index, key)
+		}
+	}
 }
 
 func (r *Record) get(key string) (pcommon.Value, bool) {

@@ -117,7 +117,7 @@ func (b *batch) emitDecisions(n *node) {
 // ranAfterAsking takes it for an approval that a call is run whose confirmation was
 // asked for, in frameworks that tell of no decision.
 func (b *batch) ranAfterAsking(n *node) {
-	s, ok := b.cache.lru.Peek(sessionKey(n))
+	s, ok := b.cache.lru.Peek(b.sessionKey(n))
 	if !ok {
 		return
 	}

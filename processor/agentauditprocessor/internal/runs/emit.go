@@ -48,7 +48,7 @@ func (b *batch) emit() {
 func (b *batch) place(n *node, e semconv.Event, id string, rank int) *placed {
 	e.EventID = id
 	e.Source = n.source()
-	p := &placed{n: n, ev: &Event{Event: e, Dialect: n.d.Dialect.Name, Prompt: n.d.Prompt, Secrets: n.d.Secrets, Span: n.key.span}, rank: rank}
+	p := &placed{n: n, ev: &Event{Event: e, Dialect: n.d.Dialect.Name, Prompt: n.d.Prompt, Secrets: n.d.Secrets, Span: n.key.span, Sent: true, From: b.sender, Workload: n.d.Record.Workload()}, rank: rank}
 	b.out = append(b.out, p)
 	return p
 }

@@ -30,6 +30,11 @@ type Event struct {
 	Prompt  string   // the system prompt in force, as text
 	Secrets []string // system texts of the run that content may repeat
 	Span    pcommon.SpanID
+	// Sent is set where the event tells of a record of the request. From is the sender
+	// that told of it, and Workload who the resource of its record says runs; both are
+	// empty where the event tells of no record.
+	Sent           bool
+	From, Workload string
 	// OversizeText is the full text of each field that was shortened, by its name.
 	OversizeText map[string]string
 }
@@ -42,13 +47,15 @@ type Span struct {
 }
 
 // Map turns the drafts of one export request into events, in the order of their
-// runs' steps. evicted is how many runs were forgotten for it.
-func (m *Mapper) Map(drafts []*dialect.Draft, others []Span, now time.Time) (events []*Event, evicted int) {
+// runs' steps. evicted is how many runs were forgotten for it. What senders that
+// authenticated told is kept apart: one cannot complete, or put a layer over, what
+// another told under the same trace id.
+func (m *Mapper) Map(sender string, drafts []*dialect.Draft, others []Span, now time.Time) (events []*Event, evicted int) {
 	b := newBatch(drafts, others)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.cache.evicted = 0
-	b.cache, b.now = m.cache, now
+	b.cache, b.now, b.sender = m.cache, now, sender
 	m.cache.expire(now)
 	b.runs()
 	b.joinRecords()
@@ -103,6 +110,7 @@ type placed struct {
 }
 
 type batch struct {
+	sender  string
 	cache   *cache
 	now     time.Time
 	goesOn  map[*node]bool  // runs that another run of the request goes on with
@@ -185,6 +193,9 @@ func (b *batch) runs() {
 		}
 		if !n.pid.IsEmpty() {
 			d.ParentSpanID = n.pid.String()
+		}
+		if b.sender != "" {
+			n.runKey += "@" + b.sender
 		}
 		n.run = b.cache.get(n.runKey, b.now)
 		b.byTrace[n.runKey] = append(b.byTrace[n.runKey], n)

@@ -10,17 +10,18 @@ import (
 // own: a decision comes in another run than the request, and an agent that sends
 // log records alone may never say that it has ended.
 func (b *batch) session(n *node) *run {
-	return b.cache.get(sessionKey(n), b.now)
+	return b.cache.get(b.sessionKey(n), b.now)
 }
 
-func sessionKey(n *node) string { return "session/" + n.d.Record.Service + "/" + n.d.SessionID }
+func (b *batch) sessionKey(n *node) string {
+	return "session/" + b.sender + "/" + n.d.Record.Service + "/" + n.d.SessionID
+}
 
 // silent is the last that was heard of a session that is told by log records alone:
 // what its end by silence is made of.
 type silent struct {
 	service string
-	dialect string
-	last    semconv.Event
+	last    Event
 	framed  bool // spans tell of the ends of its runs
 	ended   bool
 }
@@ -33,7 +34,7 @@ func (b *batch) heard() {
 			continue
 		}
 		if !d.Record.Log || d.Record.OfSpan {
-			if s, ok := b.cache.lru.Peek(sessionKey(p.n)); ok && s.silent != nil && p == p.n.end {
+			if s, ok := b.cache.lru.Peek(b.sessionKey(p.n)); ok && s.silent != nil && p == p.n.end {
 				s.silent.framed = true
 			}
 			continue
@@ -46,9 +47,9 @@ func (b *batch) heard() {
 		if l.last.Timestamp.After(p.ev.Timestamp) {
 			continue
 		}
-		l.service, l.dialect = d.Record.Service, p.ev.Dialect
+		l.service = d.Record.Service
 		l.ended = p.ev.EventType == semconv.TypeSessionEnd || p.ev.EventType == semconv.TypeSessionTimeout
-		l.last = base(p.n)
+		l.last = Event{Event: base(p.n), Dialect: p.ev.Dialect, From: b.sender, Workload: p.ev.Workload}
 		l.last.Timestamp, l.last.StepNumber, l.last.Source = p.ev.Timestamp, p.ev.StepNumber, p.ev.Source
 	}
 }
@@ -63,7 +64,7 @@ func (c *cache) idle() []*Event {
 		e.EventType, e.Reason = semconv.TypeSessionTimeout, "idle"
 		e.EventID = semconv.RecordEventID("idle", l.service, e.SessionID, e.Timestamp.UTC().Format(time.RFC3339Nano))
 		e.StepNumber = semconv.Some(e.StepNumber.Value + 1)
-		ends = append(ends, &Event{Event: e, Dialect: l.dialect})
+		ends = append(ends, &e)
 	}
 	c.expired = nil
 	return ends

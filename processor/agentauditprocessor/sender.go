@@ -1,0 +1,111 @@
+package agentauditprocessor
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+
+	"go.opentelemetry.io/collector/client"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/peer"
+
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/runs"
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// sender is who authenticated to the receiver; the zero sender is nobody.
+type sender struct {
+	Name       string   `json:"name"`
+	By         string   `json:"by"` // auth, by an extension; or certificate
+	Issuer     string   `json:"issuer,omitempty"`
+	Membership []string `json:"membership,omitempty"`
+	SHA256     string   `json:"certificate_sha256,omitempty"`
+}
+
+// authenticated is who sent the request of a context: whom an authenticator of the
+// receiver names (its attribute subject or username), else the verified client
+// certificate of a gRPC connection. Tokens are not kept.
+func authenticated(ctx context.Context) sender {
+	if auth := client.FromContext(ctx).Auth; auth != nil {
+		s := sender{By: fromAuth}
+		for _, key := range []string{"subject", "username"} {
+			if v, ok := auth.GetAttribute(key).(string); ok && s.Name == "" {
+				s.Name = v
+			}
+		}
+		s.Issuer, _ = auth.GetAttribute("claims.iss").(string)
+		s.Membership, _ = auth.GetAttribute("membership").([]string)
+		if s.Name != "" {
+			return s
+		}
+	}
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return sender{}
+	}
+	info, ok := p.AuthInfo.(credentials.TLSInfo)
+	if !ok || len(info.State.VerifiedChains) == 0 || len(info.State.VerifiedChains[0]) == 0 {
+		return sender{}
+	}
+	cert := info.State.VerifiedChains[0][0]
+	sum := sha256.Sum256(cert.Raw)
+	s := sender{Name: cert.Subject.CommonName, By: "certificate", Issuer: cert.Issuer.String(), SHA256: hex.EncodeToString(sum[:])}
+	if len(cert.URIs) > 0 { // SPIFFE
+		s.Name = cert.URIs[0].String()
+	}
+	if s.Name == "" {
+		s.Name = cert.Subject.String()
+	}
+	return s
+}
+
+// JSON is the sender as the field of an event, nil for nobody.
+func (s *sender) JSON() []byte {
+	if s.Name == "" {
+		return nil
+	}
+	text, err := json.Marshal(s)
+	if err != nil {
+		panic("bad types in sender.JSON: " + err.Error())
+	}
+	return text
+}
+
+// pin makes agent_id what the sources say that are trusted with it. What the record
+// claimed stays in alternates.
+func (a *auditor) pin(e *runs.Event) {
+	if len(a.cfg.Trust.IdentityFrom) == 0 {
+		return
+	}
+	id := ""
+	for _, from := range a.cfg.Trust.IdentityFrom {
+		switch {
+		case id != "":
+		case from == fromAuth:
+			id = e.From
+		case from == fromResource:
+			id = e.Workload
+		}
+	}
+	derived := slices.Index(e.DerivedFields, "agent_id")
+	if derived >= 0 {
+		e.DerivedFields = slices.Delete(slices.Clone(e.DerivedFields), derived, derived+1)
+	} else if e.AgentID != id && e.AgentID != "" {
+		e.Alternates = addMember(e.Alternates, "agent_id", e.AgentID)
+	}
+	e.AgentID = id
+}
+
+// addMember adds a member to a JSON object, which may be empty.
+func addMember(object []byte, key, text string) []byte {
+	out := append([]byte(nil), object...)
+	if len(out) < 3 {
+		out = append(out[:0], '{')
+	} else {
+		out[len(out)-1] = ','
+	}
+	out = append(semconv.AppendString(out, key), ':')
+	return append(semconv.AppendString(out, text), '}')
+}

@@ -108,6 +108,7 @@ type settings struct {
 	spool     string
 	maxBytes  string
 	memoryMiB int
+	binary    string
 }
 
 // node makes a collector and starts it.
@@ -117,13 +118,16 @@ func (w *world) node(s settings) *node {
 	if s.log == "" {
 		s.log = "gw-0"
 	}
+	if s.binary == "" {
+		s.binary = collectorBinary
+	}
 	if s.maxBytes == "" {
 		s.maxBytes = "256MiB"
 	}
 	bucket := w.direct
 	bucket.Endpoint = w.net.endpoint()
 	n.o = localcollector.Options{
-		Binary: collectorBinary, File: w.path(name + ".yaml"), LogFile: w.path(name + ".log"), Log: s.log, Bucket: bucket, Key: w.path("audit.key"), MemoryMiB: s.memoryMiB,
+		Binary: s.binary, File: w.path(name + ".yaml"), LogFile: w.path(name + ".log"), Log: s.log, Bucket: bucket, Key: w.path("audit.key"), MemoryMiB: s.memoryMiB,
 		Exporter: "    timeout: 3s\n    heartbeat: 5s\n    retry_on_failure: {initial_interval: 50ms, max_interval: 500ms}\n",
 	}
 	if w.mode == spooled {

@@ -95,38 +95,66 @@ func Start(ctx context.Context, o Options) (*Collector, error) {
 
 // Launch starts the collector and does not wait for anything.
 func Launch(o Options) (*Collector, error) {
-	for i, addr := range o.Addresses {
-		if addr != "" {
-			continue
-		}
-		l, err := listen()
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close() // once all are found, which are then different ones
-		o.Addresses[i] = l.Addr().String()
+	free, err := FreeAddresses(len(o.Addresses))
+	if err != nil {
+		return nil, err
+	}
+	for i := range o.Addresses {
+		o.Addresses[i] = cmp.Or(o.Addresses[i], free[i])
 	}
 	if err := os.WriteFile(o.File, []byte(o.Config()), 0o600); err != nil {
 		return nil, err
 	}
-	out, err := os.OpenFile(o.LogFile, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	c, err := Run(Process{Binary: o.Binary, File: o.File, LogFile: o.LogFile, Health: o.Addresses[2], Env: []string{fmt.Sprintf("GOMEMLIMIT=%dMiB", o.memory())}})
+	if err != nil {
+		return nil, err
+	}
+	c.Addresses = o.Addresses
+	return c, nil
+}
+
+// Process says how to run a collector with a configuration that is there.
+type Process struct {
+	Binary  string // of the distribution
+	File    string // the configuration
+	LogFile string // takes what the collector prints
+	Health  string // the address of the health check
+	Env     []string
+}
+
+// Run starts a process and does not wait for anything.
+func Run(p Process) (*Collector, error) {
+	out, err := os.OpenFile(p.LogFile, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	defer out.Close()                                 // the process has its own
-	cmd := exec.Command(o.Binary, "--config", o.File) //nolint:gosec // the caller names the binary
-	c := &Collector{Addresses: o.Addresses, cmd: cmd, logFile: o.LogFile, ended: make(chan struct{})}
-	c.cmd.Stdout, c.cmd.Stderr = out, out
-	c.cmd.Env = append(os.Environ(), fmt.Sprintf("GOMEMLIMIT=%dMiB", o.memory()))
-	if err := c.cmd.Start(); err != nil {
+	cmd := exec.Command(p.Binary, "--config", p.File) //nolint:gosec // the caller names the binary
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.Env = append(os.Environ(), p.Env...)
+	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start the collector: %w", err)
 	}
-	c.PID = c.cmd.Process.Pid
+	c := &Collector{Addresses: [3]string{2: p.Health}, PID: cmd.Process.Pid, cmd: cmd, logFile: p.LogFile, ended: make(chan struct{})}
 	go func() {
 		defer close(c.ended)
 		c.err = c.cmd.Wait()
 	}()
 	return c, nil
+}
+
+// FreeAddresses finds so many free addresses of loopback.
+func FreeAddresses(n int) ([]string, error) {
+	var list []string
+	for range n {
+		l, err := listen()
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close() // once all are found, which are then different ones
+		list = append(list, l.Addr().String())
+	}
+	return list, nil
 }
 
 // listen takes a free port of loopback, below those that systems give to connections: a

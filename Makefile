@@ -23,7 +23,7 @@ RACE := $(if $(shell command -v "$$(go env CC)" 2>/dev/null),-race)
 GOTESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: tools generate check-generated build run test chaos fuzz lint fmt clean help licences vuln sbom reproducible
+.PHONY: tools generate check-generated build run test chaos soak fuzz lint fmt clean help licences vuln sbom reproducible
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,10 @@ fuzz: ## fuzz every target for FUZZTIME, one after the other; FUZZ=Codex for tho
 SEED ?= 0
 chaos: build $(BIN)/versitygw ## all faults against the collector, and the table of what was lost: nothing
 	go test -count=1 -timeout=3h ./internal/chaos -v -run TestChaos -chaos.full -chaos.seed=$(SEED) -chaos.table=$(CURDIR)/build/chaos.md
+
+SOAK ?= 30m
+soak: build $(BIN)/versitygw ## SOAK of load at 70 % of the most, with faults: nothing lost, nothing grows
+	go test -count=1 -timeout=6h ./internal/chaos -v -run TestSoak -soak.for=$(SOAK)
 
 lint: $(BIN)/golangci-lint check-generated ## formatting, static checks, stale generated code
 	$(BIN)/golangci-lint run ./...

@@ -2,10 +2,10 @@ package chaos
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/ed25519"
 	crand "crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/binary"
 	"encoding/json"
@@ -109,6 +109,7 @@ type settings struct {
 	maxBytes  string
 	memoryMiB int
 	binary    string
+	pprof     string // the address of the pprof extension, "" for none
 }
 
 // node makes a collector and starts it.
@@ -130,6 +131,7 @@ func (w *world) node(s settings) *node {
 		Binary: s.binary, File: w.path(name + ".yaml"), LogFile: w.path(name + ".log"), Log: s.log, Bucket: bucket, Key: w.path("audit.key"), MemoryMiB: s.memoryMiB,
 		Exporter: "    timeout: 3s\n    heartbeat: 5s\n    retry_on_failure: {initial_interval: 50ms, max_interval: 500ms}\n",
 	}
+	n.o.Pprof = s.pprof
 	if w.mode == spooled {
 		n.spool = s.spool
 		if n.spool == "" {
@@ -233,14 +235,15 @@ func (n *node) holds() bool {
 	return len(files) > 0
 }
 
-// peakMiB is the most memory that the running process has had.
-func (n *node) peakMiB() int {
+// memoryMiB is a line of what the kernel tells of the running process: VmRSS is the
+// memory that it has, VmHWM the most that it has had.
+func (n *node) memoryMiB(line string) int {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.running().PID))
 	if err != nil {
 		return 0 // not Linux
 	}
-	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+	for l := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(l, line+":"); ok {
 			kib, _ := strconv.Atoi(strings.Fields(rest)[0])
 			return kib >> 10
 		}
@@ -252,6 +255,8 @@ func (n *node) peakMiB() int {
 type load struct {
 	w       *world
 	payload int           // bytes of text in an event, at most
+	events  int           // in a request, at most
+	budget  *budget       // of events; nil is no limit
 	timeout time.Duration // of a request
 	rest    time.Duration // of a sender between requests
 	cancel  context.CancelFunc
@@ -265,7 +270,7 @@ type load struct {
 }
 
 func newLoad(w *world) *load {
-	return &load{w: w, payload: 2000, timeout: 5 * time.Second, rest: 20 * time.Millisecond, run: rand.Uint64(), acknowledged: map[string]bool{}, refused: map[codes.Code]int{}}
+	return &load{w: w, payload: 2000, events: 10, timeout: 5 * time.Second, rest: 20 * time.Millisecond, run: rand.Uint64(), acknowledged: map[string]bool{}, refused: map[codes.Code]int{}}
 }
 
 // start has so many senders for each node send until stop.
@@ -315,6 +320,7 @@ func (l *load) send(ctx context.Context, n *node) {
 	defer s.Close()
 	for ctx.Err() == nil {
 		td, ids := l.request()
+		l.budget.wait(ctx, len(ids))
 		// What fails is sent again, the same, as an SDK does; then it is given up.
 		for range 3 {
 			bounded, cancel := context.WithTimeout(ctx, l.timeout)
@@ -328,6 +334,32 @@ func (l *load) send(ctx context.Context, n *node) {
 		}
 		sleep(ctx, l.rest)
 	}
+}
+
+// budget is how many events a second all senders may send.
+type budget struct {
+	mu   sync.Mutex
+	each time.Duration
+	next time.Time
+}
+
+// pace limits the load to so many events a second.
+func (l *load) pace(perSecond float64) {
+	l.budget = &budget{each: time.Duration(float64(time.Second) / perSecond), next: time.Now()}
+}
+
+func (b *budget) wait(ctx context.Context, events int) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	if now := time.Now(); b.next.Before(now) {
+		b.next = now // what was not sent in time is not made up for
+	}
+	at := b.next
+	b.next = at.Add(time.Duration(events) * b.each)
+	b.mu.Unlock()
+	sleep(ctx, time.Until(at))
 }
 
 func sleep(ctx context.Context, d time.Duration) {
@@ -365,7 +397,7 @@ var noise = func() string {
 func (l *load) request() (td ptrace.Traces, ids []string) {
 	td = ptrace.NewTraces()
 	spans := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans()
-	for range 1 + rand.IntN(10) {
+	for range 1 + rand.IntN(l.events) {
 		n := l.number.Add(1)
 		var trace pcommon.TraceID
 		var id pcommon.SpanID
@@ -450,35 +482,43 @@ func (w *world) judge(r *row) {
 	if r.verdict != ledger.Confirmed {
 		w.problem("%+v", report.Findings)
 	}
-	lines := map[string][][]byte{}
+	// What each event tells, by its digest: a soak has millions.
+	told := map[string][][sha256.Size]byte{}
+	var reader semconv.LineReader
+	var text []byte
 	for l, err := range ledger.Events(context.Background(), s, ledger.ReadOptions{Keys: keys}) {
 		var f *ledger.Finding
 		if errors.As(err, &f) && f.Severity != ledger.SeverityError {
 			continue
 		}
 		require.NoError(w.t, err)
-		var e struct {
-			EventID string `json:"event_id"`
-			Rule    string
-			Content struct{ Lost int }
-		}
-		require.NoError(w.t, json.Unmarshal(l.Line, &e))
-		have := lines[e.EventID]
-		if slices.ContainsFunc(have, func(line []byte) bool { return ledger.SameEvent(line, l.Line) }) {
+		e, err := reader.Scan(l.Line)
+		require.NoError(w.t, err)
+		text = reader.AppendTold(text[:0])
+		sum := sha256.Sum256(text)
+		have := told[e.EventID]
+		if slices.Contains(have, sum) {
 			r.twice++
 			continue
 		}
-		if lines[e.EventID] = append(have, bytes.Clone(l.Line)); len(have) == 1 {
+		if told[strings.Clone(e.EventID)] = append(have, sum); len(have) == 1 {
 			r.doubled++
 		}
-		if e.Rule == "spool_damage" {
-			r.told += e.Content.Lost
+		if e.EventType == semconv.TypeFinding {
+			var damage struct {
+				Rule    string
+				Content struct{ Lost int }
+			}
+			require.NoError(w.t, json.Unmarshal(l.Line, &damage))
+			if damage.Rule == "spool_damage" {
+				r.told += damage.Content.Lost
+			}
 		}
 	}
-	r.sealed = len(lines)
+	r.sealed = len(told)
 	r.acknowledged = len(w.load.acknowledged)
 	for id := range w.load.acknowledged {
-		if lines[id] == nil {
+		if told[id] == nil {
 			r.lost++
 		}
 	}

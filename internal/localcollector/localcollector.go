@@ -30,6 +30,7 @@ type Options struct {
 	Key    string       // the file of the signing key
 
 	Exporter  string    // further lines of the exporter's configuration, indented by four spaces
+	Pprof     string    // the address of the pprof extension; "" is none
 	MemoryMiB int       // what the memory_limiter and the runtime allow; 0 is 512
 	Addresses [3]string // of OTLP over gRPC, over HTTP, and the health check; "" is a free one
 }
@@ -67,9 +68,9 @@ exporters:
 %s
 extensions:
   health_check: {endpoint: %s}
-
+%s
 service:
-  extensions: [health_check]
+  extensions: [health_check%s]
   telemetry:
     metrics: {level: none}
   pipelines:
@@ -79,7 +80,11 @@ service:
 
 // Config is the text of the configuration.
 func (o *Options) Config() string {
-	return fmt.Sprintf(config, o.Addresses[0], o.Addresses[1], o.memory(), o.Log, o.Bucket.Bucket, o.Bucket.Prefix, o.Bucket.Endpoint, o.Key, o.Exporter, o.Addresses[2])
+	pprof, also := "", ""
+	if o.Pprof != "" {
+		pprof, also = fmt.Sprintf("  pprof: {endpoint: %s}\n", o.Pprof), ", pprof"
+	}
+	return fmt.Sprintf(config, o.Addresses[0], o.Addresses[1], o.memory(), o.Log, o.Bucket.Bucket, o.Bucket.Prefix, o.Bucket.Endpoint, o.Key, o.Exporter, o.Addresses[2], pprof, also)
 }
 
 func (o *Options) memory() int { return cmp.Or(o.MemoryMiB, 512) }

@@ -3,6 +3,7 @@ package agentauditexporter
 import (
 	"context"
 	"crypto/x509"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -130,6 +131,23 @@ func TestKMSThatHangs(t *testing.T) {
 	require.NoError(t, <-done)
 	r.stop()
 	require.Equal(t, once(1), tr.requireConfirmed())
+}
+
+// With a spool, a collector that starts while the KMS is away takes telemetry, and seals
+// it when the KMS is back.
+func TestKMSAwayAtTheStart(t *testing.T) {
+	tr := newTrail(t)
+	s, _, c := tr.kms()
+	spooled := tr.spooledConfig()
+	c.Durability, c.Spool = spooled.Durability, spooled.Spool
+	s.Stop()
+	r := start(t, c)
+	require.NoError(t, r.traces.ConsumeTraces(context.Background(), spans(event(0), event(1))))
+	require.Empty(t, tr.kinds(), "nothing is sealed without a signature")
+	s.Start()
+	require.Eventually(t, func() bool { return slices.Contains(tr.kinds(), "batch") }, time.Minute, 5*time.Millisecond)
+	r.stop()
+	require.Equal(t, once(2), tr.requireConfirmed())
 }
 
 func TestStartRefusesTheKMSKey(t *testing.T) {

@@ -1,0 +1,251 @@
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
+)
+
+// template is an export request, marshalled once. Every trace id in it begins with
+// the same eight bytes, which are written anew for each request that is sent.
+type template struct {
+	body    []byte
+	offsets []int
+	spans   int
+	traces  int          // of them that give events; 0 until counted
+	sent    atomic.Int64 // how often it was acknowledged
+}
+
+// mark is what trace ids begin with in a template: no text has it.
+var mark = [8]byte{0xf0, 0x9d, 0x01, 0xfe, 0xff, 0x02, 0xc0, 0x81}
+
+// mix is a kind of traffic.
+type mix struct {
+	name      string
+	about     string
+	templates []*template
+}
+
+// perSpan is how many bytes of OTLP a span has on average.
+func (m *mix) perSpan() int {
+	size, spans := 0, 0
+	for _, t := range m.templates {
+		size += len(t.body)
+		spans += t.spans
+	}
+	return size / spans
+}
+
+var requests atomic.Uint64
+
+// next is a request with trace ids that no other has.
+func (t *template) next() []byte {
+	body := bytes.Clone(t.body)
+	var fresh [8]byte
+	binary.BigEndian.PutUint64(fresh[:], run+requests.Add(1))
+	for _, at := range t.offsets {
+		copy(body[at:], fresh[:])
+	}
+	return body
+}
+
+// run keeps the ids of one run of the benchmark from those of another.
+var run = uint64(time.Now().UnixNano())
+
+func newTemplate(td ptrace.Traces) (*template, error) {
+	// Traces keep their differences: the ninth byte on.
+	numbers := map[pcommon.TraceID]byte{}
+	for _, rs := range td.ResourceSpans().All() {
+		for _, ss := range rs.ScopeSpans().All() {
+			for _, s := range ss.Spans().All() {
+				n, ok := numbers[s.TraceID()]
+				if !ok {
+					n = byte(len(numbers))
+					numbers[s.TraceID()] = n
+				}
+				var id pcommon.TraceID
+				copy(id[:], mark[:])
+				id[8], id[15] = n, 1
+				s.SetTraceID(id)
+			}
+		}
+	}
+	body, err := ptraceotlp.NewExportRequestFromTraces(td).MarshalProto()
+	if err != nil {
+		return nil, err
+	}
+	t := &template{body: body, spans: td.SpanCount()}
+	for at := 0; ; {
+		i := bytes.Index(body[at:], mark[:])
+		if i < 0 {
+			break
+		}
+		t.offsets = append(t.offsets, at+i)
+		at += i + len(mark)
+	}
+	if len(t.offsets) != t.spans {
+		return nil, fmt.Errorf("a template of %d spans has %d trace ids", t.spans, len(t.offsets))
+	}
+	return t, nil
+}
+
+// words are those of this project's own pages: text that compresses as text does.
+func words() ([]string, error) {
+	files, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	for _, f := range append(files, "README.md") {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, strings.Fields(string(text))...)
+	}
+	return list, nil
+}
+
+// mixes makes the traffic. Made-up traces are of one agent run each: model calls that
+// ask for tools, and the tools.
+func mixes() ([]*mix, error) {
+	vocabulary, err := words()
+	if err != nil {
+		return nil, err
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	text := func(n int) string {
+		var b strings.Builder
+		for b.Len() < n {
+			b.WriteString(vocabulary[rng.IntN(len(vocabulary))])
+			b.WriteByte(' ')
+		}
+		return b.String()[:n]
+	}
+	made := func(traces, content int) ptrace.Traces {
+		td := ptrace.NewTraces()
+		rs := td.ResourceSpans().AppendEmpty()
+		rs.Resource().Attributes().PutStr("service.name", "shop-agent")
+		rs.Resource().Attributes().PutStr("service.version", "1.4.2")
+		ss := rs.ScopeSpans().AppendEmpty()
+		ss.Scope().SetName("opentelemetry.instrumentation.openai_v2")
+		began := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+		for t := range traces {
+			span := func(n byte, name, op string) ptrace.Span {
+				s := ss.Spans().AppendEmpty()
+				s.SetName(name)
+				s.SetTraceID(pcommon.TraceID{byte(t + 1)})
+				var id pcommon.SpanID
+				binary.BigEndian.PutUint64(id[:], rng.Uint64()>>8<<8|uint64(n))
+				s.SetSpanID(id)
+				s.SetStartTimestamp(pcommon.NewTimestampFromTime(began.Add(time.Duration(n) * time.Second)))
+				s.SetEndTimestamp(pcommon.NewTimestampFromTime(began.Add(time.Duration(n)*time.Second + 800*time.Millisecond)))
+				s.Attributes().PutStr("gen_ai.operation.name", op)
+				s.Attributes().PutStr("gen_ai.conversation.id", fmt.Sprintf("session-%06d", rng.IntN(1e6)))
+				s.Attributes().PutStr("user.id", fmt.Sprintf("user-%05d", rng.IntN(1e5)))
+				return s
+			}
+			root := span(0, "invoke_agent support", "invoke_agent")
+			root.SetEndTimestamp(pcommon.NewTimestampFromTime(began.Add(20 * time.Second)))
+			root.Attributes().PutStr("gen_ai.agent.name", "support")
+			for n := byte(1); n < 10; n += 2 {
+				call := fmt.Sprintf("call_%016x", rng.Uint64())
+				llm := span(n, "chat gpt-5", "chat")
+				llm.SetParentSpanID(root.SpanID())
+				a := llm.Attributes()
+				a.PutStr("gen_ai.provider.name", "openai")
+				a.PutStr("gen_ai.request.model", "gpt-5")
+				a.PutStr("gen_ai.response.model", "gpt-5-2026-08-01")
+				a.PutStr("gen_ai.response.id", fmt.Sprintf("chatcmpl-%016x", rng.Uint64()))
+				a.PutInt("gen_ai.usage.input_tokens", int64(rng.IntN(8000)))
+				a.PutInt("gen_ai.usage.output_tokens", int64(rng.IntN(800)))
+				a.PutDouble("gen_ai.request.temperature", 0.2)
+				a.PutEmptySlice("gen_ai.response.finish_reasons").AppendEmpty().SetStr("tool_calls")
+				tool := span(n+1, "execute_tool lookup_order", "execute_tool")
+				tool.SetParentSpanID(root.SpanID())
+				b := tool.Attributes()
+				b.PutStr("gen_ai.tool.name", "lookup_order")
+				b.PutStr("gen_ai.tool.call.id", call)
+				b.PutStr("gen_ai.tool.type", "function")
+				if content == 0 {
+					continue
+				}
+				arguments := fmt.Sprintf(`{"order_id":"A-%d"}`, rng.IntN(1e6))
+				var history []any
+				for i := 0; i < 6; i++ {
+					history = append(history, map[string]any{"role": []string{"user", "assistant"}[i%2], "parts": []any{map[string]any{"type": "text", "content": text(content * 2 / 7)}}})
+				}
+				a.PutStr("gen_ai.system_instructions", string(marshal([]any{map[string]any{"type": "text", "content": strings.Join(vocabulary[:120], " ")}})))
+				a.PutStr("gen_ai.input.messages", string(marshal(history)))
+				a.PutStr("gen_ai.output.messages", string(marshal([]any{map[string]any{
+					"role": "assistant", "finish_reason": "tool_call",
+					"parts": []any{map[string]any{"type": "text", "content": text(200)}, map[string]any{"type": "tool_call", "id": call, "name": "lookup_order", "arguments": json.RawMessage(arguments)}},
+				}})))
+				b.PutStr("gen_ai.tool.call.arguments", arguments)
+				b.PutStr("gen_ai.tool.call.result", string(marshal(map[string]any{"status": "delivered", "notes": text(content / 8)})))
+			}
+		}
+		return td
+	}
+
+	metadata := &mix{name: "metadata", about: "made up, OpenTelemetry GenAI without content"}
+	long := &mix{name: "long", about: "made up, OpenTelemetry GenAI with long histories"}
+	for range 4 {
+		for m, td := range map[*mix]ptrace.Traces{metadata: made(10, 0), long: made(2, 40_000)} {
+			t, err := newTemplate(td)
+			if err != nil {
+				return nil, err
+			}
+			m.templates = append(m.templates, t)
+		}
+	}
+	content := &mix{name: "content", about: "recordings of conversations in testdata/captures, content included"}
+	files, err := filepath.Glob("testdata/captures/*/*.traces.otlp.jsonl")
+	if err != nil {
+		return nil, err
+	}
+	sort.Strings(files)
+	for _, f := range files {
+		if strings.Contains(f, "codex") { // hundreds of internal spans, which an operator filters
+			continue
+		}
+		body, err := os.ReadFile(f)
+		if err != nil {
+			return nil, err
+		}
+		all := ptrace.NewTraces()
+		for line := range bytes.Lines(body) {
+			td, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(line)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", f, err)
+			}
+			td.ResourceSpans().MoveAndAppendTo(all.ResourceSpans())
+		}
+		t, err := newTemplate(all)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", f, err)
+		}
+		content.templates = append(content.templates, t)
+	}
+	return []*mix{metadata, content, long}, nil
+}
+
+func marshal(v any) []byte {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return text
+}

@@ -18,18 +18,21 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 )
 
-// template is an export request, marshalled once. Every trace id in it begins with
-// the same eight bytes, which are written anew for each request that is sent.
+// template is an export request, marshalled once. Each trace and span id in it is
+// written anew for each request that is sent, wherever it stands.
 type template struct {
-	body    []byte
-	offsets []int
-	spans   int
-	traces  int          // of them that give events; 0 until counted
-	sent    atomic.Int64 // how often it was acknowledged
+	body   []byte
+	ids    []id
+	spans  int
+	traces int          // of them that give events; 0 until counted
+	sent   atomic.Int64 // how often it was acknowledged
 }
 
-// mark is what trace ids begin with in a template: no text has it.
-var mark = [8]byte{0xf0, 0x9d, 0x01, 0xfe, 0xff, 0x02, 0xc0, 0x81}
+// id is where a trace or span id stands: in its span, and where others name it.
+type id struct {
+	size int
+	at   []int
+}
 
 // mix is a kind of traffic.
 type mix struct {
@@ -48,37 +51,46 @@ func (m *mix) perSpan() int {
 	return size / spans
 }
 
-var requests atomic.Uint64
-
-// next is a request with trace ids that no other has.
+// next is a request with ids that no other has.
 func (t *template) next() []byte {
 	body := bytes.Clone(t.body)
-	var fresh [8]byte
-	binary.BigEndian.PutUint64(fresh[:], run+requests.Add(1))
-	for _, at := range t.offsets {
-		copy(body[at:], fresh[:])
+	var fresh [16]byte
+	for _, id := range t.ids {
+		binary.LittleEndian.PutUint64(fresh[:], rand.Uint64())
+		binary.LittleEndian.PutUint64(fresh[8:], rand.Uint64())
+		for _, at := range id.at {
+			copy(body[at:], fresh[:id.size])
+		}
 	}
 	return body
 }
 
-// run keeps the ids of one run of the benchmark from those of another.
-var run = uint64(time.Now().UnixNano())
-
 func newTemplate(td ptrace.Traces) (*template, error) {
-	// Traces keep their differences: the ninth byte on.
-	numbers := map[pcommon.TraceID]byte{}
+	// Ids that stand nowhere else, so that they are found in what is marshalled.
+	traces, spans := map[pcommon.TraceID]pcommon.TraceID{}, map[pcommon.SpanID]pcommon.SpanID{}
+	trace := func(old pcommon.TraceID) pcommon.TraceID {
+		fresh, ok := traces[old]
+		if !ok {
+			binary.LittleEndian.PutUint64(fresh[:], rand.Uint64())
+			binary.LittleEndian.PutUint64(fresh[8:], rand.Uint64())
+			traces[old] = fresh
+		}
+		return fresh
+	}
+	span := func(old pcommon.SpanID) pcommon.SpanID {
+		fresh, ok := spans[old]
+		if !ok && !old.IsEmpty() {
+			binary.LittleEndian.PutUint64(fresh[:], rand.Uint64())
+			spans[old] = fresh
+		}
+		return fresh
+	}
 	for _, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, s := range ss.Spans().All() {
-				n, ok := numbers[s.TraceID()]
-				if !ok {
-					n = byte(len(numbers))
-					numbers[s.TraceID()] = n
-				}
-				var id pcommon.TraceID
-				copy(id[:], mark[:])
-				id[8], id[15] = n, 1
-				s.SetTraceID(id)
+				s.SetTraceID(trace(s.TraceID()))
+				s.SetSpanID(span(s.SpanID()))
+				s.SetParentSpanID(span(s.ParentSpanID()))
 			}
 		}
 	}
@@ -87,16 +99,23 @@ func newTemplate(td ptrace.Traces) (*template, error) {
 		return nil, err
 	}
 	t := &template{body: body, spans: td.SpanCount()}
-	for at := 0; ; {
-		i := bytes.Index(body[at:], mark[:])
-		if i < 0 {
-			break
+	find := func(mark []byte) {
+		x := id{size: len(mark)}
+		for at := 0; ; {
+			i := bytes.Index(body[at:], mark)
+			if i < 0 {
+				break
+			}
+			x.at = append(x.at, at+i)
+			at += i + len(mark)
 		}
-		t.offsets = append(t.offsets, at+i)
-		at += i + len(mark)
+		t.ids = append(t.ids, x)
 	}
-	if len(t.offsets) != t.spans {
-		return nil, fmt.Errorf("a template of %d spans has %d trace ids", t.spans, len(t.offsets))
+	for _, fresh := range traces {
+		find(fresh[:])
+	}
+	for _, fresh := range spans {
+		find(fresh[:])
 	}
 	return t, nil
 }

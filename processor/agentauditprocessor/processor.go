@@ -73,7 +73,7 @@ func (a *auditor) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.T
 	spans.Scope().SetName(metadata.ScopeName)
 	for _, e := range events {
 		span := spans.Spans().AppendEmpty()
-		semconv.WriteSpan(&e.Event, span)
+		semconv.WriteSpan(e.Event, span)
 		a.control(e, span.Attributes())
 	}
 	return out, nil
@@ -99,7 +99,7 @@ func (a *auditor) processLogs(ctx context.Context, ld plog.Logs) (plog.Logs, err
 	recs.Scope().SetName(metadata.ScopeName)
 	for _, e := range events {
 		rec := recs.LogRecords().AppendEmpty()
-		semconv.WriteLog(&e.Event, rec)
+		semconv.WriteLog(e.Event, rec)
 		a.control(e, rec.Attributes())
 	}
 	return out, nil
@@ -170,14 +170,14 @@ func (a *auditor) events(ctx context.Context, req *request) ([]*runs.Event, erro
 		}
 		a.prompts.apply(e, known, texts)
 		if a.prompts.mode == promptKeep && e.Prompt != "" && e.EventType == semconv.TypeLLMCall {
-			keepPrompt(&e.Event, e.Prompt)
+			keepPrompt(e.Event, e.Prompt)
 		}
-		withhold(&e.Event, a.cfg.Content)
-		e.OversizeText = shorten(&e.Event, a.cfg.MaxFieldBytes)
+		withhold(e.Event, a.cfg.Content)
+		e.OversizeText = shorten(e.Event, a.cfg.MaxFieldBytes)
 		for f := range e.OversizeText {
 			a.tb.AgentauditProcessorOversize.Add(ctx, 1, a.attrs.of("field", f))
 		}
-		e.MissingFields = missing(&e.Event, a.cfg.Required)
+		e.MissingFields = missing(e.Event, a.cfg.Required)
 		if len(e.MissingFields) == 0 {
 			continue
 		}
@@ -204,7 +204,7 @@ func (a *auditor) events(ctx context.Context, req *request) ([]*runs.Event, erro
 	}
 	card := coverage.NewCard()
 	for _, e := range events {
-		card.Add(e.Dialect, &e.Event)
+		card.Add(e.Dialect, e.Event)
 	}
 	a.countCoverage(ctx, card)
 	if e := a.card.add(card, now); e != nil {

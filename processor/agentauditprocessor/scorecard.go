@@ -47,7 +47,7 @@ func (s *scorecard) add(card *coverage.Card, now time.Time) *runs.Event {
 		return nil
 	}
 	n := strconv.FormatInt(s.card.Events(), 10)
-	e := &runs.Event{Dialect: "agentaudit", Event: semconv.Event{
+	e := &runs.Event{Dialect: "agentaudit", Event: &semconv.Event{
 		EventID: semconv.RecordEventID("coverage", s.since.Format(time.RFC3339Nano), now.Format(time.RFC3339Nano)), EventType: semconv.TypeFinding,
 		Timestamp: s.since, EndTimestamp: now, RecordedAt: now, SessionID: "agentaudit", AgentID: "agentaudit", StepNumber: semconv.Some(int64(1)),
 		Rule: "coverage", Severity: "info", Message: "what the telemetry of " + n + " events held", Content: s.card.JSON(dialect.Setting),

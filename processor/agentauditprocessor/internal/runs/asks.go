@@ -71,7 +71,7 @@ func (b *batch) emitAsks(n *node) {
 			}
 		}
 		p := b.place(n, e, askID(n, i), 0)
-		if q := n.run.find(&dialect.Draft{Event: e}); q != nil {
+		if q := n.run.find(&dialect.Draft{Event: *e}); q != nil {
 			p.ev.ParentEventID = q.event
 		} else if n.d.Kind == dialect.LLM {
 			p.ev.ParentEventID = n.mainID()

@@ -35,7 +35,7 @@ func (b *batch) emit() {
 		case n.isEvent() && n.d.Kind == dialect.Approval && len(n.d.Asks) > 0:
 			b.emitAsks(n)
 		case n.isEvent():
-			n.main = b.place(n, n.d.Event, n.mainID(), 0)
+			n.main = b.place(n, &n.d.Event, n.mainID(), 0)
 			b.emitAsks(n)
 			b.emitAnswers(n)
 			if n.d.Kind == dialect.Approval && n.d.Record.Log && n.d.ApprovalStatus == semconv.ApprovalRejected && !n.d.Reported {
@@ -45,7 +45,7 @@ func (b *batch) emit() {
 	}
 }
 
-func (b *batch) place(n *node, e semconv.Event, id string, rank int) *placed {
+func (b *batch) place(n *node, e *semconv.Event, id string, rank int) *placed {
 	e.EventID = id
 	e.Source = n.source()
 	p := &placed{n: n, ev: &Event{Event: e, Dialect: n.d.Dialect.Name, Prompt: n.d.Prompt, Secrets: n.d.Secrets, Span: n.key.span, Sent: true, From: b.sender, Workload: n.d.Record.Workload()}, rank: rank}
@@ -73,7 +73,7 @@ func (b *batch) emitRun(n *node) {
 	}
 	start.Content = content
 	if n.resume == nil {
-		n.start = b.place(n, start, semconv.SpanEventID(n.key.trace, n.key.span, string(semconv.TypeSessionStart)), -1)
+		n.start = b.place(n, &start, semconv.SpanEventID(n.key.trace, n.key.span, string(semconv.TypeSessionStart)), -1)
 	}
 	b.emitDecisions(n)
 	if b.goesOn[n] {
@@ -105,7 +105,7 @@ func (b *batch) emitRun(n *node) {
 	if d.EndedBy != "" {
 		end.EventType, end.Reason = semconv.TypeSessionTimeout, d.EndedBy
 	}
-	n.end = b.place(n, end, semconv.SpanEventID(n.key.trace, n.key.span, string(semconv.TypeSessionEnd)), 1)
+	n.end = b.place(n, &end, semconv.SpanEventID(n.key.trace, n.key.span, string(semconv.TypeSessionEnd)), 1)
 }
 
 // emitError tells of an error of a run that no event in it tells of: errors climb
@@ -208,9 +208,9 @@ func (b *batch) emitRefused(decision *placed, c dialect.Call) {
 }
 
 // base is an event with only the identity of its record.
-func base(n *node) semconv.Event {
+func base(n *node) *semconv.Event {
 	d := n.d
-	return semconv.Event{
+	return &semconv.Event{
 		Timestamp: d.Timestamp, SessionID: d.SessionID, RunID: d.RunID, AgentID: d.AgentID, AgentName: d.AgentName, AgentVersion: d.AgentVersion,
 		UserID: d.UserID, ModelID: d.ModelID, Provider: d.Provider, TraceID: d.TraceID, SpanID: d.SpanID, ParentSpanID: d.ParentSpanID,
 		DerivedFields: append([]string(nil), d.DerivedFields...),

@@ -67,11 +67,8 @@ func (b *batch) layers() {
 	}
 }
 
-// refresh copies into the event what completed its draft.
+// refresh has the event know the prompts that completed its draft, which it is otherwise.
 func (n *node) refresh() {
-	id, source, derived, parent, of := n.main.ev.EventID, n.main.ev.Source, n.main.ev.DerivedFields, n.main.ev.ParentEventID, n.main.ev.LayerOf
-	n.main.ev.Event = n.d.Event
-	n.main.ev.EventID, n.main.ev.Source, n.main.ev.DerivedFields, n.main.ev.ParentEventID, n.main.ev.LayerOf = id, source, derived, parent, of
 	n.main.ev.Prompt, n.main.ev.Secrets = n.d.Prompt, n.d.Secrets
 }
 

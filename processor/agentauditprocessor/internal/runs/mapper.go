@@ -23,9 +23,9 @@ func NewMapper(maxRuns int, ttl time.Duration) *Mapper {
 	return &Mapper{cache: newCache(maxRuns, ttl)}
 }
 
-// Event is a finished event with what the policies need to know beside it.
+// Event is a finished event, which is the draft's own where there is one, with what the policies need to know beside it.
 type Event struct {
-	semconv.Event
+	*semconv.Event
 	Dialect string
 	Prompt  string   // the system prompt in force, as text
 	Secrets []string // system texts of the run that content may repeat

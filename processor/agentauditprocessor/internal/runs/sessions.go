@@ -44,7 +44,7 @@ func (b *batch) heard() {
 			s.silent = &silent{framed: len(p.n.run.frames) > 0}
 		}
 		l := s.silent
-		if l.last.Timestamp.After(p.ev.Timestamp) {
+		if l.last.Event != nil && l.last.Timestamp.After(p.ev.Timestamp) {
 			continue
 		}
 		l.service = d.Record.Service

@@ -43,11 +43,10 @@ func AppendString(dst []byte, s string) []byte {
 	dst = append(slices.Grow(dst, len(s)+2), '"')
 	start := 0
 	for i := 0; i < len(s); {
-		b := s[i]
-		if plain[b] && b < utf8.RuneSelf {
-			i++
-			continue
+		if i += plainPrefix(s[i:]); i == len(s) {
+			break
 		}
+		b := s[i]
 		if b >= utf8.RuneSelf {
 			r, n := utf8.DecodeRuneInString(s[i:])
 			if r == utf8.RuneError && n == 1 {
@@ -234,17 +233,43 @@ var plain = func() (t [256]bool) {
 	return t
 }()
 
+// plainPrefix is how many bytes a text begins with that are ASCII and stand for
+// themselves in a string. It looks at eight at a time.
+func plainPrefix[T string | []byte](s T) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		x := uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
+			uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+		quote, slash := x^('"'*ones), x^('\\'*ones)
+		// The high bit of a byte is set where it is below ' ', a quote, a backslash, or no
+		// ASCII; perhaps also of one above such a byte, which the loop below sorts out.
+		if (x|(x-' '*ones)|(quote-ones)|(slash-ones))&highs != 0 {
+			break
+		}
+	}
+	for i < len(s) && s[i] < utf8.RuneSelf && plain[s[i]] {
+		i++
+	}
+	return i
+}
+
 // string copies a string token; escapes are written anew, so that equal strings have
 // equal bytes.
 func (c *compactor) string() bool {
 	from := c.pos + 1
 	c.dst = append(c.dst, '"')
+	ascii := true
 	for i := from; i < len(c.src); {
+		if i += plainPrefix(c.src[i:]); i == len(c.src) {
+			return false
+		}
 		if plain[c.src[i]] {
+			ascii = false
 			i++
 			continue
 		}
-		if !utf8.Valid(c.src[from:i]) {
+		if !ascii && !utf8.Valid(c.src[from:i]) {
 			return false
 		}
 		c.dst = append(c.dst, c.src[from:i]...)

@@ -23,7 +23,7 @@ RACE := $(if $(shell command -v "$$(go env CC)" 2>/dev/null),-race)
 GOTESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: tools generate check-generated build run test chaos soak fuzz lint fmt clean help licences vuln sbom reproducible
+.PHONY: tools generate check-generated build run test chaos soak bench fuzz lint fmt clean help licences vuln sbom reproducible
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +86,12 @@ chaos: build $(BIN)/versitygw ## all faults against the collector, and the table
 SOAK ?= 30m
 soak: build $(BIN)/versitygw ## SOAK of load at 70 % of the most, with faults: nothing lost, nothing grows
 	go test -count=1 -timeout=6h ./internal/chaos -v -run TestSoak -soak.for=$(SOAK)
+
+# BENCH are its options: -rounds, -seconds, -mixes, -systems, -profile.
+bench: build $(BIN)/versitygw $(BIN)/builder ## measure against the stock exporter and SQLite, into bench/RESULTS.md
+	$(BIN)/builder --config bench/peer/manifest.yaml
+	CGO_ENABLED=0 go build -C bench/sqlite -o $(CURDIR)/build/bench-sqlite .
+	go run ./bench/run $(BENCH)
 
 lint: $(BIN)/golangci-lint check-generated ## formatting, static checks, stale generated code
 	$(BIN)/golangci-lint run ./...

@@ -107,6 +107,9 @@ func appendRecord(dst []byte, r record) ([]byte, Meta, error) {
 	for i := range fields {
 		f, v := &fields[i], vals[i]
 		has := v != pcommon.Value{}
+		if !has && !f.made {
+			continue
+		}
 		switch f.Name {
 		case "schema_version":
 			continue

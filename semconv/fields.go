@@ -30,6 +30,10 @@ type Field struct {
 
 	attr string // see Attr
 	key  string // as it stands in a line, after a comma
+	// ofSpan and ofLog are set where a span, or a log record, holds the field itself, so
+	// that it needs no attribute.
+	ofSpan, ofLog bool
+	made          bool // the encoder may write it without an attribute
 }
 
 // Attr is the attribute key that carries the field on a span or log record.
@@ -392,6 +396,14 @@ var fieldIndex, fieldNames = func() (attrs, names map[string]int) {
 		f := &fields[i]
 		f.attr, f.key = attrPrefix+f.Name, `,"`+f.Name+`":`
 		attrs[f.attr], names[f.Name] = i, i
+		switch f.Name {
+		case "schema_version", "timestamp", "trace_id", "span_id":
+			f.ofSpan, f.ofLog, f.made = true, true, true
+		case "parent_span_id", "end_timestamp":
+			f.ofSpan, f.made = true, true
+		case "event_id", "content", "missing_fields":
+			f.made = true
+		}
 	}
 	return attrs, names
 }()

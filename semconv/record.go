@@ -10,10 +10,6 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// native lists the fields that a record holds itself and that therefore need no
-// attribute: a span all of them, a log record those without the last two.
-var native = map[string]bool{"timestamp": true, "trace_id": true, "span_id": true, "parent_span_id": true, "end_timestamp": true}
-
 // WriteSpan makes span the audit record of e: attributes for the fields, the
 // span's own times and ids for the rest. The span should be empty.
 func WriteSpan(e *Event, span ptrace.Span) {
@@ -44,10 +40,7 @@ func writeAttributes(e *Event, m pcommon.Map, log bool) {
 	m.EnsureCapacity(24)
 	for i := range fields {
 		f := &fields[i]
-		if f.Name == "schema_version" {
-			continue
-		}
-		if native[f.Name] && (!log || f.Name != "parent_span_id" && f.Name != "end_timestamp") {
+		if f.ofSpan && !log || f.ofLog && log {
 			continue
 		}
 		switch p := f.ref(e).(type) {

@@ -61,7 +61,7 @@ func load(address string, m *mix, rate float64, d time.Duration) (*outcome, erro
 		if err != nil {
 			return nil, err
 		}
-		defer c.Close()
+		defer func() { _ = c.Close() }()
 		conns = append(conns, c)
 	}
 	var o outcome

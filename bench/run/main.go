@@ -42,8 +42,9 @@ func main() {
 	log.SetFlags(log.Ltime)
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := bench(ctx); err != nil {
+	err := bench(ctx)
+	stop()
+	if err != nil {
 		log.Fatal(err)
 	}
 }

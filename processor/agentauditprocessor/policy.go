@@ -103,10 +103,19 @@ func shorten(e *semconv.Event, limit int) (whole map[string]string) {
 	return whole
 }
 
+// required are the fields that the schema requires.
+var required = func() map[semconv.EventType][]string {
+	m := map[semconv.EventType][]string{}
+	for _, t := range semconv.EventTypes() {
+		m[t] = semconv.Required(t)
+	}
+	return m
+}()
+
 // missing lists the required fields that an event does not hold.
 func missing(e *semconv.Event, more map[string][]string) []string {
 	var list []string
-	for _, fields := range [][]string{semconv.Required(e.EventType), more[allTypes], more[string(e.EventType)]} {
+	for _, fields := range [][]string{required[e.EventType], more[allTypes], more[string(e.EventType)]} {
 	next:
 		for _, f := range fields {
 			if e.Has(f) {

@@ -2,6 +2,7 @@ package agentauditprocessor
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -105,6 +106,74 @@ func TestStrands(t *testing.T) {
 	events := mapLogs(t, ld)
 	require.Len(t, events, 1)
 	require.JSONEq(t, `[{"role":"user","parts":[{"type":"text","content":"hi"}]}]`, text(events[0].InputMessages))
+}
+
+func TestStrandsInterrupts(t *testing.T) {
+	for name, c := range map[string][2]string{
+		"yes": {`"y"`, semconv.ApprovalApproved}, "true": {`true`, semconv.ApprovalApproved}, "no": {`"No"`, semconv.ApprovalRejected}, "words": {`"only if it is cheap"`, ""},
+	} {
+		word, status := c[0], c[1]
+		for shape, block := range map[string]string{
+			"block": `{"interruptResponse":{"interruptId":"i1","response":` + word + `}}`, "part": `{"type":"interrupt_response","id":"i1","response":` + word + `}`,
+		} {
+			t.Run(name+"/"+shape, func(t *testing.T) {
+				td := ptrace.NewTraces()
+				s := span(td, "strands.telemetry.tracer", "chat", 1, 9, attrs{"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"})
+				ev := s.Events().AppendEmpty()
+				ev.SetName("gen_ai.user.message")
+				ev.Attributes().PutStr("content", "["+block+"]")
+				decisions := ofType(mapSpans(t, td), semconv.TypeApproval)
+				require.Len(t, decisions, 1)
+				require.Equal(t, status, decisions[0].ApprovalStatus)
+				require.Equal(t, semconv.SourceHuman, decisions[0].ApprovalSource)
+				require.Equal(t, strings.Trim(word, `"`), decisions[0].ApprovalReason, "what was said")
+			})
+		}
+	}
+}
+
+func TestADKConfirmations(t *testing.T) {
+	for name, c := range map[string]struct {
+		response string
+		status   []string
+		denied   int
+	}{
+		"confirmed":     {`{"confirmed":true}`, []string{semconv.ApprovalApproved}, 0},
+		"refused":       {`{"confirmed":false}`, []string{semconv.ApprovalRejected}, 1},
+		"something new": {`{"confirmed":"perhaps"}`, nil, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			td := ptrace.NewTraces()
+			span(td, "gcp.vertex.agent", "call_llm", 1, 9, attrs{
+				"gcp.vertex.agent.llm_request": `{"model":"m","contents":[{"role":"model","parts":[{"function_call":{"id":"r1","name":"adk_request_confirmation","args":{"originalFunctionCall":{"name":"refund","id":"c1","args":{"amount":42}},"toolConfirmation":{"hint":"over the limit","confirmed":false}}}}]},{"role":"user","parts":[{"function_response":{"id":"r1","name":"adk_request_confirmation","response":` + c.response + `}}]}]}`,
+			})
+			events := mapSpans(t, td)
+			var status []string
+			for _, e := range ofType(events, semconv.TypeApproval) {
+				require.Equal(t, "refund", e.ToolName)
+				require.Equal(t, "c1", e.ToolCallID)
+				require.Equal(t, semconv.SourceHuman, e.ApprovalSource)
+				status = append(status, e.ApprovalStatus)
+			}
+			require.Equal(t, c.status, status)
+			refused := ofType(events, semconv.TypeToolCall)
+			require.Len(t, refused, c.denied)
+			for _, e := range refused {
+				require.Equal(t, semconv.OutcomeDenied, e.Outcome)
+				require.JSONEq(t, `{"amount":42}`, text(e.ToolInput))
+			}
+		})
+	}
+	td := ptrace.NewTraces()
+	span(td, "gcp.vertex.agent", "call_llm", 1, 9, attrs{
+		"gcp.vertex.agent.llm_request":  `{"model":"m","contents":[]}`,
+		"gcp.vertex.agent.llm_response": `{"content":{"role":"model","parts":[{"function_call":{"id":"r1","name":"adk_request_confirmation","args":{"originalFunctionCall":{"name":"refund","id":"c1","args":{"amount":42}},"toolConfirmation":{"hint":"over the limit"}}}}]}}`,
+	})
+	asked := ofType(mapSpans(t, td), semconv.TypeApproval)
+	require.Len(t, asked, 1)
+	require.Equal(t, semconv.ApprovalPending, asked[0].ApprovalStatus)
+	require.Equal(t, "over the limit", asked[0].ApprovalReason)
+	require.Equal(t, "c1", asked[0].ToolCallID)
 }
 
 func TestMicrosoft(t *testing.T) {

@@ -46,6 +46,7 @@ type Answer struct {
 	// By and Source say who or what decided, where that is known.
 	By, Source string
 	Inferred   bool // from what was done after
+	Unclear    bool // the words are no decision that is known
 	// Refused is the tool call that was not run because of it, and leaves no record.
 	Refused *Call
 }
@@ -83,8 +84,9 @@ type messageWriter struct {
 	parts int    // parts of the open message
 	role  string // of the open message
 
-	calls map[string]int // place in Conversation.Calls, by id
-	arena object         // members of the objects that are being read
+	calls    map[string]int  // place in Conversation.Calls, by id
+	confirms map[string]Call // what ADK asked about, by the id of its request
+	arena    object          // members of the objects that are being read
 }
 
 // members reads the members of an object once: a message is asked for many keys, and

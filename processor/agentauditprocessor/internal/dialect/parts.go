@@ -1,6 +1,8 @@
 package dialect
 
 import (
+	"strings"
+
 	"github.com/tidwall/gjson"
 
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
@@ -77,7 +79,9 @@ func (w *messageWriter) toolCalls(v gjson.Result) {
 // beside the parts.
 func (w *messageWriter) call(id, name string, args gjson.Result) {
 	arguments := jsonOf(args)
-	if w.role == "assistant" {
+	if name == adkConfirmation {
+		w.adkAsks(id, gjson.ParseBytes(arguments))
+	} else if w.role == "assistant" {
 		if _, told := w.calls[id]; told && id != "" {
 			return
 		}
@@ -89,6 +93,47 @@ func (w *messageWriter) call(id, name string, args gjson.Result) {
 	}
 	w.comma()
 	w.out = appendCall(append(w.out, `{"type":"tool_call"`...), id, name, arguments)
+}
+
+// adkConfirmation is the function by which ADK asks a person whether a call may be run.
+const adkConfirmation = "adk_request_confirmation"
+
+func (w *messageWriter) adkAsks(id string, args gjson.Result) {
+	of := firstOf(args, "originalFunctionCall", "original_function_call")
+	call := Call{ID: of.Get("id").Str, Name: of.Get("name").Str, Arguments: jsonOf(of.Get("args"))}
+	if w.confirms == nil {
+		w.confirms = map[string]Call{}
+	}
+	w.confirms[id] = call
+	w.c.Asks = append(w.c.Asks, Asked{Call: call, Reason: firstOf(args, "toolConfirmation.hint", "tool_confirmation.hint").Str})
+}
+
+// adkAnswers reads what the person said; of a word that is not known it says nothing.
+func (w *messageWriter) adkAnswers(id string, response gjson.Result) {
+	confirmed := response.Get("confirmed")
+	if !confirmed.IsBool() {
+		return
+	}
+	call := w.confirms[id]
+	a := Answer{ID: id, Name: call.Name, CallID: call.ID, Approved: confirmed.Bool(), Source: semconv.SourceHuman}
+	if !a.Approved && call.Name != "" {
+		a.Refused = &call
+	}
+	w.c.Approvals = append(w.c.Approvals, a)
+}
+
+// interruptAnswer reads what a person said to an interrupt of Strands, in their words:
+// only words that can mean nothing else are a decision.
+func (w *messageWriter) interruptAnswer(id string, response gjson.Result) {
+	a := Answer{ID: id, Reason: response.String(), Source: semconv.SourceHuman}
+	switch strings.ToLower(strings.TrimSpace(a.Reason)) {
+	case "true", "yes", "y", "approve", "approved":
+		a.Approved = true
+	case "false", "no", "n", "reject", "rejected", "deny", "denied":
+	default:
+		a.Unclear = true
+	}
+	w.c.Approvals = append(w.c.Approvals, a)
 }
 
 // appendCall finishes an object that tells of a tool call.
@@ -192,6 +237,8 @@ func (w *messageWriter) part(p gjson.Result) {
 		}
 	case "function_approval_request", "mcp_approval_request":
 		w.approvalPart(p)
+	case "interrupt_response":
+		w.interruptAnswer(o.get("id").Str, o.get("response"))
 	case "":
 		if w.untyped(o) {
 			return
@@ -216,7 +263,14 @@ func (w *messageWriter) untyped(o object) bool {
 		w.call(firstOf(c, "toolUseId", "id", "ref").Str, c.Get("name").Str, firstOf(c, "input", "args", "arguments"))
 		return true
 	}
+	if c := o.get("interruptResponse"); c.IsObject() {
+		w.interruptAnswer(c.Get("interruptId").Str, c.Get("response"))
+		return false // and the part is kept as it is
+	}
 	if c := o.first("toolResult", "functionResponse", "function_response", "toolResponse"); c.IsObject() {
+		if c.Get("name").Str == adkConfirmation {
+			w.adkAnswers(c.Get("id").Str, c.Get("response"))
+		}
 		w.result(firstOf(c, "toolUseId", "id", "ref").Str, firstOf(c, "content", "response", "output"))
 		return true
 	}

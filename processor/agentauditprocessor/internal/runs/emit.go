@@ -174,8 +174,11 @@ func (b *batch) emitAnswers(n *node) {
 		e := base(n)
 		e.EventType = semconv.TypeApproval
 		e.ApprovalStatus = semconv.ApprovalRejected
-		if a.Approved {
+		switch {
+		case a.Approved:
 			e.ApprovalStatus = semconv.ApprovalApproved
+		case a.Unclear:
+			e.ApprovalStatus = "" // never taken for an approval, nor for a refusal
 		}
 		e.ApprovalReason, e.ToolName, e.ToolCallID = a.Reason, a.Name, a.CallID
 		e.ApproverID, e.ApprovalSource = a.By, a.Source

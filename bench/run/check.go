@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -15,6 +17,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"go.opentelemetry.io/collector/processor/processortest"
 
@@ -96,31 +99,104 @@ func (m *mix) traces(ctx context.Context) (int, error) {
 
 // mapped is how many traces of a template give events.
 func (t *template) mapped(ctx context.Context) (int, error) {
+	runs := map[string]struct{}{}
+	err := t.events(ctx, func(s ptrace.Span) error {
+		if v, ok := s.Attributes().Get(semconv.AttrRunID); ok {
+			runs[v.Str()] = struct{}{}
+		}
+		return nil
+	})
+	return len(runs), err
+}
+
+// events maps a template, and calls f with each event.
+func (t *template) events(ctx context.Context, each func(ptrace.Span) error) error {
 	sink := &consumertest.TracesSink{}
 	f := agentauditprocessor.NewFactory()
 	p, err := f.CreateTraces(ctx, processortest.NewNopSettings(f.Type()), f.CreateDefaultConfig(), sink)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if err := p.Start(ctx, componenttest.NewNopHost()); err != nil {
-		return 0, err
+		return err
 	}
 	req := ptraceotlp.NewExportRequest()
 	if err := req.UnmarshalProto(t.body); err != nil {
-		return 0, err
+		return err
 	}
 	if err := p.ConsumeTraces(ctx, req.Traces()); err != nil {
-		return 0, err
+		return err
 	}
-	runs := map[string]struct{}{}
 	for _, td := range sink.AllTraces() {
 		for _, s := range td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().All() {
-			if v, ok := s.Attributes().Get(semconv.AttrRunID); ok {
-				runs[v.Str()] = struct{}{}
+			if err := each(s); err != nil {
+				return err
 			}
 		}
 	}
-	return len(runs), p.Shutdown(ctx)
+	return p.Shutdown(ctx)
+}
+
+// limit is what the machine needs at the least for a mix, each step alone, in µs a span.
+type limit struct{ decode, sha256, gzip, zstd float64 }
+
+func (m *mix) limit(ctx context.Context) (l limit, err error) {
+	var lines []byte
+	spans := 0
+	for _, t := range m.templates {
+		spans += t.spans
+		if err := t.events(ctx, func(s ptrace.Span) (err error) {
+			if lines, _, err = semconv.AppendSpan(lines, s); err == nil {
+				lines = append(lines, '\n')
+			}
+			return err
+		}); err != nil {
+			return l, err
+		}
+	}
+	measure := func(f func() error) (float64, error) {
+		began, n := time.Now(), 0
+		for time.Since(began) < time.Second {
+			if err := f(); err != nil {
+				return 0, err
+			}
+			n++
+		}
+		return float64(time.Since(began).Microseconds()) / float64(n*spans), nil
+	}
+	z, err := zstd.NewWriter(io.Discard, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return l, err
+	}
+	for _, step := range []struct {
+		to *float64
+		do func() error
+	}{
+		{&l.decode, func() error {
+			for _, t := range m.templates {
+				if err := ptraceotlp.NewExportRequest().UnmarshalProto(t.body); err != nil {
+					return err
+				}
+			}
+			return nil
+		}},
+		{&l.sha256, func() error { _, err := sha256.New().Write(lines); return err }},
+		{&l.gzip, func() error {
+			w := gzip.NewWriter(io.Discard)
+			_, err := w.Write(lines)
+			return errors.Join(err, w.Close())
+		}},
+		{&l.zstd, func() error {
+			z.Reset(io.Discard)
+			_, err := z.Write(lines)
+			return errors.Join(err, z.Close())
+		}},
+	} {
+		if *step.to, err = measure(step.do); err != nil {
+			return l, err
+		}
+	}
+	return l, nil
 }
 
 // count is how many spans the peer's objects hold.

@@ -81,6 +81,15 @@ func bench(ctx context.Context) error {
 	if err := r.latencies(ctx); err != nil {
 		return err
 	}
+	for _, m := range r.mixes {
+		if err := pinned(0, func() error {
+			l, err := m.limit(ctx)
+			r.limits = append(r.limits, l)
+			return err
+		}); err != nil {
+			return err
+		}
+	}
 	if *out == "-" {
 		return r.write(os.Stdout)
 	}

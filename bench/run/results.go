@@ -17,6 +17,7 @@ type results struct {
 	mixes   []*mix
 	systems []*system
 	rows    map[*system]map[*mix][]figures
+	limits  []limit   // by mix
 	slow    []float64 // p99 in ms with a slow bucket, by mix
 }
 
@@ -123,7 +124,7 @@ func (r *results) write(w io.Writer) error {
 	p("| kernel, Go | %s, %s |\n", output("uname", "-sr"), runtime.Version())
 	p("| commit | %s |\n", output("git", "rev-parse", "--short", "HEAD"))
 	p("| peer | awss3exporter v0.158.0 on Collector v0.160.0 |\n\n")
-	for _, m := range r.mixes {
+	for i, m := range r.mixes {
 		p("## %s: %d bytes of OTLP a span\n\n%s.\n\n", m.name, m.perSpan(), strings.ToUpper(m.about[:1])+m.about[1:])
 		p("| system | spans/s/core | least–most | µs CPU/span | spans/s | peak MiB | p50 ms | p99 ms | bytes/span | PUTs/million |\n")
 		p("| --- | --: | --: | --: | --: | --: | --: | --: | --: | --: |\n")
@@ -137,7 +138,8 @@ func (r *results) write(w io.Writer) error {
 			p("| %s | %.0f | %.0f–%.0f | %.1f | %.0f | %.0f | %.1f | %.1f | %.0f | %s |\n", s.name, of(perCore), slices.Min(all), slices.Max(all), 1e6/of(perCore),
 				of(func(f figures) float64 { return f.max }), of(peak), of(func(f figures) float64 { return f.p50 }), of(func(f figures) float64 { return f.p99 }), of(size), puts)
 		}
-		p("\n")
+		l := r.limits[i]
+		p("\nThe least the machine needs, in µs a span: decoding %.1f, and of our lines SHA-256 %.1f, gzip %.1f, zstd %.1f.\n\n", l.decode, l.sha256, l.gzip, l.zstd)
 	}
 	p("The peer's OK means queued in memory, SQLite's means synced to its file, ours sealed in the locked bucket, or with\n`spooled` synced to the local disk: the latencies are those of different promises.\n\n")
 	p("## Goals\n\nMedians of the ratios of the rounds, with the least and the most.\n\n| goal | bound |")

@@ -96,7 +96,7 @@ bench: build $(BIN)/versitygw $(BIN)/builder ## measure against the stock export
 lint: $(BIN)/golangci-lint check-generated ## formatting, static checks, stale generated code
 	$(BIN)/golangci-lint run ./...
 
-# tools/licences.json lists what may be linked. MPL-2.0 (three libraries of HashiCorp)
+# tools/licences.json lists what may be linked. MPL-2.0 (libraries of HashiCorp)
 # binds the files it covers, which are used unchanged.
 licences: build $(BIN)/go-licence-detector ## check the licences of all that is linked into the binaries
 	@check() { \

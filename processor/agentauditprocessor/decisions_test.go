@@ -271,3 +271,42 @@ func TestNestedAgentsAreNestedRuns(t *testing.T) {
 		require.Equal(t, want, e.AgentName)
 	}
 }
+
+// LangGraph told of by LangSmith: the graph's output says what it stopped for, the input
+// of the next run what was decided.
+func TestLangSmithInterrupts(t *testing.T) {
+	r := newRig(t, nil)
+	td := ptrace.NewTraces()
+	span(td, "langsmith", "support", 1, 0, attrs{
+		"langsmith.span.kind": "chain", "langsmith.metadata.thread_id": "th1", "gen_ai.prompt": `{"messages":[{"role":"user","content":"refund"}]}`,
+		"gen_ai.completion": `{"messages":[],"__interrupt__":[{"value":{"action_requests":[{"name":"issue_refund","args":{"amount":42.5},"description":"over the limit"}],"review_configs":[]},"id":"i1"}]}`,
+	})
+	span(td, "langsmith", "ChatOpenAI", 2, 1, attrs{"langsmith.span.kind": "llm", "gen_ai.request.model": "m", "langsmith.metadata.thread_id": "th1"})
+	require.NoError(t, r.traces.ConsumeTraces(context.Background(), td))
+	asked := ofType(r.events(), semconv.TypeApproval)
+	require.Len(t, asked, 1)
+	require.Equal(t, semconv.ApprovalPending, asked[0].ApprovalStatus)
+	require.Equal(t, "issue_refund", asked[0].ToolName)
+	require.Equal(t, "over the limit", asked[0].ApprovalReason)
+	require.JSONEq(t, `{"amount":42.5}`, text(asked[0].ToolInput))
+
+	td = ptrace.NewTraces()
+	root := span(td, "langsmith", "support", 3, 0, attrs{"langsmith.span.kind": "chain", "langsmith.metadata.thread_id": "th1", "gen_ai.prompt": `{"resume":{"decisions":[{"type":"reject","message":"not allowed"}]}}`, "gen_ai.completion": `{"messages":[]}`})
+	root.SetTraceID(pcommon.TraceID{2})
+	llm := span(td, "langsmith", "ChatOpenAI", 4, 3, attrs{"langsmith.span.kind": "llm", "gen_ai.request.model": "m", "langsmith.metadata.thread_id": "th1"})
+	llm.SetTraceID(pcommon.TraceID{2})
+	require.NoError(t, r.traces.ConsumeTraces(context.Background(), td))
+	var rejected *semconv.Event
+	for _, e := range ofType(r.events(), semconv.TypeApproval) {
+		if e.ApprovalStatus == semconv.ApprovalRejected {
+			rejected = e
+		}
+	}
+	require.NotNil(t, rejected)
+	require.Equal(t, "issue_refund", rejected.ToolName)
+	require.Equal(t, "not allowed", rejected.ApprovalReason)
+	require.Equal(t, asked[0].EventID, rejected.ParentEventID)
+	refused := ofType(r.events(), semconv.TypeToolCall)
+	require.Len(t, refused, 1)
+	require.Equal(t, semconv.OutcomeDenied, refused[0].Outcome)
+}

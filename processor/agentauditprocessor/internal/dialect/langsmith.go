@@ -66,9 +66,15 @@ var langsmith = &Dialect{
 		case Chain, Agent:
 			if v, ok := r.take("gen_ai.prompt"); ok {
 				e.UserMessage = userText(v)
+				if r.ParentID.IsEmpty() { // steps inside repeat it
+					e.Decisions = decisions(firstOf(valueJSON(v), "resume", "input.resume"))
+				}
 			}
 			if v, ok := r.take("gen_ai.completion"); ok {
 				e.FinalOutput = answerText(v)
+				if i := firstOf(valueJSON(v), "__interrupt__", "output.__interrupt__", "outputs.__interrupt__"); r.ParentID.IsEmpty() && i.IsArray() {
+					e.Asks, e.FinalOutput = asks(i), ""
+				}
 			}
 			e.Requested = nil
 		}

@@ -62,6 +62,9 @@ func (b *batch) emitAsks(n *node) {
 		if n.d.Kind == dialect.LLM && !n.d.EndTimestamp.IsZero() {
 			e.Timestamp = n.d.EndTimestamp // in the answer
 		}
+		if n.isRun {
+			e.Timestamp = n.d.Record.End // which stopped to ask
+		}
 		e.ApprovalStatus = semconv.ApprovalPending
 		e.ApprovalReason = a.Reason
 		e.ToolName, e.ToolCallID, e.ToolInput = a.Name, a.ID, a.Arguments

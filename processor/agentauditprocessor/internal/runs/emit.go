@@ -32,6 +32,7 @@ func (b *batch) emit() {
 		case n.d == nil:
 		case n.isRun && n.joined == nil:
 			b.emitRun(n)
+			b.emitAsks(n)
 		case n.isEvent() && n.d.Kind == dialect.Approval && len(n.d.Asks) > 0:
 			b.emitAsks(n)
 		case n.isEvent():

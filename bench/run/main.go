@@ -1,9 +1,12 @@
+//go:build linux
+
 // Command run measures the collector against what its users have: the stock Collector
 // writing OTLP JSON to S3, and a row a span in SQLite. `make bench` builds all of them
 // and runs it from the top of the repository; it writes bench/RESULTS.md.
 //
 // Each system runs alone on core 0; the senders and the S3 server have core 1. The
 // systems take turns, for several rounds, and what is compared are medians of one run.
+// Cores are given to processes as Linux does it.
 package main
 
 import (

@@ -17,7 +17,12 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/encoding"
+	grpcgzip "google.golang.org/grpc/encoding/gzip"
 	"google.golang.org/grpc/status"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/localcollector"
@@ -104,6 +109,13 @@ func bomb(t *testing.T, compress func(io.Writer) io.WriteCloser) []byte {
 	return out.Bytes()
 }
 
+// zstdCompressor lets gRPC senders compress with zstd, which grpc-go leaves to others.
+type zstdCompressor struct{}
+
+func (zstdCompressor) Name() string                                 { return "zstd" }
+func (zstdCompressor) Compress(w io.Writer) (io.WriteCloser, error) { return zstd.NewWriter(w) }
+func (zstdCompressor) Decompress(r io.Reader) (io.Reader, error)    { return zstd.NewReader(r) }
+
 func TestOversizedAndBombs(t *testing.T) {
 	h := newHostile(t)
 	pid := h.n.running().PID
@@ -112,7 +124,7 @@ func TestOversizedAndBombs(t *testing.T) {
 	require.ErrorContains(t, err, "larger than max")
 	h.honest(2)
 
-	for encoding, compress := range map[string]func(io.Writer) io.WriteCloser{
+	for name, compress := range map[string]func(io.Writer) io.WriteCloser{
 		"gzip": func(w io.Writer) io.WriteCloser {
 			z, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
 			require.NoError(t, err)
@@ -129,18 +141,32 @@ func TestOversizedAndBombs(t *testing.T) {
 			req, err := http.NewRequest(http.MethodPost, "http://"+h.n.running().Addresses[1]+"/v1/logs", bytes.NewReader(body))
 			require.NoError(t, err)
 			req.Header.Set("Content-Type", "application/x-protobuf")
-			req.Header.Set("Content-Encoding", encoding)
+			req.Header.Set("Content-Encoding", name)
 			resp, err := http.DefaultClient.Do(req)
 			require.NoError(t, err)
 			require.NoError(t, resp.Body.Close())
-			require.GreaterOrEqual(t, resp.StatusCode, 400, encoding)
-			require.Less(t, resp.StatusCode, 500, encoding)
+			require.GreaterOrEqual(t, resp.StatusCode, 400, name)
+			require.Less(t, resp.StatusCode, 500, name)
 		}
 	}
 	h.honest(3)
+
+	encoding.RegisterCompressor(zstdCompressor{})
+	conn, err := grpc.NewClient(h.n.running().Addresses[0], grpc.WithTransportCredentials(insecure.NewCredentials()))
+	require.NoError(t, err)
+	defer conn.Close()
+	td := ptrace.NewTraces()
+	td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty().SetName(strings.Repeat("\x00", 128<<20))
+	request := ptraceotlp.NewExportRequestFromTraces(td)
+	for _, name := range []string{grpcgzip.Name, zstdCompressor{}.Name()} {
+		_, err := ptraceotlp.NewGRPCClient(conn).Export(context.Background(), request, grpc.UseCompressor(name))
+		require.Equal(t, codes.ResourceExhausted, status.Code(err), "%s: %v", name, err)
+		require.ErrorContains(t, err, "larger than max")
+	}
+	h.honest(4)
 	h.bounded(pid)
 	events, _ := h.end()
-	require.Len(t, events, 2)
+	require.Len(t, events, 3)
 }
 
 // A span with a hundred thousand attributes and ten thousand events is one event, and

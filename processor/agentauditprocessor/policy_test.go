@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -225,4 +226,30 @@ func TestRunCacheIsBounded(t *testing.T) {
 	require.NoError(t, r.traces.ConsumeTraces(context.Background(), td))
 	require.Len(t, r.events(), 5, "what is forgotten costs no event")
 	metadatatest.AssertEqualAgentauditProcessorRunCacheEvictions(t, r.tel, []metricdata.DataPoint[int64]{{Value: 3}}, metricdatatest.IgnoreTimestamp())
+}
+
+// What senders make up, however much of it, makes no new series of metrics.
+func TestMetricsAreBounded(t *testing.T) {
+	points := func(n int) map[string]int {
+		r := newRig(t, func(c *Config) { c.RunCache.MaxRuns = 10 })
+		for i := range n {
+			td := ptrace.NewTraces()
+			name := fmt.Sprint("made-up-", i)
+			s := span(td, name, name, byte(i), 0, attrs{
+				"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": name, "gen_ai.agent.name": name, "gen_ai.conversation.id": name, "user.id": name,
+				"gen_ai.provider.name": name, name: name, "error.type": name,
+			})
+			s.SetTraceID([16]byte{byte(i), byte(i >> 8), 1})
+			require.NoError(t, r.traces.ConsumeTraces(context.Background(), td))
+		}
+		count := map[string]int{}
+		for _, m := range []string{"events", "coverage", "missing_fields", "dropped", "oversize", "quarantined", "rejected"} {
+			got, err := r.tel.GetMetric("otelcol_agentaudit_processor_" + m)
+			if err == nil { // one that counted nothing is not there
+				count[m] = len(sumPoints(t, got))
+			}
+		}
+		return count
+	}
+	require.Equal(t, points(1), points(300))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
@@ -54,6 +55,7 @@ func (s *shared) createLogs(ctx context.Context, set exporter.Settings, cfg comp
 func options(sl *sealer, c *Config) []exporterhelper.Option {
 	return []exporterhelper.Option{
 		exporterhelper.WithStart(sl.start),
+		exporterhelper.WithCapabilities(consumer.Capabilities{MutatesData: true}),
 		exporterhelper.WithTimeout(exporterhelper.TimeoutConfig{Timeout: 0}),
 		exporterhelper.WithQueue(c.QueueConfig),
 	}

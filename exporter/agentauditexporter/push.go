@@ -22,6 +22,8 @@ func (s *sealer) pushTraces(ctx context.Context, td ptrace.Traces) error {
 			}
 		}
 	}
+	// Nothing need wait in memory beside its line until that is sealed.
+	td.ResourceSpans().RemoveIf(func(ptrace.ResourceSpans) bool { return true })
 	return r.wait(ctx)
 }
 
@@ -35,6 +37,7 @@ func (s *sealer) pushLogs(ctx context.Context, ld plog.Logs) error {
 			}
 		}
 	}
+	ld.ResourceLogs().RemoveIf(func(plog.ResourceLogs) bool { return true })
 	return r.wait(ctx)
 }
 

@@ -68,15 +68,17 @@ func (a *auditor) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.T
 	if err != nil {
 		return td, err
 	}
-	out := ptrace.NewTraces()
-	spans := out.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty()
+	// The events take the place of what they tell of, which need not wait in memory
+	// until they are sealed.
+	td.ResourceSpans().RemoveIf(func(ptrace.ResourceSpans) bool { return true })
+	spans := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty()
 	spans.Scope().SetName(metadata.ScopeName)
 	for _, e := range events {
 		span := spans.Spans().AppendEmpty()
 		semconv.WriteSpan(e.Event, span)
 		a.control(e, span.Attributes())
 	}
-	return out, nil
+	return td, nil
 }
 
 // processLogs replaces the log records of a request by its audit events, one record each.
@@ -94,15 +96,15 @@ func (a *auditor) processLogs(ctx context.Context, ld plog.Logs) (plog.Logs, err
 	if err != nil {
 		return ld, err
 	}
-	out := plog.NewLogs()
-	recs := out.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty()
+	ld.ResourceLogs().RemoveIf(func(plog.ResourceLogs) bool { return true })
+	recs := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty()
 	recs.Scope().SetName(metadata.ScopeName)
 	for _, e := range events {
 		rec := recs.LogRecords().AppendEmpty()
 		semconv.WriteLog(e.Event, rec)
 		a.control(e, rec.Attributes())
 	}
-	return out, nil
+	return ld, nil
 }
 
 // control adds the attributes that tell the exporter what to do with an event.

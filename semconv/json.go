@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -23,19 +24,29 @@ func AppendJSON(dst, src []byte) ([]byte, bool) {
 }
 
 func compact(dst, src []byte, depth int) ([]byte, bool) {
+	keys := keyPool.Get().(*[]span)
 	// The canonical form is seldom longer.
-	c := compactor{src: src, dst: slices.Grow(dst, len(src)), max: depth}
-	var keys [2 * manyKeys]span
-	c.keys = keys[:0]
-	c.space()
-	if !c.value(0) {
-		return dst, false
-	}
-	c.space()
-	if c.pos != len(src) {
+	c := compactor{src: src, dst: slices.Grow(dst, len(src)), max: depth, keys: (*keys)[:0]}
+	ok := c.text()
+	*keys = c.keys
+	keyPool.Put(keys)
+	if !ok {
 		return dst, false
 	}
 	return c.dst, true
+}
+
+// keyPool has the lists of keys of compactors.
+var keyPool = sync.Pool{New: func() any { return new([]span) }}
+
+// text reads the one JSON text that src must be.
+func (c *compactor) text() bool {
+	c.space()
+	if !c.value(0) {
+		return false
+	}
+	c.space()
+	return c.pos == len(c.src)
 }
 
 // AppendString appends s as a JSON string. Invalid UTF-8 becomes U+FFFD.

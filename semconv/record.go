@@ -37,7 +37,7 @@ func WriteLog(e *Event, rec plog.LogRecord) {
 }
 
 func writeAttributes(e *Event, m pcommon.Map, log bool) {
-	m.EnsureCapacity(24)
+	m.EnsureCapacity(32) // seldom more, and never many
 	for i := range fields {
 		f := &fields[i]
 		if f.ofSpan && !log || f.ofLog && log {

@@ -5,6 +5,8 @@
 package dialect
 
 import (
+	"slices"
+
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
@@ -204,6 +206,9 @@ func (e *Draft) apply(table []Source) {
 		s := &table[i]
 		if s.Field == Ignored {
 			e.Record.use(s.Keys...)
+			continue
+		}
+		if !slices.ContainsFunc(s.Keys, e.Record.has) { // most are not there
 			continue
 		}
 		if !e.wants(s.Field) || s.Field == SystemPrompt && e.Prompt != "" || e.Has(s.Field) {

@@ -17,8 +17,8 @@ import (
 // keep puts attributes back among what no field took.
 func (r *Record) keep(keys ...string) {
 	for _, k := range keys {
-		if i, ok := r.index[k]; ok {
-			r.attrs[i].used = false
+		if a := r.find(k); a != nil {
+			a.used = false
 		}
 	}
 }

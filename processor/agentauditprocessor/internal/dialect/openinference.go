@@ -297,9 +297,9 @@ func (e *Draft) parameters(params gjson.Result) {
 		}
 		return true
 	})
-	if i, ok := e.Record.index["llm.invocation_parameters"]; ok && len(rest) > 1 {
-		e.Record.attrs[i].val = pcommon.NewValueStr(string(append(rest, '}')))
-		e.Record.attrs[i].used = false
+	if a := e.Record.find("llm.invocation_parameters"); a != nil && len(rest) > 1 {
+		a.val = pcommon.NewValueStr(string(append(rest, '}')))
+		a.used = false
 	}
 }
 

@@ -34,7 +34,8 @@ type Record struct {
 	Body         pcommon.Value         // of a log record
 
 	attrs      []attr
-	index      map[string]int
+	lengths    uint64         // bit n%64 is set where a key has n bytes
+	index      map[string]int // of the attributes by key, where they are many
 	bodyRead   bool
 	distrusted bool
 	eventsRead map[int][]string // by the index in Events: which keys; nil is all of them
@@ -44,9 +45,10 @@ type Record struct {
 type Exception struct{ Type, Message, Stack string }
 
 type attr struct {
-	key  string
-	val  pcommon.Value
-	used bool
+	key    string
+	val    pcommon.Value
+	used   bool
+	hidden bool // not to be found: it comes after another of its key, or is not trusted
 }
 
 // Scope is what all records of one instrumentation scope share.
@@ -152,44 +154,67 @@ func (s *Scope) LogRecord(lr plog.LogRecord) *Record {
 func (s *Scope) record(m pcommon.Map) *Record {
 	r := &Record{Scope: s.Name, ScopeVersion: s.Version, Service: s.Service, Resource: s.Resource}
 	r.attrs = make([]attr, 0, m.Len())
-	r.index = make(map[string]int, m.Len())
+	if m.Len() > manyAttrs {
+		r.index = make(map[string]int, m.Len())
+	}
 	for k, v := range m.All() {
 		// The empty value is absent; of a key that comes twice the first counts, the
 		// other stays what it is: content.
 		if v.Type() == pcommon.ValueTypeEmpty {
 			continue
 		}
-		if _, dup := r.index[k]; !dup {
+		dup := r.find(k) != nil
+		if r.index != nil && !dup {
 			r.index[k] = len(r.attrs)
 		}
-		r.attrs = append(r.attrs, attr{key: k, val: v})
+		r.lengths |= 1 << (len(k) % 64)
+		r.attrs = append(r.attrs, attr{key: k, val: v, hidden: dup})
 	}
 	return r
+}
+
+// manyAttrs is how many attributes are searched one by one.
+const manyAttrs = 48
+
+// find is the attribute of that key, or nil. Most keys that a dialect asks for are not
+// there, and most of these are told by their length alone.
+func (r *Record) find(key string) *attr {
+	if r.lengths&(1<<(len(key)%64)) == 0 {
+		return nil
+	}
+	if r.index != nil {
+		if i, ok := r.index[key]; ok && !r.attrs[i].hidden {
+			return &r.attrs[i]
+		}
+		return nil
+	}
+	for i := range r.attrs {
+		if a := &r.attrs[i]; a.key == key && !a.hidden {
+			return a
+		}
+	}
+	return nil
 }
 
 // Distrust takes the audit.* attributes of the record for content, which anybody who
 // can reach the receiver may have written.
 func (r *Record) Distrust() {
 	r.distrusted = true
-	for key := range r.index {
-		if strings.HasPrefix(key, "audit.") {
-			delete(r.index, key)
+	for i := range r.attrs {
+		if strings.HasPrefix(r.attrs[i].key, "audit.") {
+			r.attrs[i].hidden = true
 		}
 	}
 }
 
 func (r *Record) get(key string) (pcommon.Value, bool) {
-	i, ok := r.index[key]
-	if !ok {
-		return pcommon.Value{}, false
+	if a := r.find(key); a != nil {
+		return a.val, true
 	}
-	return r.attrs[i].val, true
+	return pcommon.Value{}, false
 }
 
-func (r *Record) has(key string) bool {
-	_, ok := r.index[key]
-	return ok
-}
+func (r *Record) has(key string) bool { return r.find(key) != nil }
 
 // text is an attribute as text, "" when absent; it does not count as read.
 func (r *Record) text(key string) string {
@@ -202,8 +227,8 @@ func (r *Record) text(key string) string {
 // use marks attributes as read.
 func (r *Record) use(keys ...string) {
 	for _, k := range keys {
-		if i, ok := r.index[k]; ok {
-			r.attrs[i].used = true
+		if a := r.find(k); a != nil {
+			a.used = true
 		}
 	}
 }

@@ -285,7 +285,7 @@ func appendJSONValue(dst []byte, kind Kind, v pcommon.Value) []byte {
 	}
 	s := strings.TrimLeft(v.Str(), " \t\r\n")
 	if kind == KindAny || kind == KindObject && strings.HasPrefix(s, "{") || kind == KindArray && strings.HasPrefix(s, "[") {
-		if out, ok := AppendJSON(dst, []byte(s)); ok {
+		if out, ok := AppendJSON(dst, s); ok {
 			return out
 		}
 	}

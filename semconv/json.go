@@ -8,6 +8,7 @@ import (
 	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // maxJSONDepth bounds the nesting of JSON that is embedded in a line, well below
@@ -19,8 +20,19 @@ const maxJSONDepth = 100
 // dst unchanged where a strict parser might object to src: it is no JSON or more
 // than one text, is not UTF-8, holds an object with the same key twice, a number
 // beyond float64, or nests deeper than 100 levels.
-func AppendJSON(dst, src []byte) ([]byte, bool) {
-	return compact(dst, src, maxJSONDepth)
+func AppendJSON[T string | []byte](dst []byte, src T) ([]byte, bool) {
+	return compact(dst, bytesOf(src), maxJSONDepth)
+}
+
+// bytesOf is a text as bytes that are only read.
+func bytesOf[T string | []byte](s T) []byte {
+	switch s := any(s).(type) {
+	case string:
+		return unsafe.Slice(unsafe.StringData(s), len(s))
+	case []byte:
+		return s
+	}
+	return nil
 }
 
 func compact(dst, src []byte, depth int) ([]byte, bool) {

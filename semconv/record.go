@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"time"
+	"unsafe"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -11,7 +12,8 @@ import (
 )
 
 // WriteSpan makes span the audit record of e: attributes for the fields, the
-// span's own times and ids for the rest. The span should be empty.
+// span's own times and ids for the rest. The span should be empty. The span shares
+// the JSON of the event, which is not to be changed in place after.
 func WriteSpan(e *Event, span ptrace.Span) {
 	span.SetName(string(e.EventType))
 	span.SetStartTimestamp(pcommon.NewTimestampFromTime(e.Timestamp))
@@ -26,7 +28,7 @@ func WriteSpan(e *Event, span ptrace.Span) {
 	writeAttributes(e, span.Attributes(), false)
 }
 
-// WriteLog makes rec the audit record of e. The record should be empty.
+// WriteLog makes rec the audit record of e, as WriteSpan does. The record should be empty.
 func WriteLog(e *Event, rec plog.LogRecord) {
 	rec.SetEventName(string(e.EventType))
 	rec.SetTimestamp(pcommon.NewTimestampFromTime(e.Timestamp))
@@ -52,7 +54,7 @@ func writeAttributes(e *Event, m pcommon.Map, log bool) {
 			m.PutStr(f.Attr(), string(*p))
 		case *json.RawMessage:
 			if len(*p) > 0 {
-				m.PutStr(f.Attr(), string(*p))
+				m.PutStr(f.Attr(), unsafe.String(unsafe.SliceData(*p), len(*p)))
 			}
 		case *[]string:
 			if len(*p) > 0 {

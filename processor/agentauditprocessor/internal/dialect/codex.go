@@ -96,7 +96,7 @@ func codexFinish(r *Record, e *Draft) {
 		}
 		c := said("assistant", r.takeText("response"))
 		e.EventType = semconv.TypeFinalOutput
-		e.FinalOutput = strings.Join(c.Text, "\n")
+		e.FinalOutput = c.Text()
 		switch {
 		case c.Withheld:
 			e.ContentState = semconv.ContentWithheld

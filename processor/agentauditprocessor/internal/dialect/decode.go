@@ -22,46 +22,41 @@ func firstOf(v gjson.Result, paths ...string) gjson.Result {
 // object is the members of a JSON object.
 type object []member
 
-type member struct {
-	key string
-	val gjson.Result
-}
-
-func appendMembers(o object, v gjson.Result) object {
-	if v.IsObject() {
-		v.ForEach(func(k, v gjson.Result) bool {
-			o = append(o, member{k.Str, v})
-			return true
-		})
-	}
-	return o
-}
+type member struct{ key, raw string }
 
 // get is the member of that key or, after a dot, a member of it.
-func (o object) get(path string) gjson.Result {
+func (o object) get(path string) gjson.Result { return read(o.raw(path)) }
+
+// raw is get as the text that it is; "" where there is none.
+func (o object) raw(path string) string {
 	for i := range o {
 		if o[i].key == path {
-			return o[i].val
+			return o[i].raw
 		}
 	}
 	if head, rest, ok := strings.Cut(path, "."); ok {
 		for i := range o {
 			if o[i].key == head {
-				return o[i].val.Get(rest)
+				return read(o[i].raw).Get(rest).Raw
 			}
 		}
 	}
-	return gjson.Result{}
+	return ""
 }
 
+// has reports whether there is a member of that key.
+func (o object) has(path string) bool { return o.raw(path) != "" }
+
 // first is firstOf for an object.
-func (o object) first(paths ...string) gjson.Result {
+func (o object) first(paths ...string) gjson.Result { return read(o.firstRaw(paths...)) }
+
+func (o object) firstRaw(paths ...string) string {
 	for _, p := range paths {
-		if r := o.get(p); r.Exists() && r.Type != gjson.Null {
-			return r
+		if raw := o.raw(p); raw != "" && raw != "null" {
+			return raw
 		}
 	}
-	return gjson.Result{}
+	return ""
 }
 
 func lastOf(v gjson.Result) gjson.Result {
@@ -102,11 +97,11 @@ func parseJSON(s string) (gjson.Result, bool) {
 	if t == "" || t[0] != '{' && t[0] != '[' && t[0] != '"' {
 		return gjson.Result{}, false
 	}
-	out, ok := semconv.AppendJSON(nil, []byte(t))
+	out, ok := semconv.AppendJSON(nil, t)
 	if !ok {
 		return gjson.Result{}, false
 	}
-	return gjson.ParseBytes(out), true
+	return parse(out), true
 }
 
 // valueJSON is an attribute as JSON: maps and arrays as they are, a string opened
@@ -116,9 +111,9 @@ func valueJSON(v pcommon.Value) gjson.Result {
 		if r, ok := parseJSON(v.Str()); ok {
 			return decodeString(r)
 		}
-		return gjson.ParseBytes(semconv.AppendString(nil, v.Str()))
+		return jsonString(v.Str())
 	}
-	return gjson.ParseBytes(semconv.AppendValue(nil, v))
+	return parse(semconv.AppendValue(nil, v))
 }
 
 // withheld recognises what libraries write in the place of content that they were
@@ -150,5 +145,5 @@ func leaf(key string, v pcommon.Value) gjson.Result {
 			}
 		}
 	}
-	return gjson.ParseBytes(semconv.AppendString(nil, v.Str()))
+	return jsonString(v.Str())
 }

@@ -111,8 +111,8 @@ func (e *Draft) input(c *Conversation) {
 
 func (e *Draft) output(c *Conversation) {
 	e.OutputMessages = c.JSON
-	e.OutputText = strings.Join(c.Text, "\n")
-	e.Reasoning = strings.Join(c.Reasoning, "\n")
+	e.OutputText = c.Text()
+	e.Reasoning = c.Reasoning()
 	e.Requested = c.Calls
 	e.Asks = append(e.Asks, c.Asks...)
 	if len(e.FinishReasons) == 0 {

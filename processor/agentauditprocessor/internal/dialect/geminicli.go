@@ -4,7 +4,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
@@ -225,6 +224,6 @@ func (e *Draft) qwenBlocked(r *Record) {
 func asGeminiOutput(e *Draft, v pcommon.Value) bool {
 	out := valueJSON(v)
 	raw := strings.ReplaceAll(out.Raw, `"role":"system"`, `"role":"assistant"`)
-	e.output(ReadMessages(gjson.Parse(raw), "assistant"))
+	e.output(ReadMessages(read(raw), "assistant"))
 	return len(e.OutputMessages) > 0
 }

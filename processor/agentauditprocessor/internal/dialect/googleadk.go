@@ -60,7 +60,7 @@ func adkFinish(r *Record, e *Draft) {
 		if e.ToolName == "" {
 			e.ToolName = strings.TrimPrefix(r.Name, "execute_tool ")
 		}
-		out := gjson.ParseBytes(e.ToolOutput)
+		out := parse(e.ToolOutput)
 		if e.Kind == Approval {
 			e.Asks = []Asked{{Call{e.ToolCallID, e.ToolName, e.ToolInput}, out.Get("error").Str}}
 			return

@@ -48,7 +48,7 @@ func (r *Record) indexed(prefix string) gjson.Result {
 	if slots == 0 {
 		return gjson.Result{}
 	}
-	return gjson.ParseBytes(root.append(nil))
+	return parse(root.append(nil))
 }
 
 func isIndex(s string) bool {

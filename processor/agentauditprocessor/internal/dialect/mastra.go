@@ -105,9 +105,9 @@ func asMastraOutput(e *Draft, v pcommon.Value) bool {
 	w.open("assistant", "")
 	reasoning := firstOf(out, "reasoning", "reasoningText")
 	if reasoning.Type == gjson.String {
-		w.reasoning(reasoning.Str)
+		w.reasoning(reasoning)
 	}
-	w.text(text.Str)
+	w.text(text)
 	w.toolCalls(unwrapped(calls, "payload"))
 	w.close("")
 	w.c.JSON = append(w.out, ']')
@@ -125,5 +125,5 @@ func unwrapped(list gjson.Result, key string) gjson.Result {
 		out = appendElement(out, v.Raw)
 		return true
 	})
-	return gjson.ParseBytes(append(out, ']'))
+	return parse(append(out, ']'))
 }

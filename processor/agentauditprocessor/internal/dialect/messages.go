@@ -14,14 +14,35 @@ type Conversation struct {
 	JSON      []byte   // the list; nil when there is no message
 	System    []string // text parts of system and developer messages
 	User      string   // text of the first user message
-	Text      []string // text parts of assistant messages
-	Reasoning []string // reasoning parts of assistant messages
 	Calls     []Call   // tool calls in assistant messages
 	Results   []Result // tool results in any message
 	Approvals []Answer // answers to requests for approval
 	Asks      []Asked  // requests for approval
 	Finish    []string // finish reasons that stand on messages
 	Withheld  bool     // a library wrote a marker in the place of content
+
+	text, reasoning []string // parts of assistant messages, as JSON strings
+}
+
+// Text is what the assistant's messages say, part by part.
+func (c *Conversation) Text() string { return unquoted(c.text) }
+
+// Reasoning is the reasoning of the assistant's messages, part by part.
+func (c *Conversation) Reasoning() string { return unquoted(c.reasoning) }
+
+// LastText is the last part of the text; "" where there is none.
+func (c *Conversation) LastText() string { return unquoted(c.text[max(0, len(c.text)-1):]) }
+
+// unquoted are JSON strings as lines of text.
+func unquoted(list []string) string {
+	if len(list) == 1 {
+		return read(list[0]).Str
+	}
+	lines := make([]string, 0, len(list))
+	for _, s := range list {
+		lines = append(lines, read(s).Str)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // Call is a tool call that a model asked for.
@@ -56,7 +77,8 @@ type Answer struct {
 // Bedrock Converse, Gemini, Vercel AI, LangChain. A message that names no role
 // gets the one given. The JSON must be valid.
 func ReadMessages(v gjson.Result, role string) *Conversation {
-	w := &messageWriter{c: &Conversation{}}
+	// The one shape is seldom much longer than the others.
+	w := &messageWriter{c: &Conversation{}, out: make([]byte, 0, len(v.Raw)+len(v.Raw)/16+64)}
 	w.list(v, role, 0)
 	if w.n > 0 {
 		w.out = append(w.out, ']')
@@ -69,7 +91,7 @@ func ReadMessages(v gjson.Result, role string) *Conversation {
 func said(role, text string) *Conversation {
 	w := &messageWriter{c: &Conversation{}}
 	w.open(role, "")
-	w.text(text)
+	w.text(jsonString(text))
 	w.close("")
 	if w.parts > 0 {
 		w.c.JSON = append(w.out, ']')
@@ -108,13 +130,12 @@ func (w *messageWriter) list(v gjson.Result, role string, depth int) {
 	}
 	switch {
 	case v.IsArray():
-		v.ForEach(func(_, m gjson.Result) bool {
+		elements(v, func(m gjson.Result) {
 			if m.IsArray() {
 				w.list(m, role, depth+1)
 			} else {
 				w.message(m, role, depth)
 			}
-			return true
 		})
 	case v.IsObject():
 		o := w.members(v)
@@ -122,14 +143,14 @@ func (w *messageWriter) list(v gjson.Result, role string, depth int) {
 			w.object(v, o, role, depth)
 		}
 		w.release(o)
-	case v.Type == gjson.String && v.Str != "":
+	case v.Type == gjson.String && v.Raw != `""`:
 		w.message(v, role, depth)
 	}
 }
 
 // container opens an object that holds messages rather than being one.
 func (w *messageWriter) container(o object, role string, depth int) bool {
-	if o.get("role").Exists() {
+	if o.has("role") {
 		return false
 	}
 	found := false
@@ -137,11 +158,11 @@ func (w *messageWriter) container(o object, role string, depth int) bool {
 		w.list(s, "system", depth+1)
 		found = true
 	}
-	if o.get("type").Exists() {
+	if o.has("type") {
 		return found
 	}
 	for _, key := range []string{"messages", "contents", "input", "choices", "generations", "candidates", "output"} {
-		if m := o.get(key); m.Exists() && (m.IsArray() || key == "input" || key == "output") {
+		if m := read(o.raw(key)); m.Exists() && (m.IsArray() || key == "input" || key == "output") {
 			w.list(m, role, depth+1)
 			found = true
 		}
@@ -153,7 +174,7 @@ func (w *messageWriter) container(o object, role string, depth int) bool {
 func (w *messageWriter) message(m gjson.Result, role string, depth int) {
 	if m.Type == gjson.String {
 		w.open(role, "")
-		w.text(m.Str)
+		w.text(m)
 		w.close("")
 		return
 	}
@@ -168,8 +189,8 @@ func (w *messageWriter) message(m gjson.Result, role string, depth int) {
 // object writes the message that an object is, whose members are o.
 func (w *messageWriter) object(m gjson.Result, o object, role string, depth int) {
 	finish := o.first("finish_reason", "finishReason", "generationInfo.finish_reason").Str
-	if inner := o.get("message"); inner.IsObject() && depth <= maxWrap { // a choice, a candidate, a generation
-		if !inner.Get("tool_calls").Exists() && o.get("tool_calls").Exists() {
+	if inner := unread(o.raw("message")); inner.IsObject() && depth <= maxWrap { // a choice, a candidate, a generation
+		if !inner.Get("tool_calls").Exists() && o.has("tool_calls") {
 			w.open(roleOf(appendMembers(nil, inner), role), "")
 			w.content(firstOf(inner, "parts", "content"))
 			w.toolCalls(o.get("tool_calls"))
@@ -183,7 +204,7 @@ func (w *messageWriter) object(m gjson.Result, o object, role string, depth int)
 		}
 		return
 	}
-	if inner := o.get("content"); inner.IsObject() && inner.Get("parts").Exists() && depth <= maxWrap { // Gemini's candidate
+	if inner := unread(o.raw("content")); inner.IsObject() && inner.Get("parts").Exists() && depth <= maxWrap { // Gemini's candidate
 		n := len(w.c.Finish)
 		w.message(inner, role, depth+1)
 		if finish != "" && len(w.c.Finish) == n {
@@ -191,13 +212,13 @@ func (w *messageWriter) object(m gjson.Result, o object, role string, depth int)
 		}
 		return
 	}
-	if lc := o.get("kwargs"); lc.IsObject() && o.get("lc").Exists() { // LangChain's serialisation
+	if lc := o.get("kwargs"); lc.IsObject() && o.has("lc") { // LangChain's serialisation
 		w.langChain(o.get("id"), lc)
 		return
 	}
 	switch o.get("type").Str {
 	case "function_call", "mcp_call", "function_call_output", "reasoning", "mcp_approval_request", "mcp_approval_response", "function_approval_request":
-		if !o.get("role").Exists() { // an item of OpenAI's Responses, which is a part and not a message
+		if !o.has("role") { // an item of OpenAI's Responses, which is a part and not a message
 			r := "assistant"
 			switch o.get("type").Str {
 			case "function_call_output":
@@ -217,21 +238,21 @@ func (w *messageWriter) object(m gjson.Result, o object, role string, depth int)
 		callID = o.get("id").Str
 	}
 	w.open(r, o.get("name").Str)
-	body := o.first("parts", "content", "contents", "text", "message")
+	body := unread(o.firstRaw("parts", "content", "contents", "text", "message"))
 	if callID != "" && body.Exists() {
-		w.result(callID, body)
+		w.result(callID, read(body.Raw))
 	} else {
 		w.content(body)
 	}
-	if s := o.first("reasoning_content", "reasoning"); s.Type == gjson.String {
-		w.reasoning(s.Str)
+	if s := unread(o.firstRaw("reasoning_content", "reasoning")); s.Type == gjson.String {
+		w.reasoning(s)
 	}
 	w.toolCalls(o.first("tool_calls", "toolCalls"))
 	if fc := o.get("function_call"); fc.IsObject() {
 		w.call("", fc.Get("name").Str, fc.Get("arguments"))
 	}
-	if s := o.get("refusal"); s.Type == gjson.String && s.Str != "" {
-		w.text(s.Str)
+	if s := unread(o.raw("refusal")); s.Type == gjson.String {
+		w.text(s)
 	}
 	w.close(finish)
 }
@@ -277,7 +298,7 @@ func roleOf(o object, fallback string) string {
 	case "", "message":
 		return fallback
 	}
-	if o.get("role").Exists() {
+	if o.has("role") {
 		return r
 	}
 	return fallback

@@ -191,7 +191,7 @@ func (e *Draft) openInferenceLLM(r *Record) {
 	case len(e.OutputMessages) == 0, lackIDs(e.Requested) && len(c.Calls) == len(e.Requested):
 		e.output(c)
 	case e.Reasoning == "":
-		e.Reasoning = strings.Join(c.Reasoning, "\n")
+		e.Reasoning = c.Reasoning()
 	}
 	if e.ModelID == "" {
 		e.ModelID = first(firstOf(in, "model", "modelId").Str, params.Get("model").Str)
@@ -376,9 +376,9 @@ func answerText(v pcommon.Value) string {
 	if len(c.JSON) == 0 {
 		return ""
 	}
-	last := lastOf(gjson.ParseBytes(c.JSON))
-	if last.Get("role").Str != "assistant" || last.Get(`parts.#(type=="tool_call")`).Exists() || len(c.Text) == 0 {
+	last := lastOf(parse(c.JSON))
+	if last.Get("role").Str != "assistant" || last.Get(`parts.#(type=="tool_call")`).Exists() {
 		return ""
 	}
-	return c.Text[len(c.Text)-1]
+	return c.LastText()
 }

@@ -105,7 +105,7 @@ func thinking(v gjson.Result) gjson.Result {
 		out = appendElement(out, raw)
 		return true
 	})
-	return gjson.ParseBytes(append(out, ']'))
+	return parse(append(out, ']'))
 }
 
 // asTraceloopInput opens what the decorators and LangChain wrap arguments in.

@@ -182,7 +182,7 @@ func otelFinish(r *Record, e *Draft) {
 		e.Of = r.SpanID
 		r.bodyRead = true
 		list := messageOf(nil, r.Name, bodyMap(r))
-		c := ReadMessages(gjson.ParseBytes(append(list, ']')), messageRole(r.Name))
+		c := ReadMessages(parse(append(list, ']')), messageRole(r.Name))
 		if r.Name == "gen_ai.choice" {
 			e.output(c)
 		} else {
@@ -245,10 +245,10 @@ func (e *Draft) fromEvents(r *Record) {
 		}
 	}
 	if in != nil && len(e.InputMessages) == 0 {
-		e.input(ReadMessages(gjson.ParseBytes(append(in, ']')), "user"))
+		e.input(ReadMessages(parse(append(in, ']')), "user"))
 	}
 	if out != nil && len(e.OutputMessages) == 0 {
-		e.output(ReadMessages(gjson.ParseBytes(append(out, ']')), "assistant"))
+		e.output(ReadMessages(parse(append(out, ']')), "assistant"))
 	}
 }
 

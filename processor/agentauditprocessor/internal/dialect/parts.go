@@ -11,57 +11,67 @@ import (
 func (w *messageWriter) content(v gjson.Result) {
 	switch {
 	case v.Type == gjson.String:
-		w.text(v.Str)
+		w.text(v)
 	case v.IsArray():
-		v.ForEach(func(_, p gjson.Result) bool {
-			w.part(p)
-			return true
-		})
+		elements(v, w.part)
 	case v.IsObject():
 		if o := w.members(v); len(o) == 1 && o[0].key == "content" { // a map that only holds the content
 			w.release(o)
-			w.content(decodeString(o[0].val))
+			w.content(decodeString(read(o[0].raw)))
 			return
 		} else {
 			w.release(o)
 		}
 		w.part(v)
 	case v.Type != gjson.Null:
-		w.text(v.String())
+		w.text(v)
 	}
 }
 
-func (w *messageWriter) text(s string) {
-	if withheld(s) {
+// text writes a part of text, a JSON string as it is. What it says is only read where
+// somebody will ask: a history is long, and most of it is passed on.
+func (w *messageWriter) text(v gjson.Result) {
+	s := quoted(v)
+	if withheld(s[1 : len(s)-1]) {
 		w.c.Withheld = true
 		return
 	}
-	if s == "" {
+	if s == `""` {
 		return
 	}
 	w.comma()
-	w.out = append(semconv.AppendString(append(w.out, `{"type":"text","content":`...), s), '}')
+	w.out = append(append(append(w.out, `{"type":"text","content":`...), s...), '}')
 	switch w.role {
 	case "system", "developer":
-		w.c.System = append(w.c.System, s)
+		w.c.System = append(w.c.System, read(s).Str)
 	case "user":
 		if w.c.User == "" {
-			w.c.User = s
+			w.c.User = read(s).Str
 		}
 	case "assistant":
-		w.c.Text = append(w.c.Text, s)
+		w.c.text = append(w.c.text, s)
 	}
 }
 
-func (w *messageWriter) reasoning(s string) {
-	if s == "" {
+// reasoning writes a part of reasoning.
+func (w *messageWriter) reasoning(v gjson.Result) {
+	s := quoted(v)
+	if s == `""` {
 		return
 	}
 	w.comma()
-	w.out = append(semconv.AppendString(append(w.out, `{"type":"reasoning","content":`...), s), '}')
+	w.out = append(append(append(w.out, `{"type":"reasoning","content":`...), s...), '}')
 	if w.role == "assistant" {
-		w.c.Reasoning = append(w.c.Reasoning, s)
+		w.c.reasoning = append(w.c.reasoning, s)
 	}
+}
+
+// quoted is a value as a JSON string.
+func quoted(v gjson.Result) string {
+	if v.Type == gjson.String {
+		return v.Raw
+	}
+	return jsonString(v.String()).Raw
 }
 
 func (w *messageWriter) toolCalls(v gjson.Result) {
@@ -80,7 +90,7 @@ func (w *messageWriter) toolCalls(v gjson.Result) {
 func (w *messageWriter) call(id, name string, args gjson.Result) {
 	arguments := jsonOf(args)
 	if name == adkConfirmation {
-		w.adkAsks(id, gjson.ParseBytes(arguments))
+		w.adkAsks(id, parse(arguments))
 	} else if w.role == "assistant" {
 		if _, told := w.calls[id]; told && id != "" {
 			return
@@ -154,7 +164,7 @@ func appendCall(out []byte, id, name string, arguments []byte) []byte {
 func (w *messageWriter) result(id string, v gjson.Result) {
 	out := jsonOf(v)
 	w.c.Results = append(w.c.Results, Result{id, out})
-	if r := gjson.ParseBytes(out); r.Get("denied").Bool() || r.Get("type").Str == "execution-denied" {
+	if r := parse(out); r.Get("denied").Bool() || r.Get("type").Str == "execution-denied" {
 		w.refused(id, r.Get("reason").Str)
 	}
 	w.comma()
@@ -182,7 +192,7 @@ func (w *messageWriter) refused(id, reason string) {
 // known is kept as it is.
 func (w *messageWriter) part(p gjson.Result) {
 	if p.Type == gjson.String {
-		w.text(p.Str)
+		w.text(p)
 		return
 	}
 	if !p.IsObject() {
@@ -200,17 +210,19 @@ func (w *messageWriter) part(p gjson.Result) {
 	}
 	switch o.get("type").Str {
 	case "text", "input_text", "output_text":
-		w.text(o.first("content", "text").String())
+		w.text(unread(o.firstRaw("content", "text")))
 		return
 	case "reasoning", "thinking":
 		s := o.first("content", "text", "thinking", "reasoning", "summary")
 		if s.IsArray() {
 			s.ForEach(func(_, e gjson.Result) bool {
-				w.reasoning(firstOf(e, "text", "content").Str)
+				if s := firstOf(e, "text", "content"); s.Type == gjson.String {
+					w.reasoning(s)
+				}
 				return true
 			})
 		} else {
-			w.reasoning(s.String())
+			w.reasoning(s)
 		}
 		return
 	case "tool_call", "tool-call", "tool_use", "function_call", "server_tool_call", "mcp_call":
@@ -251,11 +263,11 @@ func (w *messageWriter) part(p gjson.Result) {
 // untyped writes the parts of Bedrock, Gemini and Genkit, which name their kind by
 // the key they use.
 func (w *messageWriter) untyped(o object) bool {
-	if t := o.get("text"); t.Type == gjson.String {
+	if t := unread(o.raw("text")); t.Type == gjson.String {
 		if o.get("thought").Bool() {
-			w.reasoning(t.Str)
+			w.reasoning(t)
 		} else {
-			w.text(t.Str)
+			w.text(t)
 		}
 		return true
 	}
@@ -275,7 +287,9 @@ func (w *messageWriter) untyped(o object) bool {
 		return true
 	}
 	if c := o.get("reasoningContent.reasoningText.text"); c.Exists() {
-		w.reasoning(c.Str)
+		if c.Type == gjson.String {
+			w.reasoning(c)
+		}
 		return true
 	}
 	return false

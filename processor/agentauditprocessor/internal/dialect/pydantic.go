@@ -99,10 +99,10 @@ func asEvents(e *Draft, v pcommon.Value) bool {
 		return true
 	})
 	if len(in) > 1 {
-		e.input(ReadMessages(gjson.ParseBytes(append(in, ']')), "user"))
+		e.input(ReadMessages(parse(append(in, ']')), "user"))
 	}
 	if len(out) > 1 {
-		e.output(ReadMessages(gjson.ParseBytes(append(out, ']')), "assistant"))
+		e.output(ReadMessages(parse(append(out, ']')), "assistant"))
 	}
 	return true
 }

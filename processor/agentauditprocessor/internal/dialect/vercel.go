@@ -107,8 +107,8 @@ func (e *Draft) vercelOutput(r *Record) {
 	}
 	w := &messageWriter{c: &Conversation{}}
 	w.open("assistant", "")
-	w.reasoning(reasoning)
-	w.text(first(text, object))
+	w.reasoning(jsonString(reasoning))
+	w.text(jsonString(first(text, object)))
 	w.toolCalls(calls)
 	w.close("")
 	w.c.JSON = append(w.out, ']')

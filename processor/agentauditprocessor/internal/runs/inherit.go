@@ -37,7 +37,7 @@ func (n *node) learn() {
 	}
 	fill(&r.agentVersion, d.AgentVersion)
 	if r.prompt == "" && r.room(len(d.Prompt)) {
-		r.prompt = d.Prompt
+		r.prompt = strings.Clone(d.Prompt) // or all of the record is remembered that it is a part of
 	}
 	if m, _, _ := strings.Cut(d.ModelID, "["); d.Kind == dialect.LLM && m != "" && m != r.model { // "[1m]": the same model, with more context
 		r.model = m
@@ -45,10 +45,10 @@ func (n *node) learn() {
 	}
 	if d.Kind == dialect.LLM || d.Kind == dialect.Message {
 		if r.userText == "" && r.room(len(d.User)) {
-			r.userText = d.User
+			r.userText = strings.Clone(d.User)
 		}
 		if d.OutputText != "" && len(d.Requested) == 0 && r.room(len(d.OutputText)-len(r.lastText)) {
-			r.lastText = d.OutputText
+			r.lastText = strings.Clone(d.OutputText)
 		} else if len(d.Requested) > 0 {
 			r.lastText = ""
 		}

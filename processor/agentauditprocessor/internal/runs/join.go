@@ -1,6 +1,8 @@
 package runs
 
 import (
+	"strings"
+
 	"github.com/tidwall/gjson"
 
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
@@ -305,6 +307,7 @@ next:
 		if len(r.requests) >= maxFacts {
 			r.requests = r.requests[1:]
 		}
+		c.ID, c.Name = strings.Clone(c.ID), strings.Clone(c.Name)
 		r.requests = append(r.requests, &request{Call: c, event: id})
 	}
 }

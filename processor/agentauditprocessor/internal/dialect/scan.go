@@ -1,0 +1,127 @@
+package dialect
+
+import (
+	"strings"
+	"unsafe"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// What dialects read is JSON in canonical form (semconv.AppendJSON): where a value of
+// it ends is told by its quotes and brackets, and most values are passed over without
+// being read.
+
+// parse is JSON in canonical form as a value; it must not be changed after.
+func parse(canonical []byte) gjson.Result {
+	return read(unsafe.String(unsafe.SliceData(canonical), len(canonical)))
+}
+
+// jsonString is a text as a JSON string.
+func jsonString(s string) gjson.Result { return parse(semconv.AppendString(nil, s)) }
+
+// read is the value that a text in canonical form is.
+func read(raw string) gjson.Result {
+	v := unread(raw)
+	if v.Type == gjson.String && v.Str == "" {
+		return gjson.Parse(raw)
+	}
+	return v
+}
+
+// unread is read, but that it leaves Str empty of a string that has an escape: for who
+// wants the string as it is written.
+func unread(raw string) gjson.Result {
+	switch {
+	case raw == "":
+		return gjson.Result{}
+	case raw[0] == '{' || raw[0] == '[':
+		return gjson.Result{Type: gjson.JSON, Raw: raw}
+	case raw[0] == '"' && len(raw) >= 2:
+		v := gjson.Result{Type: gjson.String, Raw: raw}
+		if strings.IndexByte(raw, '\\') < 0 {
+			v.Str = raw[1 : len(raw)-1]
+		}
+		return v
+	}
+	return gjson.Parse(raw)
+}
+
+// elements calls f with each element of an array.
+func elements(v gjson.Result, f func(gjson.Result)) {
+	s := v.Raw
+	for i := 1; i < len(s) && s[i] != ']'; i++ { // past the comma
+		end := valueEnd(s, i)
+		f(unread(s[i:end]))
+		i = end
+	}
+}
+
+// appendMembers appends the members of an object; of anything else there is none.
+func appendMembers(o object, v gjson.Result) object {
+	if !v.IsObject() {
+		return o
+	}
+	s := v.Raw
+	for i := 1; i < len(s) && s[i] == '"'; i++ { // past the comma
+		colon := stringEnd(s, i)
+		key := read(s[i:colon]).Str
+		if colon+1 >= len(s) {
+			break
+		}
+		end := valueEnd(s, colon+1)
+		o = append(o, member{key, s[colon+1 : end]})
+		i = end
+	}
+	return o
+}
+
+// valueEnd is where the value ends that begins at s[i].
+func valueEnd(s string, i int) int {
+	depth := 0
+	for i < len(s) {
+		switch s[i] {
+		case '"':
+			i = stringEnd(s, i)
+			if depth == 0 {
+				return i
+			}
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+			if depth < 0 {
+				return i
+			}
+		case ',':
+			if depth == 0 {
+				return i
+			}
+		}
+		i++
+	}
+	return i
+}
+
+// stringEnd is where the string ends that begins at s[i]: after the first quote that
+// has an even number of backslashes before it.
+func stringEnd(s string, i int) int {
+	for j := i + 1; ; {
+		n := strings.IndexByte(s[j:], '"')
+		if n < 0 {
+			return len(s)
+		}
+		j += n + 1
+		k := j - 2
+		for k > i && s[k] == '\\' {
+			k--
+		}
+		if (j-k)%2 == 0 {
+			return j
+		}
+	}
+}

@@ -1,0 +1,53 @@
+package dialect
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/tidwall/gjson"
+
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// FuzzScan walks through JSON and finds in it what a parser finds.
+func FuzzScan(f *testing.F) {
+	for _, s := range []string{
+		`[]`, `{}`, `[1,"a\\",{"b":[]}]`, `{"a":{"b":"]}\""},"c\"":[null,true,-1e3],"":""}`, `"\\\""`, `["\\\\\"",","]`, `{"\u0001":"\n"}`, `12`,
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		canonical, ok := semconv.AppendJSON(nil, []byte(s))
+		if !ok {
+			return
+		}
+		var want any
+		require.NoError(t, json.Unmarshal(canonical, &want))
+		require.Equal(t, want, walk(parse(canonical)))
+	})
+}
+
+// walk is a value as encoding/json has it, found by elements and appendMembers.
+func walk(v gjson.Result) any {
+	switch {
+	case v.IsArray():
+		list := []any{}
+		elements(v, func(el gjson.Result) { list = append(list, walk(read(el.Raw))) })
+		return list
+	case v.IsObject():
+		m := map[string]any{}
+		for _, x := range appendMembers(nil, v) {
+			m[x.key] = walk(read(x.raw))
+		}
+		return m
+	}
+	return v.Value()
+}
+
+// TestScanOfBrokenText: what is no JSON is not read, and ends.
+func TestScanOfBrokenText(t *testing.T) {
+	for _, s := range []string{``, `[`, `[,`, `[,,]`, `[}`, `["`, `["\`, `{"`, `{"a`, `{"a"`, `{"a":`, `{"a":"`, `{"a":}`, `{"a",`, `{a}`, `[1`, `[]]`, `"`, `"\"`} {
+		walk(read(s))
+	}
+}

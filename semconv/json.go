@@ -2,6 +2,7 @@ package semconv
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -66,7 +67,7 @@ func AppendString(dst []byte, s string) []byte {
 	dst = append(slices.Grow(dst, len(s)+2), '"')
 	start := 0
 	for i := 0; i < len(s); {
-		if i += plainPrefix(s[i:]); i == len(s) {
+		if i += plainPrefix(bytesOf(s[i:])); i == len(s) {
 			break
 		}
 		b := s[i]
@@ -258,12 +259,11 @@ var plain = func() (t [256]bool) {
 
 // plainPrefix is how many bytes a text begins with that are ASCII and stand for
 // themselves in a string. It looks at eight at a time.
-func plainPrefix[T string | []byte](s T) int {
+func plainPrefix(s []byte) int {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	i := 0
 	for ; i+8 <= len(s); i += 8 {
-		x := uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
-			uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+		x := binary.LittleEndian.Uint64(s[i:])
 		quote, slash := x^('"'*ones), x^('\\'*ones)
 		// The high bit of a byte is set where it is below ' ', a quote, a backslash, or no
 		// ASCII; perhaps also of one above such a byte, which the loop below sorts out.
@@ -364,21 +364,26 @@ func unescape(tok []byte) (string, bool) {
 	if at < 0 {
 		return string(tok), true
 	}
-	out := append(make([]byte, 0, len(tok)), tok[:at]...)
-	for i := at; i < len(tok); {
-		if tok[i] != '\\' {
-			out = append(out, tok[i])
-			i++
-			continue
-		}
-		r, n, ok := escape(tok[i:])
+	out := make([]byte, 0, len(tok))
+	for at >= 0 {
+		r, n, ok := escape(tok[at:])
 		if !ok {
 			return "", false
 		}
-		out = utf8.AppendRune(out, r)
-		i += n
+		out = utf8.AppendRune(append(out, tok[:at]...), r)
+		tok = tok[at+n:]
+		at = bytes.IndexByte(tok, '\\')
 	}
-	return string(out), true
+	out = append(out, tok...)
+	return unsafe.String(unsafe.SliceData(out), len(out)), true
+}
+
+// ParseString reads a JSON string. It reports false where raw is none.
+func ParseString(raw string) (string, bool) {
+	if len(raw) < 2 || raw[0] != '"' || raw[len(raw)-1] != '"' {
+		return "", false
+	}
+	return unescape(bytesOf(raw[1 : len(raw)-1]))
 }
 
 func hex4(b []byte) (rune, bool) {

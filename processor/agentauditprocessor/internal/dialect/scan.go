@@ -25,7 +25,7 @@ func jsonString(s string) gjson.Result { return parse(semconv.AppendString(nil, 
 func read(raw string) gjson.Result {
 	v := unread(raw)
 	if v.Type == gjson.String && v.Str == "" {
-		return gjson.Parse(raw)
+		v.Str, _ = semconv.ParseString(raw)
 	}
 	return v
 }

@@ -2,7 +2,6 @@ package agentauditexporter
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,28 +15,6 @@ import (
 	"github.com/agentaudit/otelcol-agentaudit/exporter/agentauditexporter/internal/spool"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
-
-// spoolRecord is an event in the spool: the length of what is known of it, that as
-// JSON, and the line. It copies the line.
-func spoolRecord(line []byte, m semconv.Meta) []byte {
-	head, err := json.Marshal(m)
-	if err != nil {
-		panic(err) // strings, a bool and a time
-	}
-	rec := make([]byte, 0, binary.MaxVarintLen32+len(head)+len(line))
-	rec = binary.AppendUvarint(rec, uint64(len(head)))
-	return append(append(rec, head...), line...)
-}
-
-// parseSpoolRecord is the inverse of spoolRecord.
-func parseSpoolRecord(rec []byte) (line []byte, m semconv.Meta, err error) {
-	n, size := binary.Uvarint(rec)
-	if size <= 0 || n > uint64(len(rec)-size) {
-		return nil, m, errors.New("not a record of the spool")
-	}
-	line = rec[size+int(n):]
-	return line, m, json.Unmarshal(rec[size:size+int(n)], &m)
-}
 
 // openSpool opens the spool and counts what an earlier process left in it.
 func (s *sealer) openSpool() error {

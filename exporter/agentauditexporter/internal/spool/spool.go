@@ -359,10 +359,19 @@ func (s *Spool) append(groups []*group, number uint64) error {
 		s.w, s.open = w, g
 		s.mu.Unlock()
 	}
-	var entries []types.LogEntry
+	size := 0
 	for _, g := range groups {
 		for _, data := range g.data {
-			entries = append(entries, types.LogEntry{Index: number, Data: appendRecord(make([]byte, 0, headerBytes+len(data)), s.open.ID, number, now, data)})
+			size += headerBytes + len(data)
+		}
+	}
+	var entries []types.LogEntry
+	records := make([]byte, 0, size)
+	for _, g := range groups {
+		for _, data := range g.data {
+			from := len(records)
+			records = appendRecord(records, s.open.ID, number, now, data)
+			entries = append(entries, types.LogEntry{Index: number, Data: records[from:]})
 			number++
 		}
 	}

@@ -1,0 +1,123 @@
+package agentauditexporter
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// The fields of what is known of an event in the spool, as of a protocol buffers
+// message. Numbers are on disk and are not given anew.
+const (
+	metaEventType protowire.Number = iota + 1
+	metaEventID
+	metaSessionID
+	metaSeconds // Unix time, zigzag
+	metaNanoseconds
+	metaMissing // repeated
+	metaQuarantine
+	metaSystemPrompt
+	metaSystemPromptHash
+	metaOversizeText // repeated
+)
+
+var errNoRecord = errors.New("not a record of the spool")
+
+// spoolRecord is an event in the spool: the length of what is known of it, that, and
+// the line. It copies the line.
+func spoolRecord(line []byte, m semconv.Meta) []byte {
+	head := make([]byte, 0, 256)
+	text := func(field protowire.Number, s string) {
+		if s != "" {
+			head = protowire.AppendString(protowire.AppendTag(head, field, protowire.BytesType), s)
+		}
+	}
+	number := func(field protowire.Number, n uint64) {
+		head = protowire.AppendVarint(protowire.AppendTag(head, field, protowire.VarintType), n)
+	}
+	text(metaEventType, m.EventType)
+	text(metaEventID, m.EventID)
+	text(metaSessionID, m.SessionID)
+	number(metaSeconds, protowire.EncodeZigZag(m.Timestamp.Unix()))
+	number(metaNanoseconds, uint64(m.Timestamp.Nanosecond()))
+	for _, f := range m.Missing {
+		text(metaMissing, f)
+	}
+	if m.Quarantine {
+		number(metaQuarantine, 1)
+	}
+	text(metaSystemPrompt, m.SystemPrompt)
+	text(metaSystemPromptHash, m.SystemPromptHash)
+	for _, s := range m.OversizeText {
+		text(metaOversizeText, s)
+	}
+	rec := make([]byte, 0, binary.MaxVarintLen32+len(head)+len(line))
+	rec = binary.AppendUvarint(rec, uint64(len(head)))
+	return append(append(rec, head...), line...)
+}
+
+// parseSpoolRecord is the inverse of spoolRecord. It also reads what earlier versions wrote:
+// what is known of the event as JSON.
+func parseSpoolRecord(rec []byte) (line []byte, m semconv.Meta, err error) {
+	n, size := binary.Uvarint(rec)
+	if size <= 0 || n > uint64(len(rec)-size) {
+		return nil, m, errNoRecord
+	}
+	head, line := rec[size:size+int(n)], rec[size+int(n):]
+	if len(head) > 0 && head[0] == '{' {
+		return line, m, json.Unmarshal(head, &m)
+	}
+	var seconds, nanoseconds int64
+	for len(head) > 0 {
+		field, kind, size := protowire.ConsumeTag(head)
+		if size < 0 {
+			return nil, m, errNoRecord
+		}
+		head = head[size:]
+		var text string
+		var number uint64
+		switch kind {
+		case protowire.BytesType:
+			var b []byte
+			b, size = protowire.ConsumeBytes(head)
+			text = string(b)
+		case protowire.VarintType:
+			number, size = protowire.ConsumeVarint(head)
+		default:
+			size = protowire.ConsumeFieldValue(field, kind, head)
+		}
+		if size < 0 {
+			return nil, m, errNoRecord
+		}
+		head = head[size:]
+		switch field {
+		case metaEventType:
+			m.EventType = text
+		case metaEventID:
+			m.EventID = text
+		case metaSessionID:
+			m.SessionID = text
+		case metaSeconds:
+			seconds = protowire.DecodeZigZag(number)
+		case metaNanoseconds:
+			nanoseconds = int64(number)
+		case metaMissing:
+			m.Missing = append(m.Missing, text)
+		case metaQuarantine:
+			m.Quarantine = number != 0
+		case metaSystemPrompt:
+			m.SystemPrompt = text
+		case metaSystemPromptHash:
+			m.SystemPromptHash = text
+		case metaOversizeText:
+			m.OversizeText = append(m.OversizeText, text)
+		}
+	}
+	m.Timestamp = time.Unix(seconds, nanoseconds).UTC()
+	return line, m, nil
+}

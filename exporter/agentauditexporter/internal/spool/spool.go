@@ -277,12 +277,17 @@ func (s *Spool) await(ctx context.Context, n int64) error {
 	return nil
 }
 
+// gather is how long the next write waits for more after one: under load each sync is
+// then of more groups, and the first group of a quiet time waits for nothing.
+const gather = time.Millisecond
+
 // run writes the groups that wait, together, until the spool is closed.
 func (s *Spool) run(ctx context.Context) {
 	for {
 		select {
 		case <-s.wake:
 			for s.write() {
+				time.Sleep(gather)
 			}
 		case <-ctx.Done():
 			for s.write() {

@@ -71,11 +71,13 @@ type pending struct {
 	draft   *dialect.Draft
 }
 
-func newRun() *run {
-	return &run{
-		facts: map[string]fact{}, spans: map[pcommon.SpanID]spanFact{}, llmKids: map[pcommon.SpanID][]string{},
-		pending: map[pcommon.SpanID]*pending{},
+// note puts something into a map of a run. Most runs never need most of theirs: there
+// may be a million.
+func note[K comparable, V any](m *map[K]V, k K, v V) {
+	if *m == nil {
+		*m = map[K]V{}
 	}
+	(*m)[k] = v
 }
 
 // cache keeps the runs seen lately.
@@ -116,7 +118,7 @@ func (c *cache) get(key string, now time.Time) *run {
 	c.expire(now)
 	r, ok := c.lru.Get(key)
 	if !ok {
-		r = newRun()
+		r = &run{}
 		c.lru.Add(key, r)
 	}
 	r.seen = now

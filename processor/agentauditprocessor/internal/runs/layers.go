@@ -203,7 +203,7 @@ func (b *batch) remember() {
 		r.events++
 		for _, k := range p.keys() {
 			if _, known := r.facts[k]; !known && len(r.facts) < maxFacts {
-				r.facts[k] = fact{p.ev.EventID, string(p.ev.EventType), p.n.d.Record.Log}
+				note(&r.facts, k, fact{p.ev.EventID, string(p.ev.EventType), p.n.d.Record.Log})
 			}
 		}
 	}
@@ -211,7 +211,7 @@ func (b *batch) remember() {
 		r := p.n.run
 		k := key[len(p.n.runKey):]
 		if _, known := r.facts[k]; !known && len(r.facts) < maxFacts {
-			r.facts[k] = fact{p.ev.EventID, string(p.ev.EventType), p.n.d.Record.Log}
+			note(&r.facts, k, fact{p.ev.EventID, string(p.ev.EventType), p.n.d.Record.Log})
 		}
 	}
 	for _, n := range b.nodes {
@@ -219,10 +219,10 @@ func (b *batch) remember() {
 			continue
 		}
 		if len(n.run.spans) < maxFacts {
-			n.run.spans[n.key.span] = spanFact{n.pid, n.eventID(), n.main != nil && n.d.Kind == dialect.LLM}
+			note(&n.run.spans, n.key.span, spanFact{n.pid, n.eventID(), n.main != nil && n.d.Kind == dialect.LLM})
 		}
 		if n.main != nil && n.d.Kind == dialect.LLM && n.parent == nil && !n.pid.IsEmpty() && len(n.run.llmKids) < maxFacts {
-			n.run.llmKids[n.pid] = append(n.run.llmKids[n.pid], n.main.ev.EventID)
+			note(&n.run.llmKids, n.pid, append(n.run.llmKids[n.pid], n.main.ev.EventID))
 		}
 		if n.start != nil && n.end != nil && len(n.run.frames) < maxFacts {
 			n.run.frames = append(n.run.frames, frameFact{n.start.ev.EventID, n.end.ev.EventID, n.d.AgentID})

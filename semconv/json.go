@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -29,7 +30,7 @@ func AppendJSON[T string | []byte](dst []byte, src T) ([]byte, bool) {
 func bytesOf[T string | []byte](s T) []byte {
 	switch s := any(s).(type) {
 	case string:
-		return unsafe.Slice(unsafe.StringData(s), len(s))
+		return unsafe.Slice(unsafe.StringData(s), len(s)) //nolint:gosec // no caller writes to it
 	case []byte:
 		return s
 	}
@@ -364,18 +365,20 @@ func unescape(tok []byte) (string, bool) {
 	if at < 0 {
 		return string(tok), true
 	}
-	out := make([]byte, 0, len(tok))
+	var out strings.Builder
+	out.Grow(len(tok))
 	for at >= 0 {
 		r, n, ok := escape(tok[at:])
 		if !ok {
 			return "", false
 		}
-		out = utf8.AppendRune(append(out, tok[:at]...), r)
+		out.Write(tok[:at])
+		out.WriteRune(r)
 		tok = tok[at+n:]
 		at = bytes.IndexByte(tok, '\\')
 	}
-	out = append(out, tok...)
-	return unsafe.String(unsafe.SliceData(out), len(out)), true
+	out.Write(tok)
+	return out.String(), true
 }
 
 // ParseString reads a JSON string. It reports false where raw is none.

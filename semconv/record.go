@@ -54,7 +54,7 @@ func writeAttributes(e *Event, m pcommon.Map, log bool) {
 			m.PutStr(f.Attr(), string(*p))
 		case *json.RawMessage:
 			if len(*p) > 0 {
-				m.PutStr(f.Attr(), unsafe.String(unsafe.SliceData(*p), len(*p)))
+				m.PutStr(f.Attr(), unsafe.String(unsafe.SliceData(*p), len(*p))) //nolint:gosec // an event's JSON is replaced, never written to
 			}
 		case *[]string:
 			if len(*p) > 0 {

@@ -14,11 +14,21 @@ import (
 // object is a data object on its way from the first event to the manifest that names it.
 type object struct {
 	quarantine bool
-	segment    *taken                // of the spool that its events are from, if any
-	builder    *ledger.ObjectBuilder // with what follows, guarded by sealer.mu until closed
-	prompts    map[string]string     // by key, to be stored before the events that name them
-	blobs      map[string]time.Time  // full texts of fields and the times of their events, to be stored and named along with the events
-	extra      int                   // bytes of both
+	segment    *taken // of the spool that its events are from, if any
+
+	// Guarded by sealer.mu until closed.
+	events  int
+	size    int                  // bytes of their lines
+	waiting lines                // those that the builder has not got
+	prompts map[string]string    // by key, to be stored before the events that name them
+	blobs   map[string]time.Time // full texts of fields and the times of their events, to be stored and named along with the events
+	extra   int                  // bytes of both
+
+	// Of the goroutine that seals it: hashing and compressing is most of the work, and no
+	// event waits for that of others.
+	builder *ledger.ObjectBuilder
+	spare   lines
+	more    chan struct{} // there is something for the builder
 
 	fullOnce sync.Once
 	full     chan struct{} // closed when a bound is reached
@@ -43,11 +53,15 @@ func (s *sealer) add(ctx context.Context, line []byte, m semconv.Meta) (*object,
 		}
 		o := s.openObject(m.Quarantine)
 		if o.fits(line, &s.cfg.Batch) {
-			o.builder.Add(line, m)
-			s.takePrompt(o, m)
-			o.takeBlobs(m)
+			s.take(o, line, m)
 			if !o.fits(nil, &s.cfg.Batch) {
 				o.setFull()
+			}
+			if len(o.waiting.text) >= gatherBytes {
+				select {
+				case o.more <- struct{}{}:
+				default:
+				}
 			}
 			s.unsealed.Add(1)
 			s.mu.Unlock()
@@ -62,6 +76,43 @@ func (s *sealer) add(ctx context.Context, line []byte, m semconv.Meta) (*object,
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// lines are events one after the other.
+type lines struct {
+	text  []byte
+	ends  []int
+	metas []semconv.Meta
+}
+
+// gatherBytes is how many bytes of lines the builder is given at once.
+const gatherBytes = 128 << 10
+
+// take takes a line into an object. s.mu is held where others see the object.
+func (s *sealer) take(o *object, line []byte, m semconv.Meta) {
+	o.events++
+	o.size += len(line) + 1
+	s.takePrompt(o, m)
+	o.takeBlobs(m)
+	m.SystemPrompt, m.OversizeText = "", nil // taken
+	w := &o.waiting
+	w.text = append(w.text, line...)
+	w.ends = append(w.ends, len(w.text))
+	w.metas = append(w.metas, m)
+}
+
+// drain gives the builder what waits for it.
+func (s *sealer) drain(o *object) {
+	s.mu.Lock()
+	o.waiting, o.spare = o.spare, o.waiting
+	s.mu.Unlock()
+	l, from := &o.spare, 0
+	for i, end := range l.ends {
+		o.builder.Add(l.text[from:end], l.metas[i])
+		from = end
+	}
+	clear(l.metas)
+	l.text, l.ends, l.metas = l.text[:0], l.ends[:0], l.metas[:0]
 }
 
 // openObject is the object of a class that takes events. s.mu is held.
@@ -85,16 +136,16 @@ func (s *sealer) newObject(quarantine bool, at time.Time, source string) *object
 			Compression: s.cfg.Compression, Level: s.cfg.CompressionParams.Level,
 			Retention: s.retention(time.Now()),
 		}, at),
-		full: make(chan struct{}), closed: make(chan struct{}), done: make(chan struct{}),
+		more: make(chan struct{}, 1), full: make(chan struct{}), closed: make(chan struct{}), done: make(chan struct{}),
 	}
 }
 
 // fits reports whether the object takes another line; an empty one takes any.
 func (o *object) fits(line []byte, c *BatchConfig) bool {
-	if o.builder.Events() == 0 {
+	if o.events == 0 {
 		return true
 	}
-	return o.builder.Events() < c.MaxEvents && int64(o.builder.Size()+o.extra+len(line)) < int64(c.MaxBytes)
+	return o.events < c.MaxEvents && int64(o.size+o.extra+len(line)) < int64(c.MaxBytes)
 }
 
 func (o *object) setFull() { o.fullOnce.Do(func() { close(o.full) }) }
@@ -143,11 +194,19 @@ func (o *object) takeBlobs(m semconv.Meta) {
 func (s *sealer) seal(o *object) {
 	age := time.NewTimer(s.cfg.Batch.MaxAge)
 	defer age.Stop()
-	select {
-	case <-age.C:
-	case <-o.full:
-	case <-s.flushing:
-	case <-s.ctx.Done():
+	for open := true; open; {
+		select {
+		case <-o.more:
+			s.drain(o)
+		case <-age.C:
+			open = false
+		case <-o.full:
+			open = false
+		case <-s.flushing:
+			open = false
+		case <-s.ctx.Done():
+			open = false
+		}
 	}
 	select {
 	case s.slots <- struct{}{}:
@@ -179,10 +238,12 @@ func (s *sealer) closeObject(o *object) {
 }
 
 // build ends the object, once.
-func (o *object) build() (err error) {
+func (s *sealer) build(o *object) (err error) {
 	if o.sealed != nil {
 		return nil
 	}
+	s.drain(o)
+	o.waiting, o.spare = lines{}, lines{}
 	if o.sealed, err = o.builder.Finish(); err != nil {
 		return fmt.Errorf("cannot build an object: %w", err)
 	}
@@ -199,7 +260,7 @@ func (o *object) build() (err error) {
 
 // upload writes the prompts and the object, over and over until the bucket has them.
 func (s *sealer) upload(o *object) error {
-	if err := o.build(); err != nil {
+	if err := s.build(o); err != nil {
 		return err
 	}
 	var err error
@@ -235,7 +296,7 @@ func (s *sealer) finish(o *object, err error) {
 	if o.segment != nil {
 		s.took(o.segment, err)
 	} else {
-		s.unsealed.Add(-int64(o.builder.Events()))
+		s.unsealed.Add(-int64(o.events))
 	}
 	close(o.done)
 }

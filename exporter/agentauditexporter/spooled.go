@@ -116,9 +116,9 @@ func (s *sealer) objectsOf(g *spool.Segment) ([]*object, error) {
 			open[m.Quarantine] = o
 			all = append(all, o)
 		}
-		o.builder.Add(line, m)
-		s.takePrompt(o, m)
-		o.takeBlobs(m)
+		if s.take(o, line, m); len(o.waiting.text) >= gatherBytes {
+			s.drain(o)
+		}
 	}
 	recovered, unread := 0, uint64(0)
 	damage, err := g.Read(func(r spool.Record) {
@@ -150,7 +150,7 @@ func (s *sealer) objectsOf(g *spool.Segment) ([]*object, error) {
 	}
 	var left []*object
 	for _, o := range all {
-		if err := o.build(); err != nil {
+		if err := s.build(o); err != nil {
 			return nil, err
 		}
 		if !s.named[o.sealed.Key] {

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"runtime"
 	"testing"
 	"time"
 
@@ -132,14 +133,15 @@ func BenchmarkLimit(b *testing.B) {
 	}
 }
 
-// BenchmarkMapRuns maps requests of a hundred spans of runs and sessions that are new,
-// with few and with many others remembered: the cost of an event does not grow.
+// BenchmarkMapRuns maps requests of ten runs of ten spans, each run and its session new,
+// with few and with many others remembered: the cost of an event does not grow, but for
+// memory that is not in the processor's cache any more.
 func BenchmarkMapRuns(b *testing.B) {
-	for _, remembered := range []int{1000, *runs} {
+	for _, remembered := range []int{1000, *runs / 10, *runs} {
 		b.Run(fmt.Sprint(remembered), func(b *testing.B) {
 			f := agentauditprocessor.NewFactory()
 			cfg := f.CreateDefaultConfig().(*agentauditprocessor.Config)
-			cfg.RunCache = agentauditprocessor.RunCacheConfig{MaxRuns: remembered, TTL: 24 * time.Hour}
+			cfg.RunCache = agentauditprocessor.RunCacheConfig{MaxRuns: 2 * remembered, TTL: 24 * time.Hour} // a run and its session count each
 			p, err := f.CreateTraces(context.Background(), processortest.NewNopSettings(f.Type()), cfg, &encoder{})
 			require.NoError(b, err)
 			require.NoError(b, p.Start(context.Background(), componenttest.NewNopHost()))
@@ -148,15 +150,18 @@ func BenchmarkMapRuns(b *testing.B) {
 			request := func() {
 				td := ptrace.NewTraces()
 				spans := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans()
-				for range 100 {
+				for range 10 {
 					n++
-					s := spans.AppendEmpty()
-					s.SetTraceID(pcommon.TraceID{1, byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24)})
-					s.SetSpanID(pcommon.SpanID{1, byte(n)})
-					s.SetStartTimestamp(pcommon.Timestamp(1e18 + n))
-					s.Attributes().PutStr("gen_ai.operation.name", "chat")
-					s.Attributes().PutStr("gen_ai.request.model", "m")
-					s.Attributes().PutStr("gen_ai.conversation.id", fmt.Sprint("session-", n))
+					session := fmt.Sprint("session-", n)
+					for i := range 10 {
+						s := spans.AppendEmpty()
+						s.SetTraceID(pcommon.TraceID{1, byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24)})
+						s.SetSpanID(pcommon.SpanID{1, byte(i)})
+						s.SetStartTimestamp(pcommon.Timestamp(1e18 + n*1000 + i))
+						s.Attributes().PutStr("gen_ai.operation.name", "chat")
+						s.Attributes().PutStr("gen_ai.request.model", "m")
+						s.Attributes().PutStr("gen_ai.conversation.id", session)
+					}
 				}
 				if err := p.ConsumeTraces(context.Background(), td); err != nil {
 					b.Fatal(err)
@@ -169,6 +174,10 @@ func BenchmarkMapRuns(b *testing.B) {
 				request()
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/1000/float64(100*b.N), "µs/span")
+			var held runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&held)
+			b.ReportMetric(float64(held.HeapAlloc)/float64(remembered), "B/run")
 		})
 	}
 }

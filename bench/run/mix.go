@@ -164,6 +164,8 @@ func mixes() ([]*mix, error) {
 		ss.Scope().SetName("opentelemetry.instrumentation.openai_v2")
 		began := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
 		for t := range traces {
+			session, user := fmt.Sprintf("session-%06d", rng.IntN(1e6)), fmt.Sprintf("user-%05d", rng.IntN(1e5))
+			at := began.Add(time.Duration(rng.Int64N(int64(time.Hour))))
 			span := func(n byte, name, op string) ptrace.Span {
 				s := ss.Spans().AppendEmpty()
 				s.SetName(name)
@@ -171,16 +173,21 @@ func mixes() ([]*mix, error) {
 				var id pcommon.SpanID
 				binary.BigEndian.PutUint64(id[:], rng.Uint64()>>8<<8|uint64(n))
 				s.SetSpanID(id)
-				s.SetStartTimestamp(pcommon.NewTimestampFromTime(began.Add(time.Duration(n) * time.Second)))
-				s.SetEndTimestamp(pcommon.NewTimestampFromTime(began.Add(time.Duration(n)*time.Second + 800*time.Millisecond)))
-				s.Attributes().PutStr("gen_ai.operation.name", op)
-				s.Attributes().PutStr("gen_ai.conversation.id", fmt.Sprintf("session-%06d", rng.IntN(1e6)))
-				s.Attributes().PutStr("user.id", fmt.Sprintf("user-%05d", rng.IntN(1e5)))
+				s.SetKind(ptrace.SpanKindClient)
+				s.SetStartTimestamp(pcommon.NewTimestampFromTime(at))
+				at = at.Add(time.Duration(rng.Int64N(int64(2 * time.Second))))
+				s.SetEndTimestamp(pcommon.NewTimestampFromTime(at))
+				a := s.Attributes()
+				a.PutStr("gen_ai.operation.name", op)
+				a.PutStr("gen_ai.conversation.id", session)
+				a.PutStr("gen_ai.agent.name", "support")
+				a.PutStr("user.id", user)
 				return s
 			}
 			root := span(0, "invoke_agent support", "invoke_agent")
-			root.SetEndTimestamp(pcommon.NewTimestampFromTime(began.Add(20 * time.Second)))
-			root.Attributes().PutStr("gen_ai.agent.name", "support")
+			root.SetKind(ptrace.SpanKindInternal)
+			// What was said before is sent again with every call.
+			history := []any{said("user", text(content*3/5))}
 			for n := byte(1); n < 10; n += 2 {
 				call := fmt.Sprintf("call_%016x", rng.Uint64())
 				llm := span(n, "chat gpt-5", "chat")
@@ -193,43 +200,52 @@ func mixes() ([]*mix, error) {
 				a.PutInt("gen_ai.usage.input_tokens", int64(rng.IntN(8000)))
 				a.PutInt("gen_ai.usage.output_tokens", int64(rng.IntN(800)))
 				a.PutDouble("gen_ai.request.temperature", 0.2)
+				a.PutInt("gen_ai.request.max_tokens", 4096)
+				a.PutStr("server.address", "api.openai.com")
+				a.PutInt("server.port", 443)
 				a.PutEmptySlice("gen_ai.response.finish_reasons").AppendEmpty().SetStr("tool_calls")
 				tool := span(n+1, "execute_tool lookup_order", "execute_tool")
+				tool.SetKind(ptrace.SpanKindInternal)
 				tool.SetParentSpanID(root.SpanID())
 				b := tool.Attributes()
 				b.PutStr("gen_ai.tool.name", "lookup_order")
 				b.PutStr("gen_ai.tool.call.id", call)
 				b.PutStr("gen_ai.tool.type", "function")
+				b.PutStr("gen_ai.tool.description", "Looks up an order by its number")
 				if content == 0 {
 					continue
 				}
 				arguments := fmt.Sprintf(`{"order_id":"A-%d"}`, rng.IntN(1e6))
-				var history []any
-				for i := 0; i < 6; i++ {
-					history = append(history, map[string]any{"role": []string{"user", "assistant"}[i%2], "parts": []any{map[string]any{"type": "text", "content": text(content * 2 / 7)}}})
-				}
+				result := map[string]any{"status": "delivered", "notes": text(content / 6)}
+				answer := said("assistant", text(200), map[string]any{"type": "tool_call", "id": call, "name": "lookup_order", "arguments": json.RawMessage(arguments)})
 				a.PutStr("gen_ai.system_instructions", string(marshal([]any{map[string]any{"type": "text", "content": strings.Join(vocabulary[:120], " ")}})))
 				a.PutStr("gen_ai.input.messages", string(marshal(history)))
-				a.PutStr("gen_ai.output.messages", string(marshal([]any{map[string]any{
-					"role": "assistant", "finish_reason": "tool_call",
-					"parts": []any{map[string]any{"type": "text", "content": text(200)}, map[string]any{"type": "tool_call", "id": call, "name": "lookup_order", "arguments": json.RawMessage(arguments)}},
-				}})))
+				history = append(history, answer, map[string]any{"role": "tool", "parts": []any{map[string]any{"type": "tool_call_response", "id": call, "response": result}}})
+				answer["finish_reason"] = "tool_call"
+				a.PutStr("gen_ai.output.messages", string(marshal([]any{answer})))
+				delete(answer, "finish_reason")
 				b.PutStr("gen_ai.tool.call.arguments", arguments)
-				b.PutStr("gen_ai.tool.call.result", string(marshal(map[string]any{"status": "delivered", "notes": text(content / 8)})))
+				b.PutStr("gen_ai.tool.call.result", string(marshal(result)))
 			}
+			root.SetEndTimestamp(pcommon.NewTimestampFromTime(at))
 		}
 		return td
 	}
 
 	metadata := &mix{name: "metadata", about: "made up, OpenTelemetry GenAI without content"}
-	long := &mix{name: "long", about: "made up, OpenTelemetry GenAI with long histories"}
-	for range 4 {
-		for m, td := range map[*mix]ptrace.Traces{metadata: made(10, 0), long: made(2, 40_000)} {
-			t, err := newTemplate(td)
+	long := &mix{name: "long", about: "made up, OpenTelemetry GenAI with histories that grow"}
+	// More of each than what compressors look back at, so that nothing comes again but what
+	// does so in reality.
+	for _, of := range []struct {
+		*mix
+		n, traces, content int
+	}{{metadata, 320, 10, 0}, {long, 40, 2, 40_000}} {
+		for range of.n {
+			t, err := newTemplate(made(of.traces, of.content))
 			if err != nil {
 				return nil, err
 			}
-			m.templates = append(m.templates, t)
+			of.templates = append(of.templates, t)
 		}
 	}
 	content := &mix{name: "content", about: "recordings of conversations in testdata/captures, content included"}
@@ -261,6 +277,11 @@ func mixes() ([]*mix, error) {
 		content.templates = append(content.templates, t)
 	}
 	return []*mix{metadata, content, long}, nil
+}
+
+// said is a message with a part of text and others.
+func said(role, text string, more ...any) map[string]any {
+	return map[string]any{"role": role, "parts": append([]any{map[string]any{"type": "text", "content": text}}, more...)}
 }
 
 func marshal(v any) []byte {

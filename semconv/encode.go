@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -40,24 +42,43 @@ type Meta struct {
 	OversizeText []string
 }
 
+// Encoder writes audit records as lines. It remembers the texts that the records of a
+// request have in common. The zero Encoder is ready; it is not safe for concurrent use.
+type Encoder struct {
+	recordedAt string            // in canonical form
+	json       [maxFields]string // by place in fields: the last, where it was in canonical form
+	missing    string
+	list       []string // of missing
+}
+
+// AppendSpan is that of an Encoder, for one record.
+func AppendSpan(dst []byte, span ptrace.Span) ([]byte, Meta, error) {
+	return (&Encoder{}).AppendSpan(dst, span)
+}
+
+// AppendLog is that of an Encoder, for one record.
+func AppendLog(dst []byte, rec plog.LogRecord) ([]byte, Meta, error) {
+	return (&Encoder{}).AppendLog(dst, rec)
+}
+
 // AppendSpan appends the line of an audit record that is a span, without a
 // newline. Whatever bytes the attributes hold, the line is valid JSON: a value
 // that does not fit its field, and attributes that are no field, are kept under
 // content. The error is ErrNotAuditEvent, wrapped, and dst is then unchanged.
-func AppendSpan(dst []byte, span ptrace.Span) ([]byte, Meta, error) {
-	return appendRecord(dst, record{
+func (c *Encoder) AppendSpan(dst []byte, span ptrace.Span) ([]byte, Meta, error) {
+	return c.append(dst, &record{
 		attrs: span.Attributes(), start: span.StartTimestamp(), end: span.EndTimestamp(),
 		trace: span.TraceID(), span: span.SpanID(), parent: span.ParentSpanID(),
 	})
 }
 
 // AppendLog appends the line of an audit record that is a log record, as AppendSpan does.
-func AppendLog(dst []byte, rec plog.LogRecord) ([]byte, Meta, error) {
+func (c *Encoder) AppendLog(dst []byte, rec plog.LogRecord) ([]byte, Meta, error) {
 	start := rec.Timestamp()
 	if start == 0 {
 		start = rec.ObservedTimestamp()
 	}
-	return appendRecord(dst, record{attrs: rec.Attributes(), start: start, trace: rec.TraceID(), span: rec.SpanID()})
+	return c.append(dst, &record{attrs: rec.Attributes(), start: start, trace: rec.TraceID(), span: rec.SpanID()})
 }
 
 type record struct {
@@ -65,21 +86,41 @@ type record struct {
 	start, end   pcommon.Timestamp
 	trace        pcommon.TraceID
 	span, parent pcommon.SpanID
+
+	has  fieldSet
+	vals [maxFields]pcommon.Value // by place in fields
 }
 
-func appendRecord(dst []byte, r record) ([]byte, Meta, error) {
+// place is the field of an attribute. Attributes mostly come in the order of the
+// schema: it is looked for from where the last one was.
+func place(key string, from int) (int, bool) {
+	for i := from; i < min(from+32, len(attrKeys)); i++ {
+		if attrKeys[i] == key {
+			return i, true
+		}
+	}
+	i, ok := fieldIndex[key]
+	return i, ok
+}
+
+// made are the fields that are written without an attribute.
+var made = setOf("schema_version", "event_id", "timestamp", "end_timestamp", "content", "trace_id", "span_id", "parent_span_id", "missing_fields")
+
+func (c *Encoder) append(dst []byte, r *record) ([]byte, Meta, error) {
 	var m Meta
-	var vals [maxFields]pcommon.Value // by place in fields; the zero Value is absent
 	var extra []extraAttr
 	typ := EventType("")
+	next := 0
 	for k, v := range r.attrs.All() {
 		if v.Type() == pcommon.ValueTypeEmpty {
 			continue
 		}
-		i, ok := fieldIndex[k]
+		i, ok := place(k, next)
 		switch {
-		case ok && vals[i] == (pcommon.Value{}) && fits(&fields[i], v):
-			vals[i] = v
+		case ok && !r.has.has(i) && c.fits(i, v):
+			r.has.add(i)
+			r.vals[i] = v
+			next = i + 1
 			if k == AttrEventType {
 				typ = EventType(v.AsString())
 			}
@@ -104,69 +145,68 @@ func appendRecord(dst []byte, r record) ([]byte, Meta, error) {
 	m.EventType = string(typ)
 
 	dst = append(dst, `{"schema_version":"1"`...)
-	for i := range fields {
-		f, v := &fields[i], vals[i]
-		has := v != pcommon.Value{}
-		if !has && !f.made {
-			continue
-		}
-		switch f.Name {
-		case "schema_version":
-			continue
-		case "event_id":
-			m.EventID = SpanEventID(r.trace, r.span, string(typ))
-			if has {
-				m.EventID = validText(v.AsString())
-			}
-			dst = AppendString(f.appendKey(dst), m.EventID)
-			continue
-		case "timestamp", "end_timestamp":
-			t, ok := r.time(f.Name, v, has)
-			if f.Name == "timestamp" {
-				m.Timestamp = t
-			}
-			if ok {
-				dst = appendTime(f.appendKey(dst), t)
-			}
-			continue
-		case "trace_id":
-			if !has && !r.trace.IsEmpty() {
-				dst = appendHex(f.appendKey(dst), r.trace[:])
-			}
-		case "span_id":
-			if !has && !r.span.IsEmpty() {
-				dst = appendHex(f.appendKey(dst), r.span[:])
-			}
-		case "parent_span_id":
-			if !has && !r.parent.IsEmpty() {
-				dst = appendHex(f.appendKey(dst), r.parent[:])
-			}
-		case "session_id":
-			if has {
-				m.SessionID = validText(v.AsString())
-			}
-		case "system_prompt_hash":
-			if has {
-				m.SystemPromptHash = v.AsString()
-			}
-		case "content":
-			if len(extra) > 0 {
-				dst = appendContent(f.appendKey(dst), v, has, extra)
-				continue
-			}
-		case "missing_fields":
-			m.Missing = missing(v, has, &vals)
-			if len(m.Missing) > 0 {
-				dst = appendStrings(f.appendKey(dst), m.Missing)
-			}
-			continue
-		}
-		if has {
-			dst = appendField(f.appendKey(dst), f, v)
+	for word, set := range r.has {
+		for set |= made[word]; set != 0; set &= set - 1 {
+			i := word*64 + bits.TrailingZeros64(set)
+			dst = c.appendMember(dst, &m, r, i, extra)
 		}
 	}
-	dst = append(dst, '}')
-	return dst, m, nil
+	return append(dst, '}'), m, nil
+}
+
+// appendMember appends the field at place i of a record, if there is one.
+func (c *Encoder) appendMember(dst []byte, m *Meta, r *record, i int, extra []extraAttr) []byte {
+	f, v, has := &fields[i], r.vals[i], r.has.has(i)
+	switch f.role {
+	case roleSchemaVersion:
+		return dst
+	case roleEventID:
+		if has {
+			m.EventID = validText(v.AsString())
+		} else {
+			m.EventID = SpanEventID(r.trace, r.span, m.EventType)
+		}
+		return AppendString(f.appendKey(dst), m.EventID)
+	case roleTimestamp, roleEndTimestamp:
+		t, ok := r.time(f, v, has)
+		if f.role == roleTimestamp {
+			m.Timestamp = t
+		}
+		if ok {
+			dst = appendTime(f.appendKey(dst), t)
+		}
+		return dst
+	case roleTraceID:
+		if !has && !r.trace.IsEmpty() {
+			dst = appendHex(f.appendKey(dst), r.trace[:])
+		}
+	case roleSpanID:
+		if !has && !r.span.IsEmpty() {
+			dst = appendHex(f.appendKey(dst), r.span[:])
+		}
+	case roleParentSpanID:
+		if !has && !r.parent.IsEmpty() {
+			dst = appendHex(f.appendKey(dst), r.parent[:])
+		}
+	case roleSessionID:
+		m.SessionID = validText(v.AsString())
+	case rolePromptHash:
+		m.SystemPromptHash = v.AsString()
+	case roleContent:
+		if len(extra) > 0 {
+			return appendContent(f.appendKey(dst), v, has, extra)
+		}
+	case roleMissing:
+		m.Missing = c.missingFields(r, i)
+		if len(m.Missing) > 0 {
+			dst = appendStrings(f.appendKey(dst), m.Missing)
+		}
+		return dst
+	}
+	if has {
+		dst = c.appendField(f.appendKey(dst), i, v)
+	}
+	return dst
 }
 
 type extraAttr struct {
@@ -174,24 +214,30 @@ type extraAttr struct {
 	value pcommon.Value
 }
 
-// missing is the list the processor gave, and what every event needs and this
-// record, perhaps set by hand, does not have.
-func missing(v pcommon.Value, has bool, vals *[maxFields]pcommon.Value) []string {
-	var list []string
-	if has {
-		list = stringList(v)
-	}
-next:
+// needed are the fields that every event needs, but those that the encoder makes.
+var needed = func() (list []int) {
 	for _, name := range requiredAlways {
-		if name == "event_id" || name == "timestamp" || vals[fieldNames[name]] != (pcommon.Value{}) {
-			continue
+		if name != "event_id" && name != "timestamp" {
+			list = append(list, fieldNames[name])
 		}
-		for _, have := range list {
-			if have == name {
-				continue next
-			}
+	}
+	return list
+}()
+
+// missingFields is the list the processor gave, at place i, and what every event needs and
+// this record, perhaps set by hand, does not have.
+func (c *Encoder) missingFields(r *record, i int) []string {
+	var list []string
+	if r.has.has(i) {
+		if v := r.vals[i]; v.Type() != pcommon.ValueTypeStr || v.Str() != c.missing {
+			c.missing, c.list = v.AsString(), slices.Clip(stringList(v))
 		}
-		list = append(list, name)
+		list = c.list
+	}
+	for _, n := range needed {
+		if name := fields[n].Name; !r.has.has(n) && !slices.Contains(list, name) {
+			list = append(list, name)
+		}
 	}
 	return list
 }
@@ -200,15 +246,24 @@ func (f *Field) appendKey(dst []byte) []byte { return append(dst, f.key...) }
 
 // time is a time field of the record: from its attribute, else its own. A span
 // that ended when it began did not last.
-func (r *record) time(name string, v pcommon.Value, has bool) (time.Time, bool) {
+func (r *record) time(f *Field, v pcommon.Value, has bool) (time.Time, bool) {
 	if has {
 		t, _ := parseTime(v)
 		return t, true
 	}
-	if name == "timestamp" {
+	if f.role == roleTimestamp {
 		return r.start.AsTime(), true
 	}
 	return r.end.AsTime(), r.end > r.start
+}
+
+// fits is fits, but that it knows what it was asked last.
+func (c *Encoder) fits(i int, v pcommon.Value) bool {
+	f := &fields[i]
+	if f.Kind == KindTime && v.Type() == pcommon.ValueTypeStr && v.Str() == c.recordedAt && c.recordedAt != "" {
+		return true
+	}
+	return fits(f, v)
 }
 
 // fits reports whether a value can be written as the field's kind; what does not
@@ -251,7 +306,9 @@ func isScalar(v pcommon.Value) bool {
 	return false
 }
 
-func appendField(dst []byte, f *Field, v pcommon.Value) []byte {
+// appendField appends the value of the field at place i.
+func (c *Encoder) appendField(dst []byte, i int, v pcommon.Value) []byte {
+	f := &fields[i]
 	switch f.Kind {
 	case KindString:
 		return AppendString(dst, v.AsString())
@@ -265,15 +322,34 @@ func appendField(dst []byte, f *Field, v pcommon.Value) []byte {
 		b, _ := asBool(v)
 		return strconv.AppendBool(dst, b)
 	case KindTime:
+		if v.Type() == pcommon.ValueTypeStr && v.Str() == c.recordedAt {
+			return append(append(append(dst, '"'), c.recordedAt...), '"')
+		}
 		t, _ := parseTime(v)
-		return appendTime(dst, t)
+		from := len(dst)
+		dst = appendTime(dst, t)
+		if text := dst[from+1 : len(dst)-1]; v.Type() == pcommon.ValueTypeStr && v.Str() == string(text) {
+			c.recordedAt = v.Str()
+		}
+		return dst
 	case KindStrings:
 		if v.Type() == pcommon.ValueTypeStr && plainList(v.Str()) {
 			return append(dst, v.Str()...)
 		}
 		return appendStrings(dst, stringList(v))
 	}
-	return appendJSONValue(dst, f.Kind, v)
+	if v.Type() != pcommon.ValueTypeStr {
+		return appendJSONValue(dst, f.Kind, v)
+	}
+	if s := v.Str(); s == c.json[i] {
+		return append(dst, s...)
+	}
+	from := len(dst)
+	dst = appendJSONValue(dst, f.Kind, v)
+	if s := v.Str(); s == string(dst[from:]) {
+		c.json[i] = s
+	}
+	return dst
 }
 
 // appendJSONValue writes a field that holds JSON: a string attribute as the JSON
@@ -393,10 +469,33 @@ func appendFloat(dst []byte, x float64) []byte {
 	return strconv.AppendFloat(dst, x, 'g', -1, 64)
 }
 
+// appendTime is timeLayout, written out: a line has three times.
 func appendTime(dst []byte, t time.Time) []byte {
+	t = t.UTC()
+	year, month, day := t.Date()
+	if year < 0 || year > 9999 {
+		return append(t.AppendFormat(append(dst, '"'), timeLayout), '"')
+	}
+	hour, minute, second := t.Clock()
 	dst = append(dst, '"')
-	dst = t.UTC().AppendFormat(dst, timeLayout)
-	return append(dst, '"')
+	dst = appendDigits(dst, year, 4)
+	dst = appendDigits(append(dst, '-'), int(month), 2)
+	dst = appendDigits(append(dst, '-'), day, 2)
+	dst = appendDigits(append(dst, 'T'), hour, 2)
+	dst = appendDigits(append(dst, ':'), minute, 2)
+	dst = appendDigits(append(dst, ':'), second, 2)
+	dst = appendDigits(append(dst, '.'), t.Nanosecond(), 9)
+	return append(dst, 'Z', '"')
+}
+
+// appendDigits appends n, which has at most that many digits, with zeros before it.
+func appendDigits(dst []byte, n, digits int) []byte {
+	dst = append(dst, "000000000"[:digits]...)
+	for i := len(dst) - 1; n > 0; i-- {
+		dst[i] = byte('0' + n%10)
+		n /= 10
+	}
+	return dst
 }
 
 func appendHex(dst []byte, id []byte) []byte {

@@ -1,5 +1,11 @@
 package semconv
 
+import (
+	"encoding/json"
+	"time"
+	"unsafe"
+)
+
 // Kind is the JSON shape of a field.
 type Kind uint8
 
@@ -30,10 +36,56 @@ type Field struct {
 
 	attr string // see Attr
 	key  string // as it stands in a line, after a comma
+	// offset and held say where an Event holds the field and as what; they are those of
+	// what ref points at, which is slower to ask.
+	offset uintptr
+	held   held
+	role   role
 	// ofSpan and ofLog are set where a span, or a log record, holds the field itself, so
 	// that it needs no attribute.
 	ofSpan, ofLog bool
-	made          bool // the encoder may write it without an attribute
+}
+
+// held is the Go type of a field of an Event.
+type held uint8
+
+const (
+	heldString held = iota // an EventType is one, too
+	heldJSON
+	heldStrings
+	heldTime
+	heldInt
+	heldFloat
+	heldBool
+)
+
+// role tells the fields apart that the encoder knows more of than their kind.
+type role uint8
+
+const (
+	roleNone role = iota
+	roleSchemaVersion
+	roleEventID
+	roleTimestamp
+	roleEndTimestamp
+	roleSessionID
+	rolePromptHash
+	roleContent
+	roleTraceID
+	roleSpanID
+	roleParentSpanID
+	roleMissing
+)
+
+var roles = map[string]role{
+	"schema_version": roleSchemaVersion, "event_id": roleEventID, "timestamp": roleTimestamp, "end_timestamp": roleEndTimestamp,
+	"session_id": roleSessionID, "system_prompt_hash": rolePromptHash, "content": roleContent, "trace_id": roleTraceID,
+	"span_id": roleSpanID, "parent_span_id": roleParentSpanID, "missing_fields": roleMissing,
+}
+
+// in is the field of an event as the type that held names; T must be that.
+func in[T any](e *Event, f *Field) *T {
+	return (*T)(unsafe.Add(unsafe.Pointer(e), f.offset)) //nolint:gosec // offset and held are those of ref, which init has asked
 }
 
 // Attr is the attribute key that carries the field on a span or log record.
@@ -389,21 +441,88 @@ var fields = []Field{
 }
 
 // fieldIndex finds a field by its attribute key, fieldNames by its name in a line.
-// None of them has a character that is escaped.
-var fieldIndex, fieldNames = func() (attrs, names map[string]int) {
+// None of them has a character that is escaped. attrKeys are the attribute keys in the
+// order of fields.
+var fieldIndex, fieldNames, attrKeys = func() (attrs, names map[string]int, keys []string) {
 	attrs, names = make(map[string]int, len(fields)), make(map[string]int, len(fields))
+	e := &Event{}
 	for i := range fields {
 		f := &fields[i]
 		f.attr, f.key = attrPrefix+f.Name, `,"`+f.Name+`":`
 		attrs[f.attr], names[f.Name] = i, i
-		switch f.Name {
-		case "schema_version", "timestamp", "trace_id", "span_id":
-			f.ofSpan, f.ofLog, f.made = true, true, true
-		case "parent_span_id", "end_timestamp":
-			f.ofSpan, f.made = true, true
-		case "event_id", "content", "missing_fields":
-			f.made = true
+		keys = append(keys, f.attr)
+		f.role = roles[f.Name]
+		switch f.role {
+		case roleSchemaVersion, roleTimestamp, roleTraceID, roleSpanID:
+			f.ofSpan, f.ofLog = true, true
+		case roleParentSpanID, roleEndTimestamp:
+			f.ofSpan = true
 		}
+		var at unsafe.Pointer
+		switch p := f.ref(e).(type) {
+		case *string:
+			at, f.held = unsafe.Pointer(p), heldString
+		case *EventType:
+			at, f.held = unsafe.Pointer(p), heldString
+		case *json.RawMessage:
+			at, f.held = unsafe.Pointer(p), heldJSON
+		case *[]string:
+			at, f.held = unsafe.Pointer(p), heldStrings
+		case *time.Time:
+			at, f.held = unsafe.Pointer(p), heldTime
+		case *Optional[int64]:
+			at, f.held = unsafe.Pointer(p), heldInt
+		case *Optional[float64]:
+			at, f.held = unsafe.Pointer(p), heldFloat
+		case *Optional[bool]:
+			at, f.held = unsafe.Pointer(p), heldBool
+		default:
+			panic("bad type of the field " + f.Name)
+		}
+		f.offset = uintptr(at) - uintptr(unsafe.Pointer(e)) //nolint:gosec // within e
 	}
-	return attrs, names
+	return attrs, names, keys
 }()
+
+// fieldSet is a set of fields by their place.
+type fieldSet [(maxFields + 63) / 64]uint64
+
+func (s *fieldSet) add(i int) { s[i/64] |= 1 << (i % 64) }
+
+func (s *fieldSet) has(i int) bool { return s[i/64]&(1<<(i%64)) != 0 }
+
+func setOf(names ...string) (s fieldSet) {
+	for _, n := range names {
+		s.add(fieldNames[n])
+	}
+	return s
+}
+
+// Has reports whether the event holds the field.
+func (f *Field) Has(e *Event) bool {
+	switch f.held {
+	case heldString:
+		return *in[string](e, f) != ""
+	case heldJSON:
+		return len(*in[json.RawMessage](e, f)) > 0
+	case heldStrings:
+		return len(*in[[]string](e, f)) > 0
+	case heldTime:
+		return !in[time.Time](e, f).IsZero()
+	case heldInt:
+		return in[Optional[int64]](e, f).Valid
+	case heldFloat:
+		return in[Optional[float64]](e, f).Valid
+	default:
+		return in[Optional[bool]](e, f).Valid
+	}
+}
+
+// FieldNamed is the field of that name, nil where there is none.
+func FieldNamed(name string) *Field {
+	i, ok := fieldNames[name]
+	if !ok {
+		return nil
+	}
+	return &fields[i]
+}

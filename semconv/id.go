@@ -11,25 +11,23 @@ import (
 // id, the span id and the role, which says which of the span's events it is. A
 // resent span gives the same id.
 func SpanEventID(trace pcommon.TraceID, span pcommon.SpanID, role string) string {
-	h := sha256.New()
-	h.Write([]byte("agentaudit/span\x00"))
-	h.Write(trace[:])
-	h.Write(span[:])
-	h.Write([]byte(role))
-	return eventID(h.Sum(nil))
+	text := append(make([]byte, 0, 128), "agentaudit/span\x00"...)
+	text = append(append(append(text, trace[:]...), span[:]...), role...)
+	sum := sha256.Sum256(text)
+	return eventID(sum[:])
 }
 
 // RecordEventID is the id of an event from a record that has no span of its own:
 // a function of what identifies the record. Parts are length-prefixed, so no two
 // lists of parts share an id.
 func RecordEventID(parts ...string) string {
-	h := sha256.New()
-	h.Write([]byte("agentaudit/record\x00"))
+	text := append(make([]byte, 0, 512), "agentaudit/record\x00"...)
 	for _, p := range parts {
-		h.Write([]byte{byte(len(p) >> 24), byte(len(p) >> 16), byte(len(p) >> 8), byte(len(p))})
-		h.Write([]byte(p))
+		text = append(text, byte(len(p)>>24), byte(len(p)>>16), byte(len(p)>>8), byte(len(p)))
+		text = append(text, p...)
 	}
-	return eventID(h.Sum(nil))
+	sum := sha256.Sum256(text)
+	return eventID(sum[:])
 }
 
 // eventID is a UUID of version 8 (RFC 9562: vendor-specific, here a digest).

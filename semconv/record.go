@@ -3,6 +3,7 @@ package semconv
 import (
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -11,10 +12,29 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
+// Writer writes events as records. It remembers the texts that the events of a request
+// have in common. The zero Writer is ready; it is not safe for concurrent use.
+type Writer struct {
+	at    time.Time
+	text  string // of at
+	lists []listText
+}
+
+type listText struct {
+	list []string
+	text string // of list
+}
+
+// WriteSpan is that of a Writer, for one event.
+func WriteSpan(e *Event, span ptrace.Span) { (&Writer{}).WriteSpan(e, span) }
+
+// WriteLog is that of a Writer, for one event.
+func WriteLog(e *Event, rec plog.LogRecord) { (&Writer{}).WriteLog(e, rec) }
+
 // WriteSpan makes span the audit record of e: attributes for the fields, the
 // span's own times and ids for the rest. The span should be empty. The span shares
 // the JSON of the event, which is not to be changed in place after.
-func WriteSpan(e *Event, span ptrace.Span) {
+func (w *Writer) WriteSpan(e *Event, span ptrace.Span) {
 	span.SetName(string(e.EventType))
 	span.SetStartTimestamp(pcommon.NewTimestampFromTime(e.Timestamp))
 	end := e.EndTimestamp
@@ -25,82 +45,68 @@ func WriteSpan(e *Event, span ptrace.Span) {
 	span.SetTraceID(parseTraceID(e.TraceID))
 	span.SetSpanID(parseSpanID(e.SpanID))
 	span.SetParentSpanID(parseSpanID(e.ParentSpanID))
-	writeAttributes(e, span.Attributes(), false)
+	w.attributes(e, span.Attributes(), false)
 }
 
 // WriteLog makes rec the audit record of e, as WriteSpan does. The record should be empty.
-func WriteLog(e *Event, rec plog.LogRecord) {
+func (w *Writer) WriteLog(e *Event, rec plog.LogRecord) {
 	rec.SetEventName(string(e.EventType))
 	rec.SetTimestamp(pcommon.NewTimestampFromTime(e.Timestamp))
 	rec.SetObservedTimestamp(pcommon.NewTimestampFromTime(e.RecordedAt))
 	rec.SetTraceID(parseTraceID(e.TraceID))
 	rec.SetSpanID(parseSpanID(e.SpanID))
-	writeAttributes(e, rec.Attributes(), true)
+	w.attributes(e, rec.Attributes(), true)
 }
 
-func writeAttributes(e *Event, m pcommon.Map, log bool) {
+func (w *Writer) attributes(e *Event, m pcommon.Map, log bool) {
 	m.EnsureCapacity(32) // seldom more, and never many
 	for i := range fields {
 		f := &fields[i]
-		if f.ofSpan && !log || f.ofLog && log {
+		if !f.Has(e) || f.ofSpan && !log || f.ofLog && log {
 			continue
 		}
-		switch p := f.ref(e).(type) {
-		case *string:
-			if *p != "" {
-				m.PutStr(f.Attr(), *p)
-			}
-		case *EventType:
-			m.PutStr(f.Attr(), string(*p))
-		case *json.RawMessage:
-			if len(*p) > 0 {
-				m.PutStr(f.Attr(), unsafe.String(unsafe.SliceData(*p), len(*p))) //nolint:gosec // an event's JSON is replaced, never written to
-			}
-		case *[]string:
-			if len(*p) > 0 {
-				m.PutStr(f.Attr(), string(appendStrings(nil, *p)))
-			}
-		case *time.Time:
-			if !p.IsZero() {
-				m.PutStr(f.Attr(), p.UTC().Format(timeLayout))
-			}
-		case *Optional[int64]:
-			if p.Valid {
-				m.PutInt(f.Attr(), p.Value)
-			}
-		case *Optional[float64]:
-			if p.Valid {
-				m.PutDouble(f.Attr(), p.Value)
-			}
-		case *Optional[bool]:
-			if p.Valid {
-				m.PutBool(f.Attr(), p.Value)
-			}
+		switch f.held {
+		case heldString:
+			m.PutStr(f.attr, *in[string](e, f))
+		case heldJSON:
+			p := *in[json.RawMessage](e, f)
+			m.PutStr(f.attr, unsafe.String(unsafe.SliceData(p), len(p))) //nolint:gosec // an event's JSON is replaced, never written to
+		case heldStrings:
+			m.PutStr(f.attr, w.listText(*in[[]string](e, f)))
+		case heldTime:
+			m.PutStr(f.attr, w.timeText(*in[time.Time](e, f)))
+		case heldInt:
+			m.PutInt(f.attr, in[Optional[int64]](e, f).Value)
+		case heldFloat:
+			m.PutDouble(f.attr, in[Optional[float64]](e, f).Value)
+		case heldBool:
+			m.PutBool(f.attr, in[Optional[bool]](e, f).Value)
 		}
 	}
 }
 
-// present reports whether a field reference holds a value.
-func present(ref any) bool {
-	switch p := ref.(type) {
-	case *string:
-		return *p != ""
-	case *EventType:
-		return *p != ""
-	case *json.RawMessage:
-		return len(*p) > 0
-	case *[]string:
-		return len(*p) > 0
-	case *time.Time:
-		return !p.IsZero()
-	case *Optional[int64]:
-		return p.Valid
-	case *Optional[float64]:
-		return p.Valid
-	case *Optional[bool]:
-		return p.Valid
+func (w *Writer) timeText(t time.Time) string {
+	if w.text == "" || !t.Equal(w.at) {
+		text := appendTime(nil, t)
+		w.at, w.text = t, string(text[1:len(text)-1])
 	}
-	return false
+	return w.text
+}
+
+// maxLists bounds how many lists a Writer looks through.
+const maxLists = 8
+
+func (w *Writer) listText(list []string) string {
+	for i := range w.lists {
+		if slices.Equal(w.lists[i].list, list) {
+			return w.lists[i].text
+		}
+	}
+	text := string(appendStrings(nil, list))
+	if len(w.lists) < maxLists {
+		w.lists = append(w.lists, listText{list, text})
+	}
+	return text
 }
 
 func appendStrings(dst []byte, list []string) []byte {
@@ -175,8 +181,10 @@ func (e *Event) SetJSON(name string, text []byte) bool {
 // EachText replaces every string field of the event by what f makes of it.
 func (e *Event) EachText(f func(string) string) {
 	for i := range fields {
-		if p, ok := fields[i].ref(e).(*string); ok && *p != "" {
-			*p = f(*p)
+		if fields[i].held == heldString && fields[i].Name != "event_type" {
+			if p := in[string](e, &fields[i]); *p != "" {
+				*p = f(*p)
+			}
 		}
 	}
 }
@@ -185,8 +193,10 @@ func (e *Event) EachText(f func(string) string) {
 // be JSON of the same shape.
 func (e *Event) EachJSON(f func([]byte) []byte) {
 	for i := range fields {
-		if p, ok := fields[i].ref(e).(*json.RawMessage); ok && len(*p) > 0 {
-			*p = f(*p)
+		if fields[i].held == heldJSON {
+			if p := in[json.RawMessage](e, &fields[i]); len(*p) > 0 {
+				*p = f(*p)
+			}
 		}
 	}
 }
@@ -213,11 +223,11 @@ func (e *Event) Longer(limit int) []Field {
 	var long []Field
 	for i := range fields {
 		n := 0
-		switch p := fields[i].ref(e).(type) {
-		case *string:
-			n = len(*p)
-		case *json.RawMessage:
-			n = len(*p)
+		switch f := &fields[i]; f.held {
+		case heldString:
+			n = len(*in[string](e, f))
+		case heldJSON:
+			n = len(*in[json.RawMessage](e, f))
 		}
 		if n > limit {
 			long = append(long, fields[i])

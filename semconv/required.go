@@ -19,5 +19,5 @@ func Required(t EventType) []string {
 // Has reports whether the event holds a value for the field of that name.
 func (e *Event) Has(name string) bool {
 	i, ok := fieldNames[name]
-	return ok && present(fields[i].ref(e))
+	return ok && fields[i].Has(e)
 }

@@ -17,7 +17,7 @@ func (s *sealer) pushTraces(ctx context.Context, td ptrace.Traces) error {
 	for _, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, span := range ss.Spans().All() {
-				line, m, err := semconv.AppendSpan(r.line[:0], span)
+				line, m, err := r.encoder.AppendSpan(r.line[:0], span)
 				r.add(ctx, line, m, err)
 			}
 		}
@@ -32,7 +32,7 @@ func (s *sealer) pushLogs(ctx context.Context, ld plog.Logs) error {
 	for _, rl := range ld.ResourceLogs().All() {
 		for _, sl := range rl.ScopeLogs().All() {
 			for _, rec := range sl.LogRecords().All() {
-				line, m, err := semconv.AppendLog(r.line[:0], rec)
+				line, m, err := r.encoder.AppendLog(r.line[:0], rec)
 				r.add(ctx, line, m, err)
 			}
 		}
@@ -44,6 +44,7 @@ func (s *sealer) pushLogs(ctx context.Context, ld plog.Logs) error {
 // request is one call of push: the objects its events went to, and what it refused.
 type request struct {
 	sealer  *sealer
+	encoder semconv.Encoder
 	line    []byte
 	objects []*object
 	records [][]byte // for the spool

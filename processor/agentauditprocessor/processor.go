@@ -73,9 +73,11 @@ func (a *auditor) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.T
 	td.ResourceSpans().RemoveIf(func(ptrace.ResourceSpans) bool { return true })
 	spans := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty()
 	spans.Scope().SetName(metadata.ScopeName)
+	spans.Spans().EnsureCapacity(len(events))
+	var w semconv.Writer
 	for _, e := range events {
 		span := spans.Spans().AppendEmpty()
-		semconv.WriteSpan(e.Event, span)
+		w.WriteSpan(e.Event, span)
 		a.control(e, span.Attributes())
 	}
 	return td, nil
@@ -99,9 +101,11 @@ func (a *auditor) processLogs(ctx context.Context, ld plog.Logs) (plog.Logs, err
 	ld.ResourceLogs().RemoveIf(func(plog.ResourceLogs) bool { return true })
 	recs := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty()
 	recs.Scope().SetName(metadata.ScopeName)
+	recs.LogRecords().EnsureCapacity(len(events))
+	var w semconv.Writer
 	for _, e := range events {
 		rec := recs.LogRecords().AppendEmpty()
-		semconv.WriteLog(e.Event, rec)
+		w.WriteLog(e.Event, rec)
 		a.control(e, rec.Attributes())
 	}
 	return ld, nil

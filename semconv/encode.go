@@ -162,7 +162,7 @@ func (c *Encoder) appendMember(dst []byte, m *Meta, r *record, i int, extra []ex
 		return dst
 	case roleEventID:
 		if has {
-			m.EventID = validText(v.AsString())
+			m.EventID = ValidText(v.AsString())
 		} else {
 			m.EventID = SpanEventID(r.trace, r.span, m.EventType)
 		}
@@ -189,7 +189,7 @@ func (c *Encoder) appendMember(dst []byte, m *Meta, r *record, i int, extra []ex
 			dst = appendHex(f.appendKey(dst), r.parent[:])
 		}
 	case roleSessionID:
-		m.SessionID = validText(v.AsString())
+		m.SessionID = ValidText(v.AsString())
 	case rolePromptHash:
 		m.SystemPromptHash = v.AsString()
 	case roleContent:
@@ -385,7 +385,7 @@ func appendContent(dst []byte, v pcommon.Value, has bool, extra []extraAttr) []b
 	}
 	dst = append(dst, text[:len(text)-1]...)
 	for _, a := range extra {
-		key := validText(a.key)
+		key := ValidText(a.key)
 		for {
 			if _, dup := taken[key]; !dup {
 				break
@@ -445,7 +445,7 @@ func appendMap(dst []byte, m pcommon.Map, depth int) []byte {
 	dst = append(dst, '{')
 	seen := make(map[string]struct{}, m.Len())
 	for k, el := range m.All() {
-		k = validText(k)
+		k = ValidText(k)
 		for {
 			if _, dup := seen[k]; !dup {
 				break
@@ -504,8 +504,8 @@ func appendHex(dst []byte, id []byte) []byte {
 	return append(dst, '"')
 }
 
-// validText is s as AppendString writes it: U+FFFD for each byte that is no UTF-8.
-func validText(s string) string {
+// ValidText is s as AppendString writes it: U+FFFD for each byte that is no UTF-8.
+func ValidText(s string) string {
 	if utf8.ValidString(s) {
 		return s
 	}

@@ -139,30 +139,32 @@ func parseSpanID(s string) (id pcommon.SpanID) {
 // field or the value does not fit it.
 func (e *Event) Set(name string, v pcommon.Value) bool {
 	i, ok := fieldNames[name]
-	if !ok || !fits(&fields[i], v) {
+	return ok && fields[i].Set(e, v)
+}
+
+// Set is that of an event.
+func (f *Field) Set(e *Event, v pcommon.Value) bool {
+	if !fits(f, v) {
 		return false
 	}
-	f := &fields[i]
-	switch p := f.ref(e).(type) {
-	case *string:
-		*p = v.AsString()
-	case *EventType:
-		*p = EventType(v.AsString())
-	case *json.RawMessage:
-		*p = appendJSONValue(nil, f.Kind, v)
-	case *[]string:
-		*p = stringList(v)
-	case *time.Time:
-		*p, _ = parseTime(v)
-	case *Optional[int64]:
+	switch f.held {
+	case heldString:
+		*in[string](e, f) = v.AsString()
+	case heldJSON:
+		*in[json.RawMessage](e, f) = appendJSONValue(nil, f.Kind, v)
+	case heldStrings:
+		*in[[]string](e, f) = stringList(v)
+	case heldTime:
+		*in[time.Time](e, f), _ = parseTime(v)
+	case heldInt:
 		n, _ := asInt(v)
-		*p = Some(n)
-	case *Optional[float64]:
+		*in[Optional[int64]](e, f) = Some(n)
+	case heldFloat:
 		x, _ := asFloat(v)
-		*p = Some(x)
-	case *Optional[bool]:
+		*in[Optional[float64]](e, f) = Some(x)
+	case heldBool:
 		b, _ := asBool(v)
-		*p = Some(b)
+		*in[Optional[bool]](e, f) = Some(b)
 	}
 	return true
 }

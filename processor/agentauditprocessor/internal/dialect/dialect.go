@@ -33,10 +33,10 @@ const (
 	Copy                     // repeats what another record tells in full
 )
 
-var typeOf = map[Kind]semconv.EventType{
+var typeOf = [...]semconv.EventType{
 	Agent: semconv.TypeSessionStart, Chain: semconv.TypeSessionStart, LLM: semconv.TypeLLMCall, Message: semconv.TypeMessage,
 	Tool: semconv.TypeToolCall, Retrieval: semconv.TypeRetrieval, Guardrail: semconv.TypeGuardrail, Approval: semconv.TypeApproval,
-	Intervention: semconv.TypeIntervention, Failure: semconv.TypeError, Start: semconv.TypeSessionStart, Part: semconv.TypeToolCall,
+	Intervention: semconv.TypeIntervention, Failure: semconv.TypeError, Start: semconv.TypeSessionStart, Part: semconv.TypeToolCall, Copy: "",
 }
 
 // Dialect is one vocabulary of GenAI telemetry.
@@ -78,6 +78,29 @@ type Source struct {
 	Field string // of the schema, or one of the pseudo-fields below
 	Keys  []string
 	As    Decoder // nil: by the field's kind
+
+	// Made of the others once: see prepare.
+	marks uint64         // keyMark of every key
+	field *semconv.Field // nil for a pseudo-field
+	frame bool           // what a frame takes beside the fields of its start and end
+}
+
+func init() {
+	prepare(identity)
+	for _, d := range dialects {
+		prepare(d.Fields)
+	}
+}
+
+// prepare makes of each row what it is asked for with every record.
+func prepare(table []Source) {
+	for i := range table {
+		s := &table[i]
+		s.field, s.frame = semconv.FieldNamed(s.Field), frameFields[s.Field]
+		for _, k := range s.Keys {
+			s.marks |= keyMark(k)
+		}
+	}
 }
 
 // Pseudo-fields of a table: what is not a field of the schema but leads to some.
@@ -204,14 +227,14 @@ func (e *Draft) Told() []*Draft {
 func (e *Draft) apply(table []Source) {
 	for i := range table {
 		s := &table[i]
+		if e.Record.marks&s.marks == 0 { // most are not there
+			continue
+		}
 		if s.Field == Ignored {
 			e.Record.use(s.Keys...)
 			continue
 		}
-		if !slices.ContainsFunc(s.Keys, e.Record.has) { // most are not there
-			continue
-		}
-		if !e.wants(s.Field) || s.Field == SystemPrompt && e.Prompt != "" || e.Has(s.Field) {
+		if !e.Record.hasAny(s.Keys) || !s.wanted(e) {
 			continue
 		}
 		v, ok := e.Record.take(s.Keys...)
@@ -222,11 +245,7 @@ func (e *Draft) apply(table []Source) {
 			e.ContentState = semconv.ContentWithheld
 			continue
 		}
-		as := s.As
-		if as == nil {
-			as = plain(s.Field)
-		}
-		if !as(e, v) {
+		if s.As != nil && !s.As(e, v) || s.As == nil && !s.field.Set(&e.Event, v) {
 			e.Record.keep(s.Keys...)
 		}
 	}
@@ -236,33 +255,14 @@ func (e *Draft) apply(table []Source) {
 // token counts repeat those of its calls and stay content.
 var frameFields = map[string]bool{"input_messages": true, "output_messages": true, SystemPrompt: true, "final_output": true, "error": true, "error_type": true, "outcome": true}
 
-// wants reports whether a field belongs to the kind of event.
-func (e *Draft) wants(field string) bool {
-	if field == SystemPrompt {
-		return true
-	}
-	if (e.EventType == semconv.TypeSessionStart) && frameFields[field] {
-		return true
-	}
-	types, ok := fieldTypes[field]
-	if !ok {
+// wanted reports whether the field of a row belongs to the kind of event and is still
+// empty.
+func (s *Source) wanted(e *Draft) bool {
+	switch {
+	case s.Field == SystemPrompt:
+		return e.Prompt == ""
+	case s.field == nil:
 		return false
 	}
-	if types == nil {
-		return true
-	}
-	for _, t := range types {
-		if t == e.EventType {
-			return true
-		}
-	}
-	return false
+	return (s.frame && e.EventType == semconv.TypeSessionStart || s.field.Types == nil || slices.Contains(s.field.Types, e.EventType)) && !s.field.Has(&e.Event)
 }
-
-var fieldTypes = func() map[string][]semconv.EventType {
-	m := map[string][]semconv.EventType{}
-	for _, f := range semconv.Fields() {
-		m[f.Name] = f.Types
-	}
-	return m
-}()

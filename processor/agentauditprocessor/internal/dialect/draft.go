@@ -33,11 +33,6 @@ func (e *Draft) Derive(field string) {
 // Derived reports whether a field was filled by a fallback.
 func (e *Draft) Derived(field string) bool { return slices.Contains(e.DerivedFields, field) }
 
-// plain sets a field by its kind.
-func plain(field string) Decoder {
-	return func(e *Draft, v pcommon.Value) bool { return e.Set(field, v) }
-}
-
 // asJSON sets a field that holds JSON, opening JSON that was sent as a string.
 func asJSON(field string) Decoder {
 	return func(e *Draft, v pcommon.Value) bool {
@@ -283,7 +278,7 @@ func (e *Draft) leftover(attrs []attr, o *objectWriter) {
 		if a.used || ignored(a.key, e.Dialect.Ignore) || ignored(a.key, secrets) {
 			continue
 		}
-		o.put(a.key, valueJSON(a.val).Raw)
+		o.value(a.key, a.val)
 	}
 }
 
@@ -318,22 +313,63 @@ func (e *Draft) leftoverEvents() []byte {
 // objectWriter writes a JSON object whose keys differ.
 type objectWriter struct {
 	out  []byte
-	seen map[string]bool
+	keys []string            // while they are few
+	seen map[string]struct{} // all of them, once they are many
 }
 
-func (o *objectWriter) put(key, raw string) {
+// manyMembers is from how many on the keys of an object are looked up in a map.
+const manyMembers = 16
+
+func (o *objectWriter) taken(key string) bool {
+	if o.seen == nil {
+		return slices.Contains(o.keys, key)
+	}
+	_, taken := o.seen[key]
+	return taken
+}
+
+func (o *objectWriter) take(key string) {
+	if o.seen != nil {
+		o.seen[key] = struct{}{}
+		return
+	}
+	if o.keys = append(o.keys, key); len(o.keys) == manyMembers {
+		o.seen = make(map[string]struct{}, 2*manyMembers)
+		for _, k := range o.keys {
+			o.seen[k] = struct{}{}
+		}
+	}
+}
+
+// key begins a member. One whose key is taken gets a prime.
+func (o *objectWriter) key(key string) {
 	if o.out == nil {
-		o.out = append(o.out, '{')
-		o.seen = map[string]bool{}
+		o.out = append(make([]byte, 0, 128), '{')
+		o.keys = make([]string, 0, 8)
 	} else {
 		o.out = append(o.out, ',')
 	}
-	key = string([]rune(key))
-	for o.seen[key] {
+	key = semconv.ValidText(key)
+	for o.taken(key) {
 		key += "'"
 	}
-	o.seen[key] = true
-	o.out = append(append(semconv.AppendString(o.out, key), ':'), raw...)
+	o.take(key)
+	o.out = append(semconv.AppendString(o.out, key), ':')
+}
+
+func (o *objectWriter) put(key, raw string) {
+	o.key(key)
+	o.out = append(o.out, raw...)
+}
+
+// value is put for an attribute.
+func (o *objectWriter) value(key string, v pcommon.Value) {
+	if v.Type() == pcommon.ValueTypeStr {
+		o.put(key, valueJSON(v).Raw)
+		return
+	}
+	o.key(key)
+	o.out = semconv.AppendValue(o.out, v)
 }
 
 // close ends the object; it is nil where there is nothing in it.

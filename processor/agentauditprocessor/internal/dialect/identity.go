@@ -1,7 +1,5 @@
 package dialect
 
-import "go.opentelemetry.io/collector/pdata/pcommon"
-
 // identity says where any dialect keeps whose event it is. Keys that an operator or
 // an application sets come before those that a framework makes up.
 var identity = []Source{
@@ -33,13 +31,11 @@ var fromResource = map[string][]string{
 
 // FromResource is the identity field that the resource of the record gives, or "".
 func (r *Record) FromResource(field string) string {
-	for _, key := range fromResource[field] {
-		if v, ok := r.Resource.Get(key); ok && v.Type() != pcommon.ValueTypeEmpty && v.AsString() != "" {
-			return v.AsString()
-		}
+	if len(r.of.identity) == 0 {
+		return ""
 	}
-	return ""
+	return r.of.identity[field]
 }
 
 // Workload is who the resource says runs: the agent that it names, else the service.
-func (r *Record) Workload() string { return first(r.FromResource("agent_id"), r.Service) }
+func (r *Record) Workload() string { return r.of.workload }

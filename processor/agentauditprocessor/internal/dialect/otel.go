@@ -238,7 +238,7 @@ func (e *Draft) fromEvents(r *Record) {
 			}
 		case name == details:
 			for _, s := range otelGenAI.Fields {
-				if v, ok := ev.Attributes().Get(s.Keys[0]); ok && s.As != nil && e.wants(s.Field) && !e.Has(s.Field) {
+				if v, ok := ev.Attributes().Get(s.Keys[0]); ok && s.As != nil && s.wanted(e) {
 					s.As(e, v)
 				}
 			}

@@ -33,8 +33,10 @@ type Record struct {
 	OfSpan       bool                  // an event of a span, read as a log record
 	Body         pcommon.Value         // of a log record
 
+	of         *Scope
 	attrs      []attr
-	lengths    uint64         // bit n%64 is set where a key has n bytes
+	marks      uint64         // keyMark of every key
+	begins     uint64         // prefixMark of every key
 	index      map[string]int // of the attributes by key, where they are many
 	bodyRead   bool
 	distrusted bool
@@ -56,7 +58,14 @@ type Scope struct {
 	Resource      pcommon.Map
 	Name, Version string
 	Service       string
+
+	identity map[string]string // what FromResource gives, by field
+	workload string
+	sources  map[origin][]byte
 }
+
+// origin is what the sources of a scope's records differ in.
+type origin struct{ dialect, signal string }
 
 // NewScope reads the resource and the scope once for their records.
 func NewScope(res pcommon.Resource, scope pcommon.InstrumentationScope) *Scope {
@@ -64,6 +73,16 @@ func NewScope(res pcommon.Resource, scope pcommon.InstrumentationScope) *Scope {
 	if v, ok := s.Resource.Get("service.name"); ok {
 		s.Service = v.AsString()
 	}
+	s.identity = map[string]string{}
+	for field, keys := range fromResource {
+		for _, key := range keys {
+			if v := attrText(s.Resource, key); v != "" && s.identity[field] == "" {
+				s.identity[field] = v
+			}
+		}
+	}
+	s.workload = first(s.identity["agent_id"], s.Service)
+	s.sources = map[origin][]byte{}
 	return s
 }
 
@@ -99,8 +118,7 @@ func (r *Record) readEvent(i int, keys ...string) {
 
 // spanEvent makes a record of an event of a span, as of a log record of the span.
 func (r *Record) spanEvent(ev ptrace.SpanEvent) *Record {
-	s := Scope{Resource: r.Resource, Name: r.Scope, Version: r.ScopeVersion, Service: r.Service}
-	t := s.record(ev.Attributes())
+	t := r.of.record(ev.Attributes())
 	t.Log, t.OfSpan = true, true
 	t.Name = ev.Name()
 	t.TraceID, t.SpanID = r.TraceID, r.SpanID
@@ -152,7 +170,7 @@ func (s *Scope) LogRecord(lr plog.LogRecord) *Record {
 }
 
 func (s *Scope) record(m pcommon.Map) *Record {
-	r := &Record{Scope: s.Name, ScopeVersion: s.Version, Service: s.Service, Resource: s.Resource}
+	r := &Record{of: s, Scope: s.Name, ScopeVersion: s.Version, Service: s.Service, Resource: s.Resource}
 	r.attrs = make([]attr, 0, m.Len())
 	if m.Len() > manyAttrs {
 		r.index = make(map[string]int, m.Len())
@@ -167,7 +185,8 @@ func (s *Scope) record(m pcommon.Map) *Record {
 		if r.index != nil && !dup {
 			r.index[k] = len(r.attrs)
 		}
-		r.lengths |= 1 << (len(k) % 64)
+		r.marks |= keyMark(k)
+		r.begins |= prefixMark(k)
 		r.attrs = append(r.attrs, attr{key: k, val: v, hidden: dup})
 	}
 	return r
@@ -176,10 +195,27 @@ func (s *Scope) record(m pcommon.Map) *Record {
 // manyAttrs is how many attributes are searched one by one.
 const manyAttrs = 48
 
+// keyMark is one bit of 64 that says something of a key: keys whose marks differ do.
+func keyMark(key string) uint64 {
+	if key == "" {
+		return 1
+	}
+	return 1 << ((uint(len(key))*5 + uint(key[len(key)-1])) % 64)
+}
+
+// prefixMark is one bit of 64 that says something of what a key of two bytes or more
+// begins with.
+func prefixMark(key string) uint64 {
+	if len(key) < 2 {
+		return 0
+	}
+	return 1 << ((uint(key[0])*11 + uint(key[1])) % 64)
+}
+
 // find is the attribute of that key, or nil. Most keys that a dialect asks for are not
-// there, and most of these are told by their length alone.
+// there, and most of these are told by their mark alone.
 func (r *Record) find(key string) *attr {
-	if r.lengths&(1<<(len(key)%64)) == 0 {
+	if r.marks&keyMark(key) == 0 {
 		return nil
 	}
 	if r.index != nil {
@@ -215,6 +251,16 @@ func (r *Record) get(key string) (pcommon.Value, bool) {
 }
 
 func (r *Record) has(key string) bool { return r.find(key) != nil }
+
+// hasAny reports whether one of the keys is there.
+func (r *Record) hasAny(keys []string) bool {
+	for _, k := range keys {
+		if r.find(k) != nil {
+			return true
+		}
+	}
+	return false
+}
 
 // text is an attribute as text, "" when absent; it does not count as read.
 func (r *Record) text(key string) string {
@@ -261,8 +307,11 @@ func (r *Record) takeText(keys ...string) string {
 	return ""
 }
 
-// hasPrefix reports whether a key begins so.
+// hasPrefix reports whether a key begins so, with two bytes or more.
 func (r *Record) hasPrefix(prefix string) bool {
+	if r.begins&prefixMark(prefix) == 0 {
+		return false
+	}
 	for i := range r.attrs {
 		if strings.HasPrefix(r.attrs[i].key, prefix) {
 			return true
@@ -278,8 +327,38 @@ func attrText(m pcommon.Map, key string) string {
 	return ""
 }
 
-// ServiceVersion is the version of the service that the resource names.
-func (r *Record) ServiceVersion() string { return attrText(r.Resource, "service.version") }
+// Source says where a record that a dialect reads came from, as the JSON of the field,
+// which is shared and not to be written to.
+func (r *Record) Source(dialectName string) []byte {
+	of := origin{dialectName, "traces"}
+	if r.Log && !r.OfSpan {
+		of.signal = "logs"
+	}
+	if text, ok := r.of.sources[of]; ok {
+		return text
+	}
+	out := []byte{'{'}
+	for _, m := range [][2]string{
+		{"dialect", of.dialect},
+		{"scope", r.Scope},
+		{"scope_version", r.ScopeVersion},
+		{"service", r.Service},
+		{"service_version", attrText(r.Resource, "service.version")},
+		{"signal", of.signal},
+	} {
+		if m[1] == "" {
+			continue
+		}
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = append(semconv.AppendString(out, m[0]), ':')
+		out = semconv.AppendString(out, m[1])
+	}
+	out = append(out, '}')
+	r.of.sources[of] = out
+	return out
+}
 
 // Fingerprint is a digest of what the record says, for records that share all else.
 func (r *Record) Fingerprint() string {

@@ -2,7 +2,6 @@ package runs
 
 import (
 	"strconv"
-	"strings"
 
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
@@ -48,7 +47,7 @@ func (b *batch) emit() {
 
 func (b *batch) place(n *node, e *semconv.Event, id string, rank int) *placed {
 	e.EventID = id
-	e.Source = n.source()
+	e.Source = n.d.Record.Source(n.d.Dialect.Name)
 	p := &placed{n: n, ev: &Event{Event: e, Dialect: n.d.Dialect.Name, Prompt: n.d.Prompt, Secrets: n.d.Secrets, Span: n.key.span, Sent: true, From: b.sender, Workload: n.d.Record.Workload()}, rank: rank}
 	b.out = append(b.out, p)
 	return p
@@ -219,32 +218,4 @@ func base(n *node) *semconv.Event {
 		UserID: d.UserID, ModelID: d.ModelID, Provider: d.Provider, TraceID: d.TraceID, SpanID: d.SpanID, ParentSpanID: d.ParentSpanID,
 		DerivedFields: append([]string(nil), d.DerivedFields...),
 	}
-}
-
-// source says where a record came from.
-func (n *node) source() []byte {
-	r := n.d.Record
-	signal := "traces"
-	if r.Log && !r.OfSpan {
-		signal = "logs"
-	}
-	out := []byte{'{'}
-	for _, m := range [][2]string{
-		{"dialect", n.d.Dialect.Name},
-		{"scope", r.Scope},
-		{"scope_version", r.ScopeVersion},
-		{"service", r.Service},
-		{"service_version", r.ServiceVersion()},
-		{"signal", signal},
-	} {
-		if m[1] == "" {
-			continue
-		}
-		if len(out) > 1 {
-			out = append(out, ',')
-		}
-		out = append(semconv.AppendString(out, m[0]), ':')
-		out = semconv.AppendString(out, strings.ToValidUTF8(m[1], "\ufffd"))
-	}
-	return append(out, '}')
 }

@@ -162,7 +162,7 @@ func (c *Encoder) appendMember(dst []byte, m *Meta, r *record, i int, extra []ex
 		return dst
 	case roleEventID:
 		if has {
-			m.EventID = ValidText(v.AsString())
+			m.EventID = validText(v.AsString())
 		} else {
 			m.EventID = SpanEventID(r.trace, r.span, m.EventType)
 		}
@@ -189,7 +189,7 @@ func (c *Encoder) appendMember(dst []byte, m *Meta, r *record, i int, extra []ex
 			dst = appendHex(f.appendKey(dst), r.parent[:])
 		}
 	case roleSessionID:
-		m.SessionID = ValidText(v.AsString())
+		m.SessionID = validText(v.AsString())
 	case rolePromptHash:
 		m.SystemPromptHash = v.AsString()
 	case roleContent:
@@ -375,28 +375,23 @@ func appendJSONValue(dst []byte, kind Kind, v pcommon.Value) []byte {
 }
 
 // appendContent writes the content object with the further attributes as members.
-// One whose key is taken gets a prime.
 func appendContent(dst []byte, v pcommon.Value, has bool, extra []extraAttr) []byte {
 	text := []byte("{}")
-	taken := map[string]json.RawMessage{}
+	var keys Keys
 	if has {
 		text = appendJSONValue(nil, KindObject, v)
-		_ = json.Unmarshal(text, &taken)
+		have := map[string]json.RawMessage{}
+		_ = json.Unmarshal(text, &have)
+		for k := range have {
+			keys.Add(k)
+		}
 	}
 	dst = append(dst, text[:len(text)-1]...)
 	for _, a := range extra {
-		key := ValidText(a.key)
-		for {
-			if _, dup := taken[key]; !dup {
-				break
-			}
-			key += "'"
-		}
-		if len(taken) > 0 {
+		if dst[len(dst)-1] != '{' {
 			dst = append(dst, ',')
 		}
-		taken[key] = nil
-		dst = append(AppendString(dst, key), ':')
+		dst = append(AppendString(dst, keys.Add(a.key)), ':')
 		dst = AppendValue(dst, a.value)
 	}
 	return append(dst, '}')
@@ -439,24 +434,14 @@ func appendValue(dst []byte, v pcommon.Value, depth int) []byte {
 	return append(dst, "null"...)
 }
 
-// appendMap writes a map; of a key that comes twice, which OTLP allows on the
-// wire, the later ones get a prime.
 func appendMap(dst []byte, m pcommon.Map, depth int) []byte {
 	dst = append(dst, '{')
-	seen := make(map[string]struct{}, m.Len())
+	var keys Keys
 	for k, el := range m.All() {
-		k = ValidText(k)
-		for {
-			if _, dup := seen[k]; !dup {
-				break
-			}
-			k += "'"
-		}
-		if len(seen) > 0 {
+		if dst[len(dst)-1] != '{' {
 			dst = append(dst, ',')
 		}
-		seen[k] = struct{}{}
-		dst = append(AppendString(dst, k), ':')
+		dst = append(AppendString(dst, keys.Add(k)), ':')
 		dst = appendValue(dst, el, depth+1)
 	}
 	return append(dst, '}')
@@ -504,8 +489,8 @@ func appendHex(dst []byte, id []byte) []byte {
 	return append(dst, '"')
 }
 
-// ValidText is s as AppendString writes it: U+FFFD for each byte that is no UTF-8.
-func ValidText(s string) string {
+// validText is s as AppendString writes it: U+FFFD for each byte that is no UTF-8.
+func validText(s string) string {
 	if utf8.ValidString(s) {
 		return s
 	}

@@ -313,48 +313,17 @@ func (e *Draft) leftoverEvents() []byte {
 // objectWriter writes a JSON object whose keys differ.
 type objectWriter struct {
 	out  []byte
-	keys []string            // while they are few
-	seen map[string]struct{} // all of them, once they are many
+	keys semconv.Keys
 }
 
-// manyMembers is from how many on the keys of an object are looked up in a map.
-const manyMembers = 16
-
-func (o *objectWriter) taken(key string) bool {
-	if o.seen == nil {
-		return slices.Contains(o.keys, key)
-	}
-	_, taken := o.seen[key]
-	return taken
-}
-
-func (o *objectWriter) take(key string) {
-	if o.seen != nil {
-		o.seen[key] = struct{}{}
-		return
-	}
-	if o.keys = append(o.keys, key); len(o.keys) == manyMembers {
-		o.seen = make(map[string]struct{}, 2*manyMembers)
-		for _, k := range o.keys {
-			o.seen[k] = struct{}{}
-		}
-	}
-}
-
-// key begins a member. One whose key is taken gets a prime.
+// key begins a member.
 func (o *objectWriter) key(key string) {
 	if o.out == nil {
 		o.out = append(make([]byte, 0, 128), '{')
-		o.keys = make([]string, 0, 8)
 	} else {
 		o.out = append(o.out, ',')
 	}
-	key = semconv.ValidText(key)
-	for o.taken(key) {
-		key += "'"
-	}
-	o.take(key)
-	o.out = append(semconv.AppendString(o.out, key), ':')
+	o.out = append(semconv.AppendString(o.out, o.keys.Add(key)), ':')
 }
 
 func (o *objectWriter) put(key, raw string) {

@@ -3,6 +3,7 @@ package agentauditprocessor
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -104,10 +105,12 @@ func shorten(e *semconv.Event, limit int) (whole map[string]string) {
 }
 
 // required are the fields that the schema requires.
-var required = func() map[semconv.EventType][]string {
-	m := map[semconv.EventType][]string{}
+var required = func() map[semconv.EventType][]*semconv.Field {
+	m := map[semconv.EventType][]*semconv.Field{}
 	for _, t := range semconv.EventTypes() {
-		m[t] = semconv.Required(t)
+		for _, name := range semconv.Required(t) {
+			m[t] = append(m[t], semconv.FieldNamed(name))
+		}
 	}
 	return m
 }()
@@ -115,18 +118,19 @@ var required = func() map[semconv.EventType][]string {
 // missing lists the required fields that an event does not hold.
 func missing(e *semconv.Event, more map[string][]string) []string {
 	var list []string
-	for _, fields := range [][]string{required[e.EventType], more[allTypes], more[string(e.EventType)]} {
-	next:
+	for _, f := range required[e.EventType] {
+		if !f.Has(e) {
+			list = append(list, f.Name)
+		}
+	}
+	if len(more) == 0 {
+		return list
+	}
+	for _, fields := range [][]string{more[allTypes], more[string(e.EventType)]} {
 		for _, f := range fields {
-			if e.Has(f) {
-				continue
+			if !e.Has(f) && !slices.Contains(list, f) {
+				list = append(list, f)
 			}
-			for _, have := range list {
-				if have == f {
-					continue next
-				}
-			}
-			list = append(list, f)
 		}
 	}
 	return list

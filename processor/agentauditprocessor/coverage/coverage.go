@@ -36,17 +36,17 @@ const (
 // States are all states.
 var States = []string{Present, Derived, Missing, Withheld, Cut}
 
-// State is the state of a field in an event.
-func State(e *semconv.Event, field string) string {
-	has := e.Has(field)
+// state is the state of a field in an event.
+func state(e *semconv.Event, f *semconv.Field) string {
+	has := f.Has(e)
 	switch {
-	case has && slices.Contains(e.DerivedFields, field):
+	case has && slices.Contains(e.DerivedFields, f.Name):
 		return Derived
-	case has && e.ContentState == semconv.ContentTruncatedAtSource && content[field]:
+	case has && e.ContentState == semconv.ContentTruncatedAtSource && content[f.Name]:
 		return Cut
 	case has:
 		return Present
-	case e.ContentState == semconv.ContentWithheld && content[field]:
+	case e.ContentState == semconv.ContentWithheld && content[f.Name]:
 		return Withheld
 	}
 	return Missing
@@ -94,10 +94,12 @@ type key struct {
 }
 
 // wanted are the fields of an event type with those of every type.
-var wanted = func() map[semconv.EventType][]string {
-	m := map[semconv.EventType][]string{}
+var wanted = func() map[semconv.EventType][]*semconv.Field {
+	m := map[semconv.EventType][]*semconv.Field{}
 	for _, t := range semconv.EventTypes() {
-		m[t] = append(append([]string(nil), Wanted[""]...), Wanted[t]...)
+		for _, name := range append(append([]string(nil), Wanted[""]...), Wanted[t]...) {
+			m[t] = append(m[t], semconv.FieldNamed(name))
+		}
 	}
 	return m
 }()
@@ -123,9 +125,9 @@ func (c *Card) Add(dialect string, e *semconv.Event) {
 		return
 	}
 	c.events++
-	rows := c.of(key{e.AgentID, dialect, e.EventType})
+	rows, fields := c.of(key{e.AgentID, dialect, e.EventType}), wanted[e.EventType]
 	for i := range rows {
-		*rows[i].count(State(e, rows[i].Field))++
+		*rows[i].count(state(e, fields[i]))++
 	}
 }
 
@@ -142,7 +144,7 @@ func (c *Card) of(k key) []Row {
 	}
 	rows = make([]Row, len(fields))
 	for i, f := range fields {
-		rows[i] = Row{Agent: k.agent, Dialect: k.dialect, EventType: k.typ, Field: f}
+		rows[i] = Row{Agent: k.agent, Dialect: k.dialect, EventType: k.typ, Field: f.Name}
 	}
 	c.rows[k] = rows
 	c.size += len(rows)

@@ -59,7 +59,7 @@ type Scope struct {
 	Name, Version string
 	Service       string
 
-	identity map[string]string // what FromResource gives, by field
+	identity [5]string // what FromResource gives, in the order of fromResource
 	workload string
 	sources  map[origin][]byte
 }
@@ -73,15 +73,12 @@ func NewScope(res pcommon.Resource, scope pcommon.InstrumentationScope) *Scope {
 	if v, ok := s.Resource.Get("service.name"); ok {
 		s.Service = v.AsString()
 	}
-	s.identity = map[string]string{}
-	for field, keys := range fromResource {
-		for _, key := range keys {
-			if v := attrText(s.Resource, key); v != "" && s.identity[field] == "" {
-				s.identity[field] = v
-			}
+	for i, of := range fromResource {
+		for _, key := range of.keys {
+			s.identity[i] = first(s.identity[i], attrText(s.Resource, key))
 		}
 	}
-	s.workload = first(s.identity["agent_id"], s.Service)
+	s.workload = first(s.fromResource("agent_id"), s.Service)
 	s.sources = map[origin][]byte{}
 	return s
 }

@@ -9,6 +9,13 @@ import (
 
 // mainID is the id of the event that a record gives, other than the end of a run.
 func (n *node) mainID() string {
+	if n.id == "" {
+		n.id = n.makeID()
+	}
+	return n.id
+}
+
+func (n *node) makeID() string {
 	d := n.d
 	if d.EventID != "" {
 		return d.EventID
@@ -48,7 +55,15 @@ func (b *batch) emit() {
 func (b *batch) place(n *node, e *semconv.Event, id string, rank int) *placed {
 	e.EventID = id
 	e.Source = n.d.Record.Source(n.d.Dialect.Name)
-	p := &placed{n: n, ev: &Event{Event: e, Dialect: n.d.Dialect.Name, Prompt: n.d.Prompt, Secrets: n.d.Secrets, Span: n.key.span, Sent: true, From: b.sender, Workload: n.d.Record.Workload()}, rank: rank}
+	both := &struct {
+		placed
+		ev Event
+	}{
+		placed: placed{n: n, rank: rank},
+		ev:     Event{Event: e, Dialect: n.d.Dialect.Name, Prompt: n.d.Prompt, Secrets: n.d.Secrets, Span: n.key.span, Sent: true, From: b.sender, Workload: n.d.Record.Workload()},
+	}
+	p := &both.placed
+	p.ev = &both.ev
 	b.out = append(b.out, p)
 	return p
 }
@@ -168,7 +183,7 @@ func (b *batch) emitAnswers(n *node) {
 		if a.ID == "" {
 			key = "answer/" + strconv.Itoa(i)
 		}
-		if _, known := n.run.facts[key]; known || b.facts[n.runKey+key] != nil {
+		if _, known := n.run.facts[key]; known || b.facts[factKey{n.runKey, key}] != nil {
 			continue
 		}
 		e := base(n)
@@ -189,7 +204,7 @@ func (b *batch) emitAnswers(n *node) {
 			e.ToolCallID, e.ToolInput = n.d.ToolCallID, n.d.ToolInput
 		}
 		p := b.place(n, e, semconv.SpanEventID(n.key.trace, n.key.span, key), -1)
-		b.facts[n.runKey+key] = p
+		b.facts[factKey{n.runKey, key}] = p
 		if a.Refused != nil {
 			b.emitRefused(p, *a.Refused)
 		}

@@ -171,7 +171,7 @@ func (b *batch) resume() {
 		return
 	}
 	for _, list := range b.byTrace {
-		first := earliest(list)
+		first := earliest(*list)
 		if first == nil || first.d.Kind != dialect.Tool || first.frame == nil {
 			continue
 		}
@@ -182,7 +182,7 @@ func (b *batch) resume() {
 			continue
 		}
 		done := false
-		for _, n := range b.byTrace[before.runKey] {
+		for _, n := range *b.byTrace[before.runKey] {
 			done = done || n.d.Kind == dialect.Tool && n.d.ToolName == first.d.ToolName && string(n.d.ToolInput) == string(first.d.ToolInput)
 		}
 		was := before.frame.top()

@@ -1,7 +1,7 @@
 package runs
 
 import (
-	"sort"
+	"slices"
 	"strings"
 
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
@@ -13,13 +13,13 @@ import (
 // is learnt first, the root's word before the others'.
 func (b *batch) inherit() {
 	for _, list := range b.byTrace {
-		sort.SliceStable(list, func(i, j int) bool { return list[i].d.Timestamp.Before(list[j].d.Timestamp) })
-		for _, n := range list {
+		slices.SortStableFunc(*list, func(x, y *node) int { return x.d.Timestamp.Compare(y.d.Timestamp) })
+		for _, n := range *list {
 			n.learn()
 		}
 	}
 	for _, list := range b.byTrace {
-		for _, n := range list {
+		for _, n := range *list {
 			n.inherit()
 		}
 	}
@@ -57,7 +57,7 @@ func (n *node) learn() {
 
 func (n *node) inherit() {
 	d, r := n.d, n.run
-	for _, up := range n.lineage() {
+	n.eachAbove(func(up *dialect.Draft) {
 		if !up.Derived("session_id") {
 			fill(&d.SessionID, up.SessionID)
 		}
@@ -76,7 +76,7 @@ func (n *node) inherit() {
 		if d.Kind != dialect.LLM || up.Kind == dialect.LLM {
 			fill(&d.ModelID, up.ModelID)
 		}
-	}
+	})
 	if r.rootSession {
 		d.SessionID = r.session
 	}
@@ -113,20 +113,18 @@ func (n *node) inherit() {
 	}
 }
 
-// lineage is what stands above a record: its spans, where one was joined to an
-// outer span that one, and at the end its frame.
-func (n *node) lineage() []*dialect.Draft {
-	var up []*dialect.Draft
+// eachAbove calls f with what stands above a record: its spans, where one was joined to
+// an outer span that one, and at the end its frame.
+func (n *node) eachAbove(f func(*dialect.Draft)) {
 	n.above(func(p *node) bool {
 		if p.d != nil {
-			up = append(up, p.outermost().d)
+			f(p.outermost().d)
 		}
 		return true
 	})
 	if n.joined != nil {
-		up = append(up, n.outermost().d)
+		f(n.outermost().d)
 	}
-	return up
 }
 
 // resumed is the run that this record's run goes on with.

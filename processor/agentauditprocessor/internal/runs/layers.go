@@ -88,7 +88,7 @@ func sameCall(outer, in *node) bool {
 func (b *batch) knownFact(p *placed) {
 	log := p.n.d.Record.Log
 	for _, k := range p.keys() {
-		key := p.n.runKey + k
+		key := factKey{p.n.runKey, k}
 		if first := b.facts[key]; first != nil {
 			// A refused call is told by its decision, and may have a record of its own yet.
 			refused := first.n.main != first && first.ev.Outcome == semconv.OutcomeDenied
@@ -107,6 +107,13 @@ func (b *batch) knownFact(p *placed) {
 // keys names the facts that an event tells, beside its own id. They say enough only
 // between a span and a log record: two spans with one key are two things.
 func (p *placed) keys() []string {
+	if !p.keyed {
+		p.keyed, p.facts = true, p.makeKeys()
+	}
+	return p.facts
+}
+
+func (p *placed) makeKeys() []string {
 	var keys []string
 	if p == p.n.main || p == p.n.start {
 		keys = append(keys, p.n.d.Keys...)
@@ -115,7 +122,7 @@ func (p *placed) keys() []string {
 		keys = append(keys, "tool/"+p.ev.ToolCallID)
 	}
 	if p.ev.EventType == semconv.TypeLLMCall && !p.n.key.span.IsEmpty() && !p.n.d.Record.Log {
-		keys = append(keys, "llm/"+p.n.key.span.String())
+		keys = append(keys, "llm/"+p.n.d.SpanID)
 	}
 	return keys
 }
@@ -209,9 +216,8 @@ func (b *batch) remember() {
 	}
 	for key, p := range b.facts {
 		r := p.n.run
-		k := key[len(p.n.runKey):]
-		if _, known := r.facts[k]; !known && len(r.facts) < maxFacts {
-			note(&r.facts, k, fact{p.ev.EventID, string(p.ev.EventType), p.n.d.Record.Log})
+		if _, known := r.facts[key.key]; !known && len(r.facts) < maxFacts {
+			note(&r.facts, key.key, fact{p.ev.EventID, string(p.ev.EventType), p.n.d.Record.Log})
 		}
 	}
 	for _, n := range b.nodes {

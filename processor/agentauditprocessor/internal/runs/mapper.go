@@ -1,7 +1,8 @@
 package runs
 
 import (
-	"sort"
+	"cmp"
+	"slices"
 	"sync"
 	"time"
 
@@ -69,7 +70,7 @@ func (m *Mapper) Map(sender string, drafts []*dialect.Draft, others []Span, now 
 	b.steps()
 	b.remember()
 	b.heard()
-	events = m.cache.idle()
+	events = slices.Grow(m.cache.idle(), len(b.out))
 	for _, n := range b.out {
 		events = append(events, n.ev)
 	}
@@ -100,6 +101,9 @@ type node struct {
 	asked  *node // the model call that asked for this tool call
 
 	start, end, main *placed // the events it gives
+
+	id   string // see mainID
+	loop int8   // of cutLoops: 1 on the way up, 2 fine
 }
 
 // placed is an event of the request with where it comes from.
@@ -107,6 +111,9 @@ type placed struct {
 	n    *node
 	ev   *Event
 	rank int // order among events of the same time
+
+	keyed bool
+	facts []string // see keys
 }
 
 type batch struct {
@@ -117,21 +124,29 @@ type batch struct {
 	last    map[*node]*node // the last model call of each run
 	nodes   []*node
 	bySpan  map[spanKey]*node
-	byTrace map[string][]*node
+	byTrace map[string]*[]*node
 	out     []*placed
-	facts   map[string]*placed // by run and key
+	facts   map[factKey]*placed
 }
 
+type factKey struct{ run, key string }
+
 func newBatch(drafts []*dialect.Draft, others []Span) *batch {
-	b := &batch{bySpan: make(map[spanKey]*node, len(drafts)+len(others)), byTrace: map[string][]*node{}, facts: map[string]*placed{}}
-	for _, s := range others {
-		n := &node{key: spanKey{s.Trace, s.ID}, pid: s.Parent}
+	size := len(drafts) + len(others)
+	b := &batch{
+		bySpan: make(map[spanKey]*node, size), byTrace: map[string]*[]*node{}, facts: make(map[factKey]*placed, len(drafts)),
+		nodes: make([]*node, 0, size), out: make([]*placed, 0, len(drafts)+len(drafts)/4),
+	}
+	nodes := make([]node, size)
+	for i, s := range others {
+		n := &nodes[i]
+		n.key, n.pid = spanKey{s.Trace, s.ID}, s.Parent
 		b.nodes = append(b.nodes, n)
 		b.bySpan[n.key] = n
 	}
-	for _, d := range drafts {
-		r := d.Record
-		n := &node{d: d, key: spanKey{r.TraceID, r.SpanID}, pid: r.ParentID}
+	for i, d := range drafts {
+		n, r := &nodes[len(others)+i], d.Record
+		n.d, n.key, n.pid = d, spanKey{r.TraceID, r.SpanID}, r.ParentID
 		b.nodes = append(b.nodes, n)
 		if !r.Log && b.bySpan[n.key] == nil {
 			b.bySpan[n.key] = n
@@ -154,31 +169,37 @@ func newBatch(drafts []*dialect.Draft, others []Span) *batch {
 // cutLoops breaks chains of parents that lead back to where they began, which only
 // broken or hostile telemetry has.
 func (b *batch) cutLoops() {
-	state := make(map[*node]int8, len(b.nodes)) // 1 on the way up, 2 fine
+	var path []*node
 	for _, n := range b.nodes {
-		var path []*node
-		for x := n; x != nil && state[x] != 2; x = x.parent {
-			if state[x] == 1 {
+		path = path[:0]
+		for x := n; x != nil && x.loop != 2; x = x.parent {
+			if x.loop == 1 {
 				x.parent = nil
 				break
 			}
-			state[x] = 1
+			x.loop = 1
 			path = append(path, x)
 		}
 		for _, x := range path {
-			state[x] = 2
+			x.loop = 2
 		}
 	}
 }
 
 // runs finds the run of each record: its trace, or its session where it has none.
 func (b *batch) runs() {
+	var last *node // the spans of a run mostly come together
+	var list *[]*node
 	for _, n := range b.nodes {
 		if n.d == nil {
 			continue
 		}
 		d := n.d
+		again := last != nil && !n.key.trace.IsEmpty() && last.key.trace == n.key.trace
 		switch {
+		case again:
+			n.runKey, n.run = last.runKey, last.run
+			d.RunID, d.TraceID = last.d.RunID, last.d.TraceID
 		case !n.key.trace.IsEmpty():
 			n.runKey = string(n.key.trace[:])
 			d.RunID = n.key.trace.String()
@@ -194,11 +215,18 @@ func (b *batch) runs() {
 		if !n.pid.IsEmpty() {
 			d.ParentSpanID = n.pid.String()
 		}
-		if b.sender != "" {
-			n.runKey += "@" + b.sender
+		if !again {
+			if b.sender != "" {
+				n.runKey += "@" + b.sender
+			}
+			n.run = b.cache.get(n.runKey, b.now)
+			if list = b.byTrace[n.runKey]; list == nil {
+				list = &[]*node{}
+				b.byTrace[n.runKey] = list
+			}
+			last = n
 		}
-		n.run = b.cache.get(n.runKey, b.now)
-		b.byTrace[n.runKey] = append(b.byTrace[n.runKey], n)
+		*list = append(*list, n)
 	}
 }
 
@@ -237,15 +265,8 @@ func (n *node) depth() (d int) {
 
 // steps orders the events of each run and numbers them on from the last request.
 func (b *batch) steps() {
-	sort.SliceStable(b.out, func(i, j int) bool {
-		x, y := b.out[i], b.out[j]
-		if !x.ev.Timestamp.Equal(y.ev.Timestamp) {
-			return x.ev.Timestamp.Before(y.ev.Timestamp)
-		}
-		if x.rank != y.rank {
-			return x.rank < y.rank
-		}
-		return x.ev.EndTimestamp.Before(y.ev.EndTimestamp)
+	slices.SortStableFunc(b.out, func(x, y *placed) int {
+		return cmp.Or(x.ev.Timestamp.Compare(y.ev.Timestamp), cmp.Compare(x.rank, y.rank), x.ev.EndTimestamp.Compare(y.ev.EndTimestamp))
 	})
 	for _, p := range b.out {
 		if !p.ev.StepNumber.Valid {

@@ -34,8 +34,10 @@ func (b *batch) heard() {
 			continue
 		}
 		if !d.Record.Log || d.Record.OfSpan {
-			if s, ok := b.cache.lru.Peek(b.sessionKey(p.n)); ok && s.silent != nil && p == p.n.end {
-				s.silent.framed = true
+			if p == p.n.end {
+				if s, ok := b.cache.lru.Peek(b.sessionKey(p.n)); ok && s.silent != nil {
+					s.silent.framed = true
+				}
 			}
 			continue
 		}

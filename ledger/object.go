@@ -166,21 +166,57 @@ type nopCloser struct{ io.Writer }
 
 func (nopCloser) Close() error { return nil }
 
-var newline = []byte{'\n'}
+// Lines are the lines of events, one after the other, with what their object's
+// description needs to know of them.
+type Lines struct {
+	Text  []byte // each line with its newline
+	Ends  []int  // where each line ends in Text, after its newline
+	Metas []semconv.Meta
+}
+
+// End ends a line that was appended to Text, without its newline.
+func (l *Lines) End(m semconv.Meta) {
+	l.Text = append(l.Text, '\n')
+	l.Ends = append(l.Ends, len(l.Text))
+	l.Metas = append(l.Metas, m)
+}
+
+// Line is line i, without its newline.
+func (l *Lines) Line(i int) []byte {
+	from := 0
+	if i > 0 {
+		from = l.Ends[i-1]
+	}
+	return l.Text[from : l.Ends[i]-1]
+}
+
+// Reset empties l and keeps its memory.
+func (l *Lines) Reset() {
+	clear(l.Metas) // and what they point at
+	l.Text, l.Ends, l.Metas = l.Text[:0], l.Ends[:0], l.Metas[:0]
+}
 
 // Add puts a line, without its newline, into the object.
 func (b *ObjectBuilder) Add(line []byte, m semconv.Meta) {
+	l := Lines{Text: bytes.Clone(line)}
+	l.End(m)
+	b.AddLines(&l)
+}
+
+// AddLines puts lines into the object.
+func (b *ObjectBuilder) AddLines(l *Lines) {
 	if b.err != nil {
 		return
 	}
-	b.tree.Append(line)
-	b.seen.add(m.EventType, m.Timestamp, m.Missing)
-	b.sessions.add(m.SessionID)
-	b.obj.Events++
-	b.obj.UncompressedBytes += int64(len(line)) + 1
-	if _, b.err = b.comp.Write(line); b.err == nil {
-		_, b.err = b.comp.Write(newline)
+	for i := range l.Metas {
+		m := &l.Metas[i]
+		b.tree.Append(l.Line(i))
+		b.seen.add(m.EventType, m.Timestamp, m.Missing)
+		b.sessions.add(m.SessionID)
 	}
+	b.obj.Events += int64(len(l.Metas))
+	b.obj.UncompressedBytes += int64(len(l.Text))
+	_, b.err = b.comp.Write(l.Text)
 }
 
 // Events is how many lines the object holds.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,7 +20,7 @@ type object struct {
 	// Guarded by sealer.mu until closed.
 	events  int
 	size    int                  // bytes of their lines
-	waiting lines                // those that the builder has not got
+	waiting ledger.Lines         // those that the builder has not got
 	prompts map[string]string    // by key, to be stored before the events that name them
 	blobs   map[string]time.Time // full texts of fields and the times of their events, to be stored and named along with the events
 	extra   int                  // bytes of both
@@ -27,7 +28,7 @@ type object struct {
 	// Of the goroutine that seals it: hashing and compressing is most of the work, and no
 	// event waits for that of others.
 	builder *ledger.ObjectBuilder
-	spare   lines
+	spare   ledger.Lines
 	more    chan struct{} // there is something for the builder
 
 	fullOnce sync.Once
@@ -42,63 +43,66 @@ type object struct {
 	err  error
 }
 
-// add puts an event into the object that is open for its class. While as many
-// objects are pending as may be, it waits for one of them, or for ctx.
-func (s *sealer) add(ctx context.Context, line []byte, m semconv.Meta) (*object, error) {
-	for {
+// add puts events into the objects that are open for their classes, and returns these.
+// While as many objects are pending as may be, it waits for one of them, or for ctx.
+func (s *sealer) add(ctx context.Context, l *ledger.Lines) (objects []*object, err error) {
+	for i := 0; i < len(l.Metas); {
 		s.mu.Lock()
 		if s.stopped || s.ctx.Err() != nil {
 			s.mu.Unlock()
-			return nil, errStopped
+			return objects, errStopped
 		}
-		o := s.openObject(m.Quarantine)
-		if o.fits(line, &s.cfg.Batch) {
-			s.take(o, line, m)
-			if !o.fits(nil, &s.cfg.Batch) {
-				o.setFull()
+		o := s.openObject(l.Metas[i].Quarantine)
+		took, full := 0, false
+		for size := 0; i < len(l.Metas) && l.Metas[i].Quarantine == o.quarantine && size < gatherBytes; i++ {
+			line := l.Line(i)
+			if full = !o.fits(line, &s.cfg.Batch); full {
+				break
 			}
-			if len(o.waiting.text) >= gatherBytes {
-				select {
-				case o.more <- struct{}{}:
-				default:
-				}
-			}
-			s.unsealed.Add(1)
-			s.mu.Unlock()
-			return o, nil
+			s.take(o, line, &l.Metas[i])
+			size += len(line)
+			took++
 		}
-		o.setFull()
+		if full || !o.fits(nil, &s.cfg.Batch) {
+			o.setFull()
+		}
+		if len(o.waiting.Text) >= gatherBytes {
+			select {
+			case o.more <- struct{}{}:
+			default:
+			}
+		}
+		s.unsealed.Add(int64(took))
 		s.mu.Unlock()
-
+		if took > 0 && !slices.Contains(objects, o) {
+			objects = append(objects, o)
+		}
+		if !full {
+			continue
+		}
 		select {
 		case <-o.closed:
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return objects, ctx.Err()
 		}
 	}
+	return objects, nil
 }
 
-// lines are events one after the other.
-type lines struct {
-	text  []byte
-	ends  []int
-	metas []semconv.Meta
-}
-
-// gatherBytes is how many bytes of lines the builder is given at once.
+// gatherBytes is how many bytes of lines the builder is given at once, and an object
+// takes while the others wait.
 const gatherBytes = 128 << 10
 
 // take takes a line into an object. s.mu is held where others see the object.
-func (s *sealer) take(o *object, line []byte, m semconv.Meta) {
+func (s *sealer) take(o *object, line []byte, m *semconv.Meta) {
 	o.events++
 	o.size += len(line) + 1
 	s.takePrompt(o, m)
 	o.takeBlobs(m)
-	m.SystemPrompt, m.OversizeText = "", nil // taken
-	w := &o.waiting
-	w.text = append(w.text, line...)
-	w.ends = append(w.ends, len(w.text))
-	w.metas = append(w.metas, m)
+	taken := *m
+	taken.SystemPrompt, taken.OversizeText = "", nil
+	o.waiting.Text = append(o.waiting.Text, line...)
+	o.waiting.End(taken)
 }
 
 // drain gives the builder what waits for it.
@@ -106,13 +110,8 @@ func (s *sealer) drain(o *object) {
 	s.mu.Lock()
 	o.waiting, o.spare = o.spare, o.waiting
 	s.mu.Unlock()
-	l, from := &o.spare, 0
-	for i, end := range l.ends {
-		o.builder.Add(l.text[from:end], l.metas[i])
-		from = end
-	}
-	clear(l.metas)
-	l.text, l.ends, l.metas = l.text[:0], l.ends[:0], l.metas[:0]
+	o.builder.AddLines(&o.spare)
+	o.spare.Reset()
 }
 
 // openObject is the object of a class that takes events. s.mu is held.
@@ -153,7 +152,7 @@ func (o *object) setFull() { o.fullOnce.Do(func() { close(o.full) }) }
 var hashPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // takePrompt notes the text of a system prompt that is not known to be in the bucket.
-func (s *sealer) takePrompt(o *object, m semconv.Meta) {
+func (s *sealer) takePrompt(o *object, m *semconv.Meta) {
 	if m.SystemPrompt == "" {
 		return
 	}
@@ -176,7 +175,7 @@ func (s *sealer) takePrompt(o *object, m semconv.Meta) {
 }
 
 // takeBlobs notes the full texts of fields that were too long for the line.
-func (o *object) takeBlobs(m semconv.Meta) {
+func (o *object) takeBlobs(m *semconv.Meta) {
 	for _, text := range m.OversizeText {
 		if _, ok := o.blobs[text]; ok {
 			continue
@@ -243,7 +242,7 @@ func (s *sealer) build(o *object) (err error) {
 		return nil
 	}
 	s.drain(o)
-	o.waiting, o.spare = lines{}, lines{}
+	o.waiting, o.spare = ledger.Lines{}, ledger.Lines{}
 	if o.sealed, err = o.builder.Finish(); err != nil {
 		return fmt.Errorf("cannot build an object: %w", err)
 	}

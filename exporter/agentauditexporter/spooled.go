@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/agentaudit/otelcol-agentaudit/exporter/agentauditexporter/internal/spool"
+	"github.com/agentaudit/otelcol-agentaudit/ledger"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -40,11 +41,11 @@ func (s *sealer) openSpool() error {
 }
 
 // append returns nil when the events are synced to disk.
-func (s *sealer) append(ctx context.Context, records [][]byte) error {
-	if len(records) == 0 {
+func (s *sealer) append(ctx context.Context, l *ledger.Lines) error {
+	if len(l.Metas) == 0 {
 		return nil
 	}
-	err := s.spool.Append(ctx, records)
+	err := s.spool.Append(ctx, spoolRecords(l))
 	switch {
 	case errors.Is(err, spool.ErrTooLarge):
 		return consumererror.NewPermanent(err)
@@ -116,7 +117,7 @@ func (s *sealer) objectsOf(g *spool.Segment) ([]*object, error) {
 			open[m.Quarantine] = o
 			all = append(all, o)
 		}
-		if s.take(o, line, m); len(o.waiting.text) >= gatherBytes {
+		if s.take(o, line, &m); len(o.waiting.Text) >= gatherBytes {
 			s.drain(o)
 		}
 	}

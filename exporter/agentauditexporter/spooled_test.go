@@ -92,7 +92,7 @@ func TestSpoolRecordFormat(t *testing.T) {
 		EventType: "tool_call", EventID: "e", SessionID: "s", Timestamp: time.Date(2026, 11, 23, 10, 0, 0, 1, time.UTC),
 		Missing: []string{"agent_id"}, Quarantine: true, SystemPrompt: "p", SystemPromptHash: "h", OversizeText: []string{"long"},
 	}
-	for _, rec := range [][]byte{append(binary.AppendUvarint(nil, uint64(len(head))), head+"{}"...), spoolRecord([]byte("{}"), want)} {
+	for _, rec := range [][]byte{append(binary.AppendUvarint(nil, uint64(len(head))), head+"{}"...), appendSpoolRecord(nil, []byte("{}"), &want)} {
 		line, m, err := parseSpoolRecord(rec)
 		require.NoError(t, err)
 		require.Equal(t, "{}", string(line))

@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/agentaudit/otelcol-agentaudit/ledger"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -28,9 +29,25 @@ const (
 
 var errNoRecord = errors.New("not a record of the spool")
 
-// spoolRecord is an event in the spool: the length of what is known of it, that, and
-// the line. It copies the line.
-func spoolRecord(line []byte, m semconv.Meta) []byte {
+// spoolRecords are events in the spool. They hold copies of the lines.
+func spoolRecords(l *ledger.Lines) [][]byte {
+	const head = 256 // seldom more
+	text, ends := make([]byte, 0, len(l.Text)+head*len(l.Metas)), make([]int, len(l.Metas))
+	for i := range l.Metas {
+		text = appendSpoolRecord(text, l.Line(i), &l.Metas[i])
+		ends[i] = len(text)
+	}
+	records, from := make([][]byte, len(ends)), 0
+	for i, end := range ends {
+		records[i] = text[from:end:end]
+		from = end
+	}
+	return records
+}
+
+// appendSpoolRecord appends an event: the length of what is known of it, that, and the
+// line.
+func appendSpoolRecord(rec, line []byte, m *semconv.Meta) []byte {
 	head := make([]byte, 0, 256)
 	text := func(field protowire.Number, s string) {
 		if s != "" {
@@ -56,12 +73,11 @@ func spoolRecord(line []byte, m semconv.Meta) []byte {
 	for _, s := range m.OversizeText {
 		text(metaOversizeText, s)
 	}
-	rec := make([]byte, 0, binary.MaxVarintLen32+len(head)+len(line))
 	rec = binary.AppendUvarint(rec, uint64(len(head)))
 	return append(append(rec, head...), line...)
 }
 
-// parseSpoolRecord is the inverse of spoolRecord. It also reads what earlier versions wrote:
+// parseSpoolRecord is the inverse of appendSpoolRecord. It also reads what earlier versions wrote:
 // what is known of the event as JSON.
 func parseSpoolRecord(rec []byte) (line []byte, m semconv.Meta, err error) {
 	n, size := binary.Uvarint(rec)

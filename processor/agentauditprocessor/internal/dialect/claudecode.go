@@ -236,7 +236,7 @@ func (e *Draft) claudeTool(r *Record) {
 		}
 	}
 	if v, ok := r.get("tool_parameters"); ok {
-		e.MCPServer = valueJSON(v).Get("mcp_server_name").Str
+		e.MCPServer = get(valueJSON(v), "mcp_server_name").Str
 	}
 	if r.Log {
 		e.claudeOutcome(r)

@@ -12,7 +12,7 @@ import (
 // firstOf is the first of the paths that is there and not null.
 func firstOf(v gjson.Result, paths ...string) gjson.Result {
 	for _, p := range paths {
-		if r := v.Get(p); r.Exists() && r.Type != gjson.Null {
+		if r := get(v, p); r.Exists() && r.Type != gjson.Null {
 			return r
 		}
 	}
@@ -37,7 +37,7 @@ func (o object) raw(path string) string {
 	if head, rest, ok := strings.Cut(path, "."); ok {
 		for i := range o {
 			if o[i].key == head {
-				return read(o[i].raw).Get(rest).Raw
+				return get(read(o[i].raw), rest).Raw
 			}
 		}
 	}
@@ -140,7 +140,7 @@ func leaf(key string, v pcommon.Value) gjson.Result {
 	}
 	if key == "content" || key == "message" || key == "tool_calls" {
 		if r, ok := parseJSON(v.Str()); ok {
-			if first := r.Get("0"); r.IsArray() && first.IsObject() || r.IsObject() && key == "message" {
+			if first := get(r, "0"); r.IsArray() && first.IsObject() || r.IsObject() && key == "message" {
 				return r
 			}
 		}

@@ -79,7 +79,7 @@ func (e *Draft) system(v gjson.Result) {
 		return
 	}
 	w := &messageWriter{c: &Conversation{}, role: "system"}
-	if p := v.Get("0"); v.IsArray() && (p.Get("role").Exists() || p.Get("parts").Exists()) {
+	if p := get(v, "0"); v.IsArray() && (get(p, "role").Exists() || get(p, "parts").Exists()) {
 		w.list(v, "system", 0)
 	} else {
 		w.content(v)

@@ -51,7 +51,7 @@ func genkitFinish(r *Record, e *Draft) {
 	case LLM:
 		if v, ok := r.get("genkit:input"); ok {
 			in := valueJSON(v)
-			if t := in.Get("tools"); t.IsArray() && len(t.Array()) > 0 {
+			if t := get(in, "tools"); t.IsArray() && len(t.Array()) > 0 {
 				e.tools(t, "")
 			}
 			for field, path := range map[string]string{"temperature": "config.temperature", "top_p": "config.topP", "max_tokens": "config.maxOutputTokens"} {
@@ -62,8 +62,8 @@ func genkitFinish(r *Record, e *Draft) {
 		}
 		if v, ok := r.get("genkit:output"); ok {
 			out := valueJSON(v)
-			e.ResponseID = first(e.ResponseID, out.Get("custom.responseId").Str)
-			e.ResponseModelID = first(e.ResponseModelID, out.Get("custom.modelVersion").Str)
+			e.ResponseID = first(e.ResponseID, get(out, "custom.responseId").Str)
+			e.ResponseModelID = first(e.ResponseModelID, get(out, "custom.modelVersion").Str)
 			for p, paths := range map[*semconv.Optional[int64]][]string{
 				&e.InputTokens: {"usage.inputTokens", "custom.usageMetadata.promptTokenCount"}, &e.OutputTokens: {"usage.outputTokens", "custom.usageMetadata.candidatesTokenCount"},
 				&e.CachedInputTokens: {"usage.cachedContentTokens", "custom.usageMetadata.cachedContentTokenCount"}, &e.ReasoningTokens: {"usage.thoughtsTokens", "custom.usageMetadata.thoughtsTokenCount"},

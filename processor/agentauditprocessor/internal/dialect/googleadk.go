@@ -62,12 +62,12 @@ func adkFinish(r *Record, e *Draft) {
 		}
 		out := parse(e.ToolOutput)
 		if e.Kind == Approval {
-			e.Asks = []Asked{{Call{e.ToolCallID, e.ToolName, e.ToolInput}, out.Get("error").Str}}
+			e.Asks = []Asked{{Call{e.ToolCallID, e.ToolName, e.ToolInput}, get(out, "error").Str}}
 			return
 		}
-		if strings.Contains(out.Get("error").Str, "is rejected") {
+		if strings.Contains(get(out, "error").Str, "is rejected") {
 			e.Outcome = semconv.OutcomeDenied
-			e.Answers = append(e.Answers, Answer{ID: e.ToolCallID, Name: e.ToolName, Reason: out.Get("error").Str})
+			e.Answers = append(e.Answers, Answer{ID: e.ToolCallID, Name: e.ToolName, Reason: get(out, "error").Str})
 		}
 	case Agent:
 		if e.AgentName == "" {
@@ -87,7 +87,7 @@ func (e *Draft) adkCall(r *Record) {
 			}
 		}
 		if e.ModelID == "" {
-			e.ModelID = req.Get("model").Str
+			e.ModelID = get(req, "model").Str
 		}
 		tools := []byte{'['}
 		firstOf(req, "config.tools").ForEach(func(_, t gjson.Result) bool {
@@ -103,7 +103,7 @@ func (e *Draft) adkCall(r *Record) {
 	}
 	if v, ok := r.get("gcp.vertex.agent.llm_response"); ok {
 		resp := valueJSON(v)
-		if c := resp.Get("content"); c.IsObject() {
+		if c := get(resp, "content"); c.IsObject() {
 			e.output(ReadMessages(c, "assistant"))
 		}
 		usage := firstOf(resp, "usageMetadata", "usage_metadata")

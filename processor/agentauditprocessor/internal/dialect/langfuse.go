@@ -73,7 +73,7 @@ func langfuseFinish(r *Record, e *Draft) {
 	switch e.Kind {
 	case LLM:
 		if v, ok := r.get("langfuse.observation.input"); ok && len(e.ToolsAvailable) == 0 {
-			if t := valueJSON(v).Get("tools"); t.IsArray() {
+			if t := get(valueJSON(v), "tools"); t.IsArray() {
 				e.tools(t, "")
 			}
 		}

@@ -45,16 +45,16 @@ var langsmith = &Dialect{
 		switch e.Kind {
 		case LLM:
 			if v, ok := r.get("gen_ai.prompt"); ok && len(e.ToolsAvailable) == 0 {
-				if t := valueJSON(v).Get("tools"); t.IsArray() {
+				if t := get(valueJSON(v), "tools"); t.IsArray() {
 					e.tools(t, "")
 				}
 			}
 			if v, ok := r.take("langsmith.usage_metadata"); ok {
 				u := valueJSON(v)
-				if n := u.Get("input_token_details.cache_read"); n.Exists() {
+				if n := get(u, "input_token_details.cache_read"); n.Exists() {
 					e.CachedInputTokens = semconv.Some(n.Int())
 				}
-				if n := u.Get("output_token_details.reasoning"); n.Exists() {
+				if n := get(u, "output_token_details.reasoning"); n.Exists() {
 					e.ReasoningTokens = semconv.Some(n.Int())
 				}
 			}

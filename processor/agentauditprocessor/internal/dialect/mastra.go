@@ -97,7 +97,7 @@ func asMastraInput(e *Draft, v pcommon.Value) bool {
 func asMastraOutput(e *Draft, v pcommon.Value) bool {
 	out := valueJSON(v)
 	calls := firstOf(out, "toolCalls", "tool_calls")
-	text := out.Get("text")
+	text := get(out, "text")
 	if !out.IsObject() || text.Type != gjson.String && !calls.IsArray() {
 		return asOutput(e, v)
 	}

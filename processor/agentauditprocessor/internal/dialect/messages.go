@@ -190,7 +190,7 @@ func (w *messageWriter) message(m gjson.Result, role string, depth int) {
 func (w *messageWriter) object(m gjson.Result, o object, role string, depth int) {
 	finish := o.first("finish_reason", "finishReason", "generationInfo.finish_reason").Str
 	if inner := unread(o.raw("message")); inner.IsObject() && depth <= maxWrap { // a choice, a candidate, a generation
-		if !inner.Get("tool_calls").Exists() && o.has("tool_calls") {
+		if !get(inner, "tool_calls").Exists() && o.has("tool_calls") {
 			w.open(roleOf(appendMembers(nil, inner), role), "")
 			w.content(firstOf(inner, "parts", "content"))
 			w.toolCalls(o.get("tool_calls"))
@@ -204,7 +204,7 @@ func (w *messageWriter) object(m gjson.Result, o object, role string, depth int)
 		}
 		return
 	}
-	if inner := unread(o.raw("content")); inner.IsObject() && inner.Get("parts").Exists() && depth <= maxWrap { // Gemini's candidate
+	if inner := unread(o.raw("content")); inner.IsObject() && get(inner, "parts").Exists() && depth <= maxWrap { // Gemini's candidate
 		n := len(w.c.Finish)
 		w.message(inner, role, depth+1)
 		if finish != "" && len(w.c.Finish) == n {
@@ -249,7 +249,7 @@ func (w *messageWriter) object(m gjson.Result, o object, role string, depth int)
 	}
 	w.toolCalls(o.first("tool_calls", "toolCalls"))
 	if fc := o.get("function_call"); fc.IsObject() {
-		w.call("", fc.Get("name").Str, fc.Get("arguments"))
+		w.call("", get(fc, "name").Str, get(fc, "arguments"))
 	}
 	if s := unread(o.raw("refusal")); s.Type == gjson.String {
 		w.text(s)
@@ -268,17 +268,17 @@ func (w *messageWriter) langChain(id, lc gjson.Result) {
 		role = "tool"
 	}
 	w.open(role, "")
-	if call := lc.Get("tool_call_id").Str; call != "" {
-		w.result(call, lc.Get("content"))
+	if call := get(lc, "tool_call_id").Str; call != "" {
+		w.result(call, get(lc, "content"))
 	} else {
-		w.content(lc.Get("content"))
+		w.content(get(lc, "content"))
 	}
-	calls := lc.Get("tool_calls")
+	calls := get(lc, "tool_calls")
 	if !calls.Exists() || len(calls.Array()) == 0 {
-		calls = lc.Get("additional_kwargs.tool_calls")
+		calls = get(lc, "additional_kwargs.tool_calls")
 	}
 	w.toolCalls(calls)
-	w.close(lc.Get("response_metadata.finish_reason").Str)
+	w.close(get(lc, "response_metadata.finish_reason").Str)
 }
 
 func roleOf(o object, fallback string) string {

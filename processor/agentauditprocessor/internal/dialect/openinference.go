@@ -124,8 +124,8 @@ func openInferenceFinish(r *Record, e *Draft) {
 // openInferenceFrame reads what a frame was asked, or resumed with, and its answer.
 func (e *Draft) openInferenceFrame(r *Record) {
 	if v, ok := r.take("input.value"); ok {
-		if in := valueJSON(v); in.Get("lg_name").Str == "Command" {
-			e.Decisions = decisions(in.Get("resume"))
+		if in := valueJSON(v); get(in, "lg_name").Str == "Command" {
+			e.Decisions = decisions(get(in, "resume"))
 		} else {
 			e.UserMessage = userText(v)
 		}
@@ -185,7 +185,7 @@ func (e *Draft) openInferenceLLM(r *Record) {
 		}
 		e.User = first(e.User, c.User)
 		e.Secrets = append(e.Secrets, c.System...)
-		e.Prompt = first(e.Prompt, strings.Join(c.System, "\n"), out.Get("instructions").Str, params.Get("system").Str)
+		e.Prompt = first(e.Prompt, strings.Join(c.System, "\n"), get(out, "instructions").Str, get(params, "system").Str)
 	}
 	switch c := ReadMessages(out, "assistant"); {
 	case len(e.OutputMessages) == 0, lackIDs(e.Requested) && len(c.Calls) == len(e.Requested):
@@ -194,9 +194,9 @@ func (e *Draft) openInferenceLLM(r *Record) {
 		e.Reasoning = c.Reasoning()
 	}
 	if e.ModelID == "" {
-		e.ModelID = first(firstOf(in, "model", "modelId").Str, params.Get("model").Str)
+		e.ModelID = first(firstOf(in, "model", "modelId").Str, get(params, "model").Str)
 	}
-	e.ResponseID = first(e.ResponseID, out.Get("id").Str)
+	e.ResponseID = first(e.ResponseID, get(out, "id").Str)
 	e.parameters(params)
 	if e.Operation == "" {
 		switch strings.ToUpper(r.text("openinference.span.kind")) {
@@ -235,7 +235,7 @@ func asks(v gjson.Result) (list []Asked) {
 			list = append(list, Asked{Reason: firstOf(i, "value").String()})
 		}
 		requests.ForEach(func(_, q gjson.Result) bool {
-			list = append(list, Asked{Call{Name: firstOf(q, "name", "action").Str, Arguments: jsonOf(firstOf(q, "args", "arguments"))}, q.Get("description").Str})
+			list = append(list, Asked{Call{Name: firstOf(q, "name", "action").Str, Arguments: jsonOf(firstOf(q, "args", "arguments"))}, get(q, "description").Str})
 			return true
 		})
 		return true
@@ -245,8 +245,8 @@ func asks(v gjson.Result) (list []Asked) {
 
 // decisions reads what a graph was resumed with.
 func decisions(v gjson.Result) (list []Decision) {
-	v.Get("decisions").ForEach(func(_, d gjson.Result) bool {
-		out := Decision{Word: d.Get("type").Str, Reason: firstOf(d, "message", "args").Str}
+	get(v, "decisions").ForEach(func(_, d gjson.Result) bool {
+		out := Decision{Word: get(d, "type").Str, Reason: firstOf(d, "message", "args").Str}
 		switch out.Word {
 		case "approve", "accept":
 			out.Status = semconv.ApprovalApproved
@@ -321,7 +321,7 @@ func (e *Draft) documents(v gjson.Result) {
 	}
 	out := []byte{'['}
 	v.ForEach(func(_, d gjson.Result) bool {
-		if in := d.Get("document"); in.IsObject() {
+		if in := get(d, "document"); in.IsObject() {
 			d = in
 		}
 		out = appendElement(out, d.Raw)
@@ -337,18 +337,18 @@ func asLangChainResult(e *Draft, v pcommon.Value) bool {
 }
 
 func (e *Draft) langChainResult(v gjson.Result) bool {
-	if in := v.Get("output"); in.Get("lc").Exists() {
+	if in := get(v, "output"); get(in, "lc").Exists() {
 		v = in
 	}
-	if k := v.Get("kwargs"); v.Get("lc").Exists() && k.IsObject() {
-		e.ToolCallID = first(e.ToolCallID, k.Get("tool_call_id").Str)
+	if k := get(v, "kwargs"); get(v, "lc").Exists() && k.IsObject() {
+		e.ToolCallID = first(e.ToolCallID, get(k, "tool_call_id").Str)
 		if e.ToolName == "" || e.ToolName == "DynamicStructuredTool" {
-			e.ToolName = first(k.Get("name").Str, e.ToolName)
+			e.ToolName = first(get(k, "name").Str, e.ToolName)
 		}
-		if k.Get("status").Str == "error" {
+		if get(k, "status").Str == "error" {
 			e.Outcome = semconv.OutcomeError
 		}
-		v = decodeString(k.Get("content"))
+		v = decodeString(get(k, "content"))
 	}
 	return e.result(v)
 }
@@ -377,7 +377,7 @@ func answerText(v pcommon.Value) string {
 		return ""
 	}
 	last := lastOf(parse(c.JSON))
-	if last.Get("role").Str != "assistant" || last.Get(`parts.#(type=="tool_call")`).Exists() {
+	if get(last, "role").Str != "assistant" || last.Get(`parts.#(type=="tool_call")`).Exists() {
 		return ""
 	}
 	return c.LastText()

@@ -99,8 +99,8 @@ func thinking(v gjson.Result) gjson.Result {
 	out := []byte{'['}
 	v.ForEach(func(_, m gjson.Result) bool {
 		raw := m.Raw
-		if m.Get("role").Str == "thinking" {
-			raw = `{"role":"assistant","parts":[{"type":"reasoning","content":` + m.Get("content").Raw + `}]}`
+		if get(m, "role").Str == "thinking" {
+			raw = `{"role":"assistant","parts":[{"type":"reasoning","content":` + get(m, "content").Raw + `}]}`
 		}
 		out = appendElement(out, raw)
 		return true
@@ -112,18 +112,18 @@ func thinking(v gjson.Result) gjson.Result {
 func asTraceloopInput(e *Draft, v pcommon.Value) bool {
 	in := valueJSON(v)
 	if in.IsObject() {
-		if in.Get("inputs").Exists() || in.Get("input_str").Exists() { // LangChain
+		if get(in, "inputs").Exists() || get(in, "input_str").Exists() { // LangChain
 			if s := firstOf(in, "inputs"); s.IsObject() {
 				in = s
 			} else if s := firstOf(in, "input_str"); s.Exists() {
 				in = decodeString(s)
 			}
-		} else if kw, args := in.Get("kwargs"), in.Get("args"); kw.Exists() || args.Exists() {
+		} else if kw, args := get(in, "kwargs"), get(in, "args"); kw.Exists() || args.Exists() {
 			switch {
 			case kw.IsObject() && len(kw.Map()) > 0 && len(args.Array()) == 0:
 				in = kw
 			case args.IsArray() && len(args.Array()) == 1 && len(kw.Map()) == 0:
-				in = decodeString(args.Get("0"))
+				in = decodeString(get(args, "0"))
 			case args.IsArray() && len(args.Array()) > 0 && len(kw.Map()) == 0:
 				in = args
 			}
@@ -134,7 +134,7 @@ func asTraceloopInput(e *Draft, v pcommon.Value) bool {
 
 func asTraceloopOutput(e *Draft, v pcommon.Value) bool {
 	out := valueJSON(v)
-	if in := firstOf(out, "output", "outputs"); out.IsObject() && in.Exists() && out.Get("kwargs").Exists() && !out.Get("lc").Exists() {
+	if in := firstOf(out, "output", "outputs"); out.IsObject() && in.Exists() && get(out, "kwargs").Exists() && !get(out, "lc").Exists() {
 		out = in
 	}
 	return e.langChainResult(out)
@@ -150,7 +150,7 @@ func traceloopText(in gjson.Result) string {
 		}
 	}
 	text := ""
-	in.Get("kwargs").ForEach(func(_, v gjson.Result) bool {
+	get(in, "kwargs").ForEach(func(_, v gjson.Result) bool {
 		if v.Type == gjson.String {
 			text = v.Str
 		}

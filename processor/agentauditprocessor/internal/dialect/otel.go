@@ -345,10 +345,10 @@ func (e *Draft) result(v gjson.Result) bool {
 	if v.Type == gjson.String && cutAtSource(v.Str) {
 		e.ContentState = semconv.ContentTruncatedAtSource
 	}
-	if a := v.Array(); v.IsArray() && len(a) == 1 && a[0].Get("type").Str == "text" {
-		v = decodeString(a[0].Get("text"))
+	if a := v.Array(); v.IsArray() && len(a) == 1 && get(a[0], "type").Str == "text" {
+		v = decodeString(get(a[0], "text"))
 	}
-	if v.Get("denied").Bool() || v.Get("type").Str == "execution-denied" {
+	if get(v, "denied").Bool() || get(v, "type").Str == "execution-denied" {
 		e.Outcome = semconv.OutcomeDenied
 	}
 	return e.SetJSON("tool_output", []byte(v.Raw))

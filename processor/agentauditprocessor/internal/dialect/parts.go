@@ -76,7 +76,7 @@ func quoted(v gjson.Result) string {
 
 func (w *messageWriter) toolCalls(v gjson.Result) {
 	v.ForEach(func(_, c gjson.Result) bool {
-		if in := c.Get("tool_call"); in.IsObject() {
+		if in := get(c, "tool_call"); in.IsObject() {
 			c = in
 		}
 		args := firstOf(c, "function.arguments", "arguments", "args", "input")
@@ -110,7 +110,7 @@ const adkConfirmation = "adk_request_confirmation"
 
 func (w *messageWriter) adkAsks(id string, args gjson.Result) {
 	of := firstOf(args, "originalFunctionCall", "original_function_call")
-	call := Call{ID: of.Get("id").Str, Name: of.Get("name").Str, Arguments: jsonOf(of.Get("args"))}
+	call := Call{ID: get(of, "id").Str, Name: get(of, "name").Str, Arguments: jsonOf(get(of, "args"))}
 	if w.confirms == nil {
 		w.confirms = map[string]Call{}
 	}
@@ -120,7 +120,7 @@ func (w *messageWriter) adkAsks(id string, args gjson.Result) {
 
 // adkAnswers reads what the person said; of a word that is not known it says nothing.
 func (w *messageWriter) adkAnswers(id string, response gjson.Result) {
-	confirmed := response.Get("confirmed")
+	confirmed := get(response, "confirmed")
 	if !confirmed.IsBool() {
 		return
 	}
@@ -164,8 +164,8 @@ func appendCall(out []byte, id, name string, arguments []byte) []byte {
 func (w *messageWriter) result(id string, v gjson.Result) {
 	out := jsonOf(v)
 	w.c.Results = append(w.c.Results, Result{id, out})
-	if r := parse(out); r.Get("denied").Bool() || r.Get("type").Str == "execution-denied" {
-		w.refused(id, r.Get("reason").Str)
+	if r := parse(out); get(r, "denied").Bool() || get(r, "type").Str == "execution-denied" {
+		w.refused(id, get(r, "reason").Str)
 	}
 	w.comma()
 	w.out = append(w.out, `{"type":"tool_call_response"`...)
@@ -202,7 +202,7 @@ func (w *messageWriter) part(p gjson.Result) {
 	defer func() { w.release(o) }()
 	if in := o.get("message_content"); in.IsObject() { // OpenInference
 		if c := o.get("tool_call"); c.IsObject() {
-			w.call(c.Get("id").Str, c.Get("function.name").Str, c.Get("function.arguments"))
+			w.call(get(c, "id").Str, get(c, "function.name").Str, get(c, "function.arguments"))
 			return
 		}
 		w.part(in)
@@ -243,7 +243,7 @@ func (w *messageWriter) part(p gjson.Result) {
 				Approved: a.Bool(), Reason: o.get("reason").Str,
 			}
 			if call := o.get("function_call"); call.IsObject() && !a.Bool() {
-				answer.Refused = &Call{ID: answer.CallID, Name: answer.Name, Arguments: jsonOf(call.Get("arguments"))}
+				answer.Refused = &Call{ID: answer.CallID, Name: answer.Name, Arguments: jsonOf(get(call, "arguments"))}
 			}
 			w.c.Approvals = append(w.c.Approvals, answer)
 		}
@@ -272,16 +272,16 @@ func (w *messageWriter) untyped(o object) bool {
 		return true
 	}
 	if c := o.first("toolUse", "functionCall", "function_call", "toolRequest"); c.IsObject() {
-		w.call(firstOf(c, "toolUseId", "id", "ref").Str, c.Get("name").Str, firstOf(c, "input", "args", "arguments"))
+		w.call(firstOf(c, "toolUseId", "id", "ref").Str, get(c, "name").Str, firstOf(c, "input", "args", "arguments"))
 		return true
 	}
 	if c := o.get("interruptResponse"); c.IsObject() {
-		w.interruptAnswer(c.Get("interruptId").Str, c.Get("response"))
+		w.interruptAnswer(get(c, "interruptId").Str, get(c, "response"))
 		return false // and the part is kept as it is
 	}
 	if c := o.first("toolResult", "functionResponse", "function_response", "toolResponse"); c.IsObject() {
-		if c.Get("name").Str == adkConfirmation {
-			w.adkAnswers(c.Get("id").Str, c.Get("response"))
+		if get(c, "name").Str == adkConfirmation {
+			w.adkAnswers(get(c, "id").Str, get(c, "response"))
 		}
 		w.result(firstOf(c, "toolUseId", "id", "ref").Str, firstOf(c, "content", "response", "output"))
 		return true

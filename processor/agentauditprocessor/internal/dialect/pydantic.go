@@ -65,8 +65,8 @@ func pydanticFinish(r *Record, e *Draft) {
 			if len(e.InputMessages) == 0 {
 				e.input(ReadMessages(req, "user"))
 			}
-			e.ModelID = first(e.ModelID, req.Get("model").Str)
-			if t := req.Get("tools"); t.IsArray() && len(e.ToolsAvailable) == 0 {
+			e.ModelID = first(e.ModelID, get(req, "model").Str)
+			if t := get(req, "tools"); t.IsArray() && len(e.ToolsAvailable) == 0 {
 				e.tools(t, "")
 			}
 		}
@@ -74,7 +74,7 @@ func pydanticFinish(r *Record, e *Draft) {
 			e.output(ReadMessages(valueJSON(v), "assistant"))
 		}
 		if v, ok := r.take("model_request_parameters"); ok && len(e.ToolsAvailable) == 0 {
-			if t := valueJSON(v).Get("function_tools"); t.IsArray() {
+			if t := get(valueJSON(v), "function_tools"); t.IsArray() {
 				e.tools(t, "")
 			}
 		}

@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"strconv"
 	"strings"
 	"unsafe"
 
@@ -75,6 +76,48 @@ func appendMembers(o object, v gjson.Result) object {
 		i = end
 	}
 	return o
+}
+
+// get is the value at a path: keys of objects without escapes and numbers of elements of
+// arrays, with dots between them.
+func get(v gjson.Result, path string) gjson.Result {
+	raw := v.Raw
+	for more := true; more && raw != ""; {
+		var key string
+		key, path, more = strings.Cut(path, ".")
+		raw = below(raw, key)
+	}
+	return read(raw)
+}
+
+// below is the text of the member or element of a value; "" where there is none.
+func below(s, key string) string {
+	switch {
+	case len(s) < 2:
+	case s[0] == '{':
+		for i := 1; i < len(s) && s[i] == '"'; i++ { // past the comma
+			colon := stringEnd(s, i)
+			if colon+1 >= len(s) {
+				break
+			}
+			end := valueEnd(s, colon+1)
+			if s[i+1:colon-1] == key {
+				return s[colon+1 : end]
+			}
+			i = end
+		}
+	case s[0] == '[':
+		n, err := strconv.Atoi(key)
+		for i := 1; err == nil && i < len(s) && s[i] != ']'; i++ { // past the comma
+			end := valueEnd(s, i)
+			if n == 0 {
+				return s[i:end]
+			}
+			n--
+			i = end
+		}
+	}
+	return ""
 }
 
 // valueEnd is where the value ends that begins at s[i].

@@ -2,6 +2,8 @@ package dialect
 
 import (
 	"encoding/json"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -33,12 +35,22 @@ func walk(v gjson.Result) any {
 	switch {
 	case v.IsArray():
 		list := []any{}
-		elements(v, func(el gjson.Result) { list = append(list, walk(read(el.Raw))) })
+		elements(v, func(el gjson.Result) {
+			if found := get(v, strconv.Itoa(len(list))); found.Raw != el.Raw {
+				panic("get finds another value: " + found.Raw)
+			}
+			list = append(list, walk(read(el.Raw)))
+		})
 		return list
 	case v.IsObject():
 		m := map[string]any{}
 		for _, x := range appendMembers(nil, v) {
 			m[x.key] = walk(read(x.raw))
+			if quoted := string(semconv.AppendString(nil, x.key)); len(quoted) == len(x.key)+2 && !strings.Contains(x.key, ".") {
+				if found := get(v, x.key); found.Raw != x.raw {
+					panic("get finds another value: " + found.Raw)
+				}
+			}
 		}
 		return m
 	}
@@ -49,5 +61,7 @@ func walk(v gjson.Result) any {
 func TestScanOfBrokenText(*testing.T) {
 	for _, s := range []string{``, `[`, `[,`, `[,,]`, `[}`, `["`, `["\`, `{"`, `{"a`, `{"a"`, `{"a":`, `{"a":"`, `{"a":}`, `{"a",`, `{a}`, `[1`, `[]]`, `"`, `"\"`} {
 		walk(read(s))
+		get(read(s), "a.0")
+		get(read(s), "1.a")
 	}
 }

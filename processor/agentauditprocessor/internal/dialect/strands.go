@@ -49,10 +49,10 @@ func strandsFinish(r *Record, e *Draft) {
 		e.Of = r.SpanID
 		r.bodyRead = true
 		body := valueJSON(r.Body)
-		if in := body.Get("input.messages"); in.IsArray() {
+		if in := get(body, "input.messages"); in.IsArray() {
 			e.input(ReadMessages(in, "user"))
 		}
-		if out := body.Get("output.messages"); out.IsArray() {
+		if out := get(body, "output.messages"); out.IsArray() {
 			e.output(ReadMessages(out, "assistant"))
 		}
 		return
@@ -77,8 +77,8 @@ func strandsFinish(r *Record, e *Draft) {
 			r.readEvent(i)
 			if v, ok := ev.Attributes().Get("message"); ok && len(e.ToolOutput) == 0 {
 				out := valueJSON(v)
-				if a := out.Array(); out.IsArray() && len(a) == 1 && a[0].Get("text").Exists() {
-					out = decodeString(a[0].Get("text"))
+				if a := out.Array(); out.IsArray() && len(a) == 1 && get(a[0], "text").Exists() {
+					out = decodeString(get(a[0], "text"))
 				}
 				e.result(out)
 			}

@@ -88,9 +88,6 @@ var errJSON = errors.New("not a JSON text that every parser reads alike")
 // read finds the fields of a line.
 func (r *LineReader) read(line []byte) error {
 	c := compactor{src: line, dst: r.text[:0], max: lineDepth, keys: r.keys[:0]}
-	if c.dst == nil {
-		c.dst = make([]byte, 0, len(line))
-	}
 	r.at = r.at[:0]
 	c.space()
 	if c.pos < len(line) && line[c.pos] != '{' {
@@ -102,13 +99,16 @@ func (r *LineReader) read(line []byte) error {
 	unknown := ""
 	ok := c.members(0, func(key []byte, from int) {
 		if i, known := fieldNames[string(key)]; known {
-			r.at = append(r.at, fieldAt{i, from, len(c.dst)})
+			r.at = append(r.at, fieldAt{i, from, c.end()})
 		} else if unknown == "" {
 			unknown = string(key)
 		}
 	})
-	r.text, r.keys = c.dst, c.keys
 	c.space()
+	if !c.copied {
+		c.dst = append(c.dst, line...) // which is the caller's
+	}
+	r.text, r.keys = c.dst, c.keys
 	switch {
 	case !ok || c.pos != len(line):
 		return errJSON

@@ -39,15 +39,34 @@ func bytesOf[T string | []byte](s T) []byte {
 
 func compact(dst, src []byte, depth int) ([]byte, bool) {
 	keys := keyPool.Get().(*[]span)
-	// The canonical form is seldom longer.
-	c := compactor{src: src, dst: slices.Grow(dst, len(src)), max: depth, keys: (*keys)[:0]}
+	c := compactor{src: src, dst: dst, base: len(dst), max: depth, keys: (*keys)[:0]}
 	ok := c.text()
 	*keys = c.keys
 	keyPool.Put(keys)
-	if !ok {
+	switch {
+	case !ok:
 		return dst, false
+	case !c.copied:
+		return append(dst, src...), true
 	}
 	return c.dst, true
+}
+
+// Canonical is AppendJSON to nothing. A text that is in canonical form, as many are, is
+// returned as it is.
+func Canonical(src string) (string, bool) {
+	keys := keyPool.Get().(*[]span)
+	c := compactor{src: bytesOf(src), max: maxJSONDepth, keys: (*keys)[:0]}
+	ok := c.text()
+	*keys = c.keys
+	keyPool.Put(keys)
+	switch {
+	case !ok:
+		return "", false
+	case !c.copied:
+		return src, true
+	}
+	return unsafe.String(unsafe.SliceData(c.dst), len(c.dst)), true //nolint:gosec // nobody else has it
 }
 
 // keyPool has the lists of keys of compactors.
@@ -109,23 +128,74 @@ func appendEscape(dst []byte, b byte) []byte {
 	return append(dst, '\\', 'u', '0', '0', hex[b>>4], hex[b&0xf])
 }
 
-// compactor reads one JSON text and writes its canonical form.
+// compactor reads one JSON text and writes its canonical form. As long as the text is in
+// that form nothing is copied.
 type compactor struct {
-	src  []byte
-	pos  int
-	dst  []byte
-	max  int    // levels of nesting
-	keys []span // in dst, of the objects that are open
+	src    []byte
+	pos    int
+	dst    []byte
+	base   int    // where the canonical form begins in dst
+	copied bool   // dst has it, up to here; else it is src[:pos] up to here
+	max    int    // levels of nesting
+	keys   []span // in dst, of the objects that are open
+}
+
+// differ has dst hold the canonical form from now on, which is src[:at] up to here.
+func (c *compactor) differ(at int) {
+	if !c.copied {
+		c.dst = append(slices.Grow(c.dst, len(c.src)), c.src[:at]...) // seldom longer than src
+		c.copied = true
+	}
+}
+
+// end is where the canonical form ends in dst up to here.
+func (c *compactor) end() int {
+	if c.copied {
+		return len(c.dst)
+	}
+	return c.base + c.pos
+}
+
+// at is a part of the canonical form.
+func (c *compactor) at(s span) []byte {
+	if c.copied {
+		return c.dst[s.from:s.to]
+	}
+	return c.src[s.from-c.base : s.to-c.base]
+}
+
+// take takes n bytes as they are.
+func (c *compactor) take(n int) {
+	if c.copied {
+		c.dst = append(c.dst, c.src[c.pos:c.pos+n]...)
+	}
+	c.pos += n
+}
+
+// byte takes a byte, if it is the next.
+func (c *compactor) byte(b byte) bool {
+	if c.pos >= len(c.src) || c.src[c.pos] != b {
+		return false
+	}
+	if c.copied {
+		c.dst = append(c.dst, b)
+	}
+	c.pos++
+	return true
 }
 
 func (c *compactor) space() {
+	from := c.pos
 	for c.pos < len(c.src) {
 		switch c.src[c.pos] {
 		case ' ', '\t', '\n', '\r':
 			c.pos++
-		default:
-			return
+			continue
 		}
+		break
+	}
+	if c.pos > from {
+		c.differ(from)
 	}
 }
 
@@ -155,18 +225,14 @@ func (c *compactor) literal(s string) bool {
 	if !bytes.HasPrefix(c.src[c.pos:], []byte(s)) {
 		return false
 	}
-	c.pos += len(s)
-	c.dst = append(c.dst, s...)
+	c.take(len(s))
 	return true
 }
 
 func (c *compactor) array(depth int) bool {
-	c.pos++
-	c.dst = append(c.dst, '[')
+	c.byte('[')
 	c.space()
-	if c.pos < len(c.src) && c.src[c.pos] == ']' {
-		c.pos++
-		c.dst = append(c.dst, ']')
+	if c.byte(']') {
 		return true
 	}
 	for {
@@ -174,37 +240,26 @@ func (c *compactor) array(depth int) bool {
 			return false
 		}
 		c.space()
-		if c.pos >= len(c.src) {
-			return false
-		}
-		b := c.src[c.pos]
-		c.pos++
-		c.dst = append(c.dst, b)
-		switch b {
-		case ',':
-			c.space()
-		case ']':
+		if c.byte(']') {
 			return true
-		default:
+		}
+		if !c.byte(',') {
 			return false
 		}
+		c.space()
 	}
 }
 
 func (c *compactor) object(depth int) bool { return c.members(depth, nil) }
 
 // members reads an object; each, if any, is told of every member, once its value was
-// copied: its key as it stands between the quotes, and where its value begins in dst.
+// read: its key as it stands between the quotes, and where its value begins in dst.
 func (c *compactor) members(depth int, each func(key []byte, from int)) bool {
-	if c.pos >= len(c.src) || c.src[c.pos] != '{' {
+	if !c.byte('{') {
 		return false
 	}
-	c.pos++
-	c.dst = append(c.dst, '{')
 	c.space()
-	if c.pos < len(c.src) && c.src[c.pos] == '}' {
-		c.pos++
-		c.dst = append(c.dst, '}')
+	if c.byte('}') {
 		return true
 	}
 	base := len(c.keys)
@@ -214,39 +269,34 @@ func (c *compactor) members(depth int, each func(key []byte, from int)) bool {
 		if c.pos >= len(c.src) || c.src[c.pos] != '"' {
 			return false
 		}
-		key := len(c.dst)
-		if !c.string() || !c.newKey(base, &seen, span{key, len(c.dst)}) {
+		key := span{from: c.end()}
+		if !c.string() {
+			return false
+		}
+		key.to = c.end()
+		if !c.newKey(base, &seen, key) {
 			return false
 		}
 		c.space()
-		if c.pos >= len(c.src) || c.src[c.pos] != ':' {
+		if !c.byte(':') {
 			return false
 		}
-		end := len(c.dst)
-		c.pos++
-		c.dst = append(c.dst, ':')
 		c.space()
+		from := c.end()
 		if !c.value(depth + 1) {
 			return false
 		}
 		if each != nil {
-			each(c.dst[key+1:end-1], end+1)
+			each(c.at(span{key.from + 1, key.to - 1}), from)
 		}
 		c.space()
-		if c.pos >= len(c.src) {
-			return false
-		}
-		b := c.src[c.pos]
-		c.pos++
-		c.dst = append(c.dst, b)
-		switch b {
-		case ',':
-			c.space()
-		case '}':
+		if c.byte('}') {
 			return true
-		default:
+		}
+		if !c.byte(',') {
 			return false
 		}
+		c.space()
 	}
 }
 
@@ -278,47 +328,62 @@ func plainPrefix(s []byte) int {
 	return i
 }
 
-// string copies a string token; escapes are written anew, so that equal strings have
-// equal bytes.
+// string reads a string token; escapes are written anew where they are not canonical, so
+// that equal strings have equal bytes.
 func (c *compactor) string() bool {
-	from := c.pos + 1
-	c.dst = append(c.dst, '"')
+	src := c.src
+	from := c.pos // what comes from here on is not in dst, where that is copied to
+	check := c.pos + 1
 	ascii := true
-	for i := from; i < len(c.src); {
-		if i += plainPrefix(c.src[i:]); i == len(c.src) {
+	for i := check; i < len(src); {
+		if i += plainPrefix(src[i:]); i == len(src) {
 			return false
 		}
-		if plain[c.src[i]] {
+		if plain[src[i]] {
 			ascii = false
 			i++
 			continue
 		}
-		if !ascii && !utf8.Valid(c.src[from:i]) {
+		if !ascii && !utf8.Valid(src[check:i]) {
 			return false
 		}
-		c.dst = append(c.dst, c.src[from:i]...)
-		switch c.src[i] {
+		switch src[i] {
 		case '"':
-			c.dst = append(c.dst, '"')
+			if c.copied {
+				c.dst = append(c.dst, src[from:i+1]...)
+			}
 			c.pos = i + 1
 			return true
 		case '\\':
-			r, n, ok := escape(c.src[i:])
+			r, n, ok := escape(src[i:])
 			if !ok {
 				return false
 			}
-			if r < utf8.RuneSelf && !plain[r] {
-				c.dst = appendEscape(c.dst, byte(r))
-			} else {
-				c.dst = utf8.AppendRune(c.dst, r)
+			var buf [6]byte
+			if written := appendRune(buf[:0], r); string(written) != string(src[i:i+n]) {
+				if c.copied {
+					c.dst = append(c.dst, src[from:i]...)
+				} else {
+					c.differ(i)
+				}
+				c.dst = append(c.dst, written...)
+				from = i + n
 			}
 			i += n
-			from = i
+			check, ascii = i, true
 		default: // a raw control character
 			return false
 		}
 	}
 	return false
+}
+
+// appendRune appends a character of a string with the fewest escapes.
+func appendRune(dst []byte, r rune) []byte {
+	if r < utf8.RuneSelf && !plain[r] {
+		return appendEscape(dst, byte(r))
+	}
+	return utf8.AppendRune(dst, r)
 }
 
 // escape reads the escape sequence that b begins with, and its length. Half a
@@ -438,8 +503,7 @@ func (c *compactor) number() bool {
 			return false
 		}
 	}
-	c.pos = i
-	c.dst = append(c.dst, tok...)
+	c.take(len(tok))
 	return true
 }
 
@@ -452,10 +516,10 @@ const manyKeys = 32
 // newKey notes the key of the object whose keys begin at base; it reports false when
 // the object had it already. Small objects, which most are, are searched.
 func (c *compactor) newKey(base int, seen *map[string]struct{}, key span) bool {
-	text := c.dst[key.from:key.to]
+	text := c.at(key)
 	if *seen == nil {
 		for _, k := range c.keys[base:] {
-			if bytes.Equal(c.dst[k.from:k.to], text) {
+			if bytes.Equal(c.at(k), text) {
 				return false
 			}
 		}
@@ -463,7 +527,7 @@ func (c *compactor) newKey(base int, seen *map[string]struct{}, key span) bool {
 		if len(c.keys)-base == manyKeys {
 			*seen = make(map[string]struct{}, 2*manyKeys)
 			for _, k := range c.keys[base:] {
-				(*seen)[string(c.dst[k.from:k.to])] = struct{}{}
+				(*seen)[string(c.at(k))] = struct{}{}
 			}
 		}
 		return true

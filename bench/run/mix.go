@@ -284,10 +284,13 @@ func said(role, text string, more ...any) map[string]any {
 	return map[string]any{"role": role, "parts": append([]any{map[string]any{"type": "text", "content": text}}, more...)}
 }
 
+// marshal is JSON as SDKs write it: compact, and no escapes that need not be.
 func marshal(v any) []byte {
-	text, err := json.Marshal(v)
-	if err != nil {
+	var text bytes.Buffer
+	w := json.NewEncoder(&text)
+	w.SetEscapeHTML(false)
+	if err := w.Encode(v); err != nil {
 		panic(err)
 	}
-	return text
+	return bytes.TrimRight(text.Bytes(), "\n")
 }

@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"strings"
+	"unsafe"
 
 	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -88,7 +89,12 @@ func jsonOf(v gjson.Result) []byte {
 	if !v.Exists() || v.Type == gjson.Null {
 		return nil
 	}
-	return []byte(decodeString(v).Raw)
+	return bytesOf(decodeString(v).Raw)
+}
+
+// bytesOf is a text as the JSON of a field, which is replaced, never written to.
+func bytesOf(s string) []byte {
+	return unsafe.Slice(unsafe.StringData(s), len(s)) //nolint:gosec // as said: not written to
 }
 
 // parseJSON reads text that looks like a JSON object, array or string.
@@ -97,11 +103,11 @@ func parseJSON(s string) (gjson.Result, bool) {
 	if t == "" || t[0] != '{' && t[0] != '[' && t[0] != '"' {
 		return gjson.Result{}, false
 	}
-	out, ok := semconv.AppendJSON(nil, t)
+	out, ok := semconv.Canonical(t)
 	if !ok {
 		return gjson.Result{}, false
 	}
-	return parse(out), true
+	return read(out), true
 }
 
 // valueJSON is an attribute as JSON: maps and arrays as they are, a string opened

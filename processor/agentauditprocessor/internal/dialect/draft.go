@@ -39,7 +39,7 @@ func asJSON(field string) Decoder {
 		if v.Type() == pcommon.ValueTypeStr && cutAtSource(v.Str()) {
 			e.ContentState = semconv.ContentTruncatedAtSource
 		}
-		return e.SetJSON(field, []byte(valueJSON(v).Raw))
+		return e.SetJSON(field, bytesOf(valueJSON(v).Raw))
 	}
 }
 

@@ -89,7 +89,7 @@ func openInferenceFinish(r *Record, e *Draft) {
 		}
 		if len(e.ToolInput) == 0 {
 			if v, ok := r.get("tool.parameters"); ok && !valueJSON(v).Get("properties").Exists() { // arguments, not their schema
-				e.SetJSON("tool_input", []byte(valueJSON(v).Raw))
+				e.SetJSON("tool_input", bytesOf(valueJSON(v).Raw))
 				r.use("tool.parameters")
 			}
 		}

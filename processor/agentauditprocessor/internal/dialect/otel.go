@@ -351,5 +351,5 @@ func (e *Draft) result(v gjson.Result) bool {
 	if get(v, "denied").Bool() || get(v, "type").Str == "execution-denied" {
 		e.Outcome = semconv.OutcomeDenied
 	}
-	return e.SetJSON("tool_output", []byte(v.Raw))
+	return e.SetJSON("tool_output", bytesOf(v.Raw))
 }

@@ -68,7 +68,7 @@ func strandsFinish(r *Record, e *Draft) {
 		case "gen_ai.tool.message":
 			r.readEvent(i)
 			if v, ok := ev.Attributes().Get("content"); ok && len(e.ToolInput) == 0 {
-				e.SetJSON("tool_input", []byte(valueJSON(v).Raw))
+				e.SetJSON("tool_input", bytesOf(valueJSON(v).Raw))
 			}
 			if e.ToolCallID == "" {
 				e.ToolCallID = attrText(ev.Attributes(), "id")

@@ -122,7 +122,7 @@ type Draft struct {
 
 	Prompt    string         // the system prompt, as text
 	Secrets   []string       // every system text on the record, part by part
-	User      string         // the first thing the user said, in what was sent to a model
+	UserJSON  string         // the first thing the user said, in what was sent to a model, as a JSON string
 	Requested []Call         // the tool calls that a model asked for
 	Answers   []Answer       // decisions told inside messages
 	Asks      []Asked        // requests for a decision that the record tells of

@@ -90,13 +90,13 @@ func (e *Draft) system(v gjson.Result) {
 
 func (e *Draft) input(c *Conversation) {
 	e.InputMessages = c.JSON
-	e.User = first(e.User, c.User)
+	e.UserJSON = first(e.UserJSON, c.user)
 	e.Secrets = append(e.Secrets, c.System...)
 	if e.Prompt == "" {
 		e.Prompt = strings.Join(c.System, "\n")
 	}
 	if e.UserMessage == "" && (e.Kind == Agent || e.Kind == Chain || e.Kind == Start) {
-		e.UserMessage = c.User
+		e.UserMessage = c.User()
 	}
 	e.Answers = append(e.Answers, c.Approvals...)
 	if c.Withheld {

@@ -13,7 +13,6 @@ import (
 type Conversation struct {
 	JSON      []byte   // the list; nil when there is no message
 	System    []string // text parts of system and developer messages
-	User      string   // text of the first user message
 	Calls     []Call   // tool calls in assistant messages
 	Results   []Result // tool results in any message
 	Approvals []Answer // answers to requests for approval
@@ -21,8 +20,14 @@ type Conversation struct {
 	Finish    []string // finish reasons that stand on messages
 	Withheld  bool     // a library wrote a marker in the place of content
 
-	text, reasoning []string // parts of assistant messages, as JSON strings
+	// What is long and seldom asked for, as JSON strings: the text of the first user
+	// message, and parts of assistant messages.
+	user            string
+	text, reasoning []string
 }
+
+// User is the text of the first user message.
+func (c *Conversation) User() string { return read(c.user).Str }
 
 // Text is what the assistant's messages say, part by part.
 func (c *Conversation) Text() string { return unquoted(c.text) }

@@ -183,7 +183,7 @@ func (e *Draft) openInferenceLLM(r *Record) {
 		if len(e.InputMessages) == 0 || len(c.System) > 0 && len(c.JSON) > 0 {
 			e.InputMessages = c.JSON // the flattened system message had no content
 		}
-		e.User = first(e.User, c.User)
+		e.UserJSON = first(e.UserJSON, c.user)
 		e.Secrets = append(e.Secrets, c.System...)
 		e.Prompt = first(e.Prompt, strings.Join(c.System, "\n"), get(out, "instructions").Str, get(params, "system").Str)
 	}
@@ -359,7 +359,7 @@ func userText(v pcommon.Value) string {
 	if in.Type == gjson.String {
 		return in.Str
 	}
-	return ReadMessages(in, "user").User
+	return ReadMessages(in, "user").User()
 }
 
 // answerText is the answer in the output of a frame: the text of the last message

@@ -146,7 +146,7 @@ func traceloopText(in gjson.Result) string {
 		if s := in.Get(p); s.Type == gjson.String {
 			return s.Str
 		} else if s.IsObject() || s.IsArray() {
-			return ReadMessages(s, "user").User
+			return ReadMessages(s, "user").User()
 		}
 	}
 	text := ""

@@ -45,8 +45,8 @@ func (w *messageWriter) text(v gjson.Result) {
 	case "system", "developer":
 		w.c.System = append(w.c.System, read(s).Str)
 	case "user":
-		if w.c.User == "" {
-			w.c.User = read(s).Str
+		if w.c.user == "" {
+			w.c.user = s
 		}
 	case "assistant":
 		w.c.text = append(w.c.text, s)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
 // inherit lets each record have the facts of its run that it does not hold itself:
@@ -44,8 +45,9 @@ func (n *node) learn() {
 		r.models++
 	}
 	if d.Kind == dialect.LLM || d.Kind == dialect.Message {
-		if r.userText == "" && r.room(len(d.User)) {
-			r.userText = strings.Clone(d.User)
+		if r.userText == "" && r.room(len(d.UserJSON)) {
+			text, _ := semconv.ParseString(d.UserJSON)
+			r.userText = strings.Clone(text)
 		}
 		if d.OutputText != "" && len(d.Requested) == 0 && r.room(len(d.OutputText)-len(r.lastText)) {
 			r.lastText = strings.Clone(d.OutputText)

@@ -124,7 +124,7 @@ func complete(d, from *dialect.Draft) {
 		d.ToolsAvailable, d.ToolsHash = from.ToolsAvailable, from.ToolsHash
 	}
 	fill(&d.Prompt, from.Prompt)
-	fill(&d.User, from.User)
+	fill(&d.UserJSON, from.UserJSON)
 	fill(&d.ModelID, from.ModelID)
 	fill(&d.ResponseModelID, from.ResponseModelID)
 	fill(&d.ResponseID, from.ResponseID)
@@ -199,7 +199,7 @@ func (r *run) wait(d *dialect.Draft) {
 		}
 		p.draft.Prompt += d.Prompt
 	}
-	fill(&p.draft.User, d.User)
+	fill(&p.draft.UserJSON, strings.Clone(d.UserJSON)) // or all is remembered that it is a part of
 	p.draft.Secrets = append(p.draft.Secrets, d.Secrets...)
 }
 

@@ -1,8 +1,8 @@
 package dialect
 
 import (
-	"sort"
-	"strconv"
+	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -15,12 +15,16 @@ import (
 const (
 	maxIndex = 4095
 	maxSlots = 20000
+	maxPath  = 12
 )
 
 // indexed collects the attributes under a prefix that ends in a dot into JSON: a
 // part of the key that is a number is a place in an array, whose holes close. Keys
 // with an index out of bounds stay what they are. It is no value when there is none.
 func (r *Record) indexed(prefix string) gjson.Result {
+	if !r.hasPrefix(prefix) {
+		return gjson.Result{}
+	}
 	root := &tree{}
 	slots := 0
 	for i := range r.attrs {
@@ -29,16 +33,8 @@ func (r *Record) indexed(prefix string) gjson.Result {
 		if !ok || slots >= maxSlots {
 			continue
 		}
-		path := strings.Split(rest, ".")
-		if len(path) > 12 || !isIndex(path[0]) {
-			continue
-		}
-		ok = true
-		for _, p := range path {
-			if p == "" || p[0] >= '0' && p[0] <= '9' && !isIndex(p) {
-				ok = false
-			}
-		}
+		var parts [maxPath]string
+		path, ok := splitPath(parts[:0], rest)
 		if !ok || !root.put(path, leaf(path[len(path)-1], a.val).Raw) {
 			continue
 		}
@@ -51,14 +47,64 @@ func (r *Record) indexed(prefix string) gjson.Result {
 	return parse(root.append(nil))
 }
 
+// splitPath appends the parts of an indexed key, which begins with an index. It reports
+// false where it is none within the bounds.
+func splitPath(path []string, key string) ([]string, bool) {
+	for more := true; more; {
+		var p string
+		p, key, more = strings.Cut(key, ".")
+		if p == "" || len(path) == maxPath || (len(path) == 0 || p[0] >= '0' && p[0] <= '9') && !isIndex(p) {
+			return nil, false
+		}
+		path = append(path, p)
+	}
+	return path, true
+}
+
+// isIndex reports whether a text is a number up to maxIndex as it is written shortest.
 func isIndex(s string) bool {
-	n, err := strconv.Atoi(s)
-	return err == nil && n >= 0 && n <= maxIndex && strconv.Itoa(n) == s
+	if s == "" || len(s) > 4 || s[0] == '0' && len(s) > 1 {
+		return false
+	}
+	n := 0
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+		n = 10*n + int(s[i]-'0')
+	}
+	return n <= maxIndex
 }
 
 type tree struct {
+	key  string
 	raw  string
-	kids map[string]*tree
+	kids []*tree
+	many map[string]*tree // kids by key, where they are many
+}
+
+func (t *tree) kid(key string) *tree {
+	if t.many != nil {
+		return t.many[key]
+	}
+	for i := len(t.kids) - 1; i >= 0; i-- { // the keys of one come together
+		if t.kids[i].key == key {
+			return t.kids[i]
+		}
+	}
+	return nil
+}
+
+func (t *tree) add(kid *tree) {
+	t.kids = append(t.kids, kid)
+	if t.many != nil {
+		t.many[kid.key] = kid
+	} else if len(t.kids) == manyAttrs {
+		t.many = make(map[string]*tree, 2*manyAttrs)
+		for _, k := range t.kids {
+			t.many[k.key] = k
+		}
+	}
 }
 
 func (t *tree) put(path []string, raw string) bool {
@@ -66,13 +112,10 @@ func (t *tree) put(path []string, raw string) bool {
 		if t.raw != "" {
 			return false
 		}
-		if t.kids == nil {
-			t.kids = map[string]*tree{}
-		}
-		kid := t.kids[p]
+		kid := t.kid(p)
 		if kid == nil {
-			kid = &tree{}
-			t.kids[p] = kid
+			kid = &tree{key: p}
+			t.add(kid)
 		}
 		t = kid
 	}
@@ -90,33 +133,31 @@ func (t *tree) append(out []byte) []byte {
 		}
 		return append(out, t.raw...)
 	}
-	keys := make([]string, 0, len(t.kids))
 	list := true
-	for k := range t.kids {
-		keys = append(keys, k)
-		list = list && isIndex(k)
+	for _, k := range t.kids {
+		list = list && isIndex(k.key)
 	}
 	if list {
-		sort.Slice(keys, func(i, j int) bool {
-			return len(keys[i]) < len(keys[j]) || len(keys[i]) == len(keys[j]) && keys[i] < keys[j]
+		slices.SortFunc(t.kids, func(a, b *tree) int {
+			return cmp.Or(cmp.Compare(len(a.key), len(b.key)), cmp.Compare(a.key, b.key))
 		})
 		out = append(out, '[')
-		for i, k := range keys {
+		for i, k := range t.kids {
 			if i > 0 {
 				out = append(out, ',')
 			}
-			out = t.kids[k].append(out)
+			out = k.append(out)
 		}
 		return append(out, ']')
 	}
-	sort.Strings(keys)
+	slices.SortFunc(t.kids, func(a, b *tree) int { return cmp.Compare(a.key, b.key) })
 	out = append(out, '{')
-	for i, k := range keys {
+	for i, k := range t.kids {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		out = append(semconv.AppendString(out, k), ':')
-		out = t.kids[k].append(out)
+		out = append(semconv.AppendString(out, k.key), ':')
+		out = k.append(out)
 	}
 	return append(out, '}')
 }

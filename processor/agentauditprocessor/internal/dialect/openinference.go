@@ -187,11 +187,14 @@ func (e *Draft) openInferenceLLM(r *Record) {
 		e.Secrets = append(e.Secrets, c.System...)
 		e.Prompt = first(e.Prompt, strings.Join(c.System, "\n"), get(out, "instructions").Str, get(params, "system").Str)
 	}
-	switch c := ReadMessages(out, "assistant"); {
-	case len(e.OutputMessages) == 0, lackIDs(e.Requested) && len(c.Calls) == len(e.Requested):
-		e.output(c)
-	case e.Reasoning == "":
-		e.Reasoning = c.Reasoning()
+	lacks := len(e.OutputMessages) == 0 || lackIDs(e.Requested)
+	if lacks || e.Reasoning == "" && mayReason(out.Raw) {
+		switch c := ReadMessages(out, "assistant"); {
+		case len(e.OutputMessages) == 0, lacks && len(c.Calls) == len(e.Requested):
+			e.output(c)
+		case e.Reasoning == "":
+			e.Reasoning = c.Reasoning()
+		}
 	}
 	if e.ModelID == "" {
 		e.ModelID = first(firstOf(in, "model", "modelId").Str, get(params, "model").Str)
@@ -209,6 +212,17 @@ func (e *Draft) openInferenceLLM(r *Record) {
 		}
 	}
 	e.fallbackModel()
+}
+
+// mayReason reports whether messages may hold reasoning, in any of the shapes that
+// ReadMessages knows.
+func mayReason(raw string) bool {
+	for _, word := range []string{`"reasoning"`, `"reasoning_content"`, `"reasoningContent"`, `"thinking"`, `"thought"`} {
+		if strings.Contains(raw, word) {
+			return true
+		}
+	}
+	return false
 }
 
 // interrupt is the request for a decision that stopped a graph of LangGraph, which

@@ -140,7 +140,7 @@ func (b *ObjectBuilder) compressor(name string, level int) error {
 		b.comp, b.release = w, func() { pool.Put(w) }
 	case Zstd:
 		if level == 0 {
-			level = 1 // of lines that are much alike the next makes no less, and takes half as long again
+			level = 3
 		}
 		p, _ := zstdPools.LoadOrStore(level, &sync.Pool{})
 		pool := p.(*sync.Pool)

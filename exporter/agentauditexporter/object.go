@@ -18,17 +18,17 @@ type object struct {
 	segment    *taken // of the spool that its events are from, if any
 
 	// Guarded by sealer.mu until closed.
-	events  int
-	size    int                  // bytes of their lines
-	waiting ledger.Lines         // those that the builder has not got
-	prompts map[string]string    // by key, to be stored before the events that name them
-	blobs   map[string]time.Time // full texts of fields and the times of their events, to be stored and named along with the events
-	extra   int                  // bytes of both
+	events   int
+	size     int                  // bytes of their lines
+	waiting  []*ledger.Lines      // those that the builder has not got
+	gathered int                  // bytes of these
+	prompts  map[string]string    // by key, to be stored before the events that name them
+	blobs    map[string]time.Time // full texts of fields and the times of their events, to be stored and named along with the events
+	extra    int                  // bytes of both
 
 	// Of the goroutine that seals it: hashing and compressing is most of the work, and no
 	// event waits for that of others.
 	builder *ledger.ObjectBuilder
-	spare   ledger.Lines
 	more    chan struct{} // there is something for the builder
 
 	fullOnce sync.Once
@@ -44,29 +44,22 @@ type object struct {
 }
 
 // add puts events into the objects that are open for their classes, and returns these.
-// While as many objects are pending as may be, it waits for one of them, or for ctx.
+// While as many objects are pending as may be, it waits for one of them, or for ctx. It
+// has the memory of the lines from then on.
 func (s *sealer) add(ctx context.Context, l *ledger.Lines) (objects []*object, err error) {
-	for i := 0; i < len(l.Metas); {
+	total := len(l.Metas) // once an object has the lines, they are not ours to look at
+	for i := 0; i < total; {
 		s.mu.Lock()
 		if s.stopped || s.ctx.Err() != nil {
 			s.mu.Unlock()
 			return objects, errStopped
 		}
 		o := s.openObject(l.Metas[i].Quarantine)
-		took, full := 0, false
-		for size := 0; i < len(l.Metas) && l.Metas[i].Quarantine == o.quarantine && size < gatherBytes; i++ {
-			line := l.Line(i)
-			if full = !o.fits(line, &s.cfg.Batch); full {
-				break
-			}
-			s.take(o, line, &l.Metas[i])
-			size += len(line)
-			took++
-		}
-		if full || !o.fits(nil, &s.cfg.Batch) {
+		took := s.take(o, l, i)
+		if i+took < total && l.Metas[i+took].Quarantine == o.quarantine || !o.fits(0, &s.cfg.Batch) {
 			o.setFull()
 		}
-		if len(o.waiting.Text) >= gatherBytes {
+		if o.gathered >= gatherBytes {
 			select {
 			case o.more <- struct{}{}:
 			default:
@@ -77,7 +70,7 @@ func (s *sealer) add(ctx context.Context, l *ledger.Lines) (objects []*object, e
 		if took > 0 && !slices.Contains(objects, o) {
 			objects = append(objects, o)
 		}
-		if !full {
+		if i += took; took > 0 {
 			continue
 		}
 		select {
@@ -89,29 +82,69 @@ func (s *sealer) add(ctx context.Context, l *ledger.Lines) (objects []*object, e
 	return objects, nil
 }
 
-// gatherBytes is how many bytes of lines the builder is given at once, and an object
-// takes while the others wait.
+// gatherBytes is how many bytes of lines the builder is given at once.
 const gatherBytes = 128 << 10
 
-// take takes a line into an object. s.mu is held where others see the object.
-func (s *sealer) take(o *object, line []byte, m *semconv.Meta) {
+// take takes lines from number from on into an object: those of its class, as far as they
+// fit. It returns how many. s.mu is held where others see the object.
+func (s *sealer) take(o *object, l *ledger.Lines, from int) (n int) {
+	for from+n < len(l.Metas) && s.admit(o, len(l.Line(from+n)), &l.Metas[from+n]) {
+		n++
+	}
+	switch {
+	case n == 0:
+	case n == len(l.Metas): // mostly
+		o.waiting = append(o.waiting, l)
+	default:
+		part := newLines()
+		for i := from; i < from+n; i++ {
+			part.Text = append(part.Text, l.Line(i)...)
+			part.End(l.Metas[i])
+		}
+		o.waiting = append(o.waiting, part)
+	}
+	return n
+}
+
+// admit counts a line into an object, if it fits. s.mu is held where others see the object.
+func (s *sealer) admit(o *object, size int, m *semconv.Meta) bool {
+	if m.Quarantine != o.quarantine || !o.fits(size, &s.cfg.Batch) {
+		return false
+	}
 	o.events++
-	o.size += len(line) + 1
+	o.size += size + 1
+	o.gathered += size + 1
 	s.takePrompt(o, m)
 	o.takeBlobs(m)
-	taken := *m
-	taken.SystemPrompt, taken.OversizeText = "", nil
-	o.waiting.Text = append(o.waiting.Text, line...)
-	o.waiting.End(taken)
+	m.SystemPrompt, m.OversizeText = "", nil // taken
+	return true
 }
 
 // drain gives the builder what waits for it.
 func (s *sealer) drain(o *object) {
 	s.mu.Lock()
-	o.waiting, o.spare = o.spare, o.waiting
+	waiting := o.waiting
+	o.waiting, o.gathered = nil, 0
 	s.mu.Unlock()
-	o.builder.AddLines(&o.spare)
-	o.spare.Reset()
+	for _, l := range waiting {
+		o.builder.AddLines(l)
+		freeLines(l)
+	}
+}
+
+// linesPool has the memory of lines that the builder has got.
+var linesPool = sync.Pool{New: func() any { return new(ledger.Lines) }}
+
+// maxKept bounds what is kept of one request for another, in bytes of lines.
+const maxKept = 4 << 20
+
+func newLines() *ledger.Lines { return linesPool.Get().(*ledger.Lines) }
+
+func freeLines(l *ledger.Lines) {
+	if cap(l.Text) <= maxKept {
+		l.Reset()
+		linesPool.Put(l)
+	}
 }
 
 // openObject is the object of a class that takes events. s.mu is held.
@@ -139,12 +172,12 @@ func (s *sealer) newObject(quarantine bool, at time.Time, source string) *object
 	}
 }
 
-// fits reports whether the object takes another line; an empty one takes any.
-func (o *object) fits(line []byte, c *BatchConfig) bool {
+// fits reports whether the object takes another line of that size; an empty one takes any.
+func (o *object) fits(size int, c *BatchConfig) bool {
 	if o.events == 0 {
 		return true
 	}
-	return o.events < c.MaxEvents && int64(o.size+o.extra+len(line)) < int64(c.MaxBytes)
+	return o.events < c.MaxEvents && int64(o.size+o.extra+size) < int64(c.MaxBytes)
 }
 
 func (o *object) setFull() { o.fullOnce.Do(func() { close(o.full) }) }
@@ -242,7 +275,6 @@ func (s *sealer) build(o *object) (err error) {
 		return nil
 	}
 	s.drain(o)
-	o.waiting, o.spare = ledger.Lines{}, ledger.Lines{}
 	if o.sealed, err = o.builder.Finish(); err != nil {
 		return fmt.Errorf("cannot build an object: %w", err)
 	}

@@ -112,12 +112,19 @@ func (s *sealer) objectsOf(g *spool.Segment) ([]*object, error) {
 	var all []*object
 	add := func(line []byte, m semconv.Meta) {
 		o := open[m.Quarantine]
-		if o == nil || !o.fits(line, &s.cfg.Batch) {
+		if o == nil || !s.admit(o, len(line), &m) {
 			o = s.newObject(m.Quarantine, g.Began, source)
 			open[m.Quarantine] = o
 			all = append(all, o)
+			s.admit(o, len(line), &m) // an empty one takes any
 		}
-		if s.take(o, line, &m); len(o.waiting.Text) >= gatherBytes {
+		if len(o.waiting) == 0 {
+			o.waiting = append(o.waiting, newLines())
+		}
+		l := o.waiting[0]
+		l.Text = append(l.Text, line...)
+		l.End(m)
+		if o.gathered >= gatherBytes {
 			s.drain(o)
 		}
 	}

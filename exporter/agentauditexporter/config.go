@@ -28,7 +28,7 @@ type Config struct {
 	// TimeoutConfig bounds one request to the bucket or to KMS, after which it is made again;
 	// it does not bound the wait of the sender, who would only send doubles.
 	TimeoutConfig exporterhelper.TimeoutConfig `mapstructure:",squash"`
-	// QueueConfig bounds the requests that are being sealed.
+	// QueueConfig bounds the requests that are being sealed; off unless it is given.
 	QueueConfig configoptional.Optional[exporterhelper.QueueBatchConfig] `mapstructure:"sending_queue"`
 	// BackOffConfig is the pace at which a write to the bucket, or a signature of KMS, is tried again.
 	BackOffConfig configretry.BackOffConfig `mapstructure:"retry_on_failure"`
@@ -172,7 +172,7 @@ func createDefaultConfig() component.Config {
 
 	return &Config{
 		TimeoutConfig: exporterhelper.TimeoutConfig{Timeout: 30 * time.Second},
-		QueueConfig:   configoptional.Some(queue),
+		QueueConfig:   configoptional.Default(queue),
 		BackOffConfig: retry,
 		Durability:    durabilitySealed,
 		Spool:         SpoolConfig{MaxBytes: 1 << 30},

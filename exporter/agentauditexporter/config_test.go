@@ -51,7 +51,7 @@ func TestLoadConfig(t *testing.T) {
 			c.Durability = "spooled"
 			c.Spool = SpoolConfig{Directory: "/var/lib/agentaudit/spool", MaxBytes: 4 << 30}
 			c.TimeoutConfig.Timeout = 5 * time.Second
-			q := c.QueueConfig.Get()
+			q := c.QueueConfig.GetOrInsertDefault()
 			q.Sizer, q.QueueSize, q.NumConsumers = exporterhelper.RequestSizerTypeRequests, 500, 50
 			c.BackOffConfig.InitialInterval, c.BackOffConfig.MaxInterval = time.Second, 5*time.Second
 		},
@@ -192,15 +192,18 @@ func TestValidate(t *testing.T) {
 			[]string{"`heartbeat` (1ms) must be at least 1s"},
 		},
 		"no waiting": {
-			func(c *Config) { c.QueueConfig.Get().WaitForResult = false },
+			func(c *Config) { c.QueueConfig.GetOrInsertDefault().WaitForResult = false },
 			[]string{"`sending_queue::wait_for_result` must be true: otherwise senders are told OK for events that are only in memory"},
 		},
 		"storage": {
-			func(c *Config) { c.QueueConfig.Get().WaitForResult, c.QueueConfig.Get().StorageID = false, &storage },
+			func(c *Config) {
+				q := c.QueueConfig.GetOrInsertDefault()
+				q.WaitForResult, q.StorageID = false, &storage
+			},
 			[]string{"`sending_queue::storage` must be left out: the persistent queue loses acknowledged requests when the collector is killed while it recovers"},
 		},
 		"queue batch": {
-			func(c *Config) { c.QueueConfig.Get().Batch.GetOrInsertDefault() },
+			func(c *Config) { c.QueueConfig.GetOrInsertDefault().Batch.GetOrInsertDefault() },
 			[]string{"`sending_queue::batch` must be left out: its requests would share one answer; objects are bounded by `batch`"},
 		},
 		"no retry": {

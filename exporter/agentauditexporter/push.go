@@ -78,7 +78,6 @@ func (s *sealer) push(ctx context.Context, l *ledger.Lines, no refused) error {
 	case err != nil:
 	case s.cfg.spooled():
 		err = s.append(ctx, l)
-		freeLines(l)
 	default:
 		objects, err = s.add(ctx, l)
 	}

@@ -40,12 +40,14 @@ func (s *sealer) openSpool() error {
 	return nil
 }
 
-// append returns nil when the events are synced to disk.
+// append returns nil when the events are synced to disk. It has the memory of the lines.
 func (s *sealer) append(ctx context.Context, l *ledger.Lines) error {
-	if len(l.Metas) == 0 {
+	records := spoolRecords(l)
+	freeLines(l) // which need not wait for the disk
+	if len(records) == 0 {
 		return nil
 	}
-	err := s.spool.Append(ctx, spoolRecords(l))
+	err := s.spool.Append(ctx, records)
 	switch {
 	case errors.Is(err, spool.ErrTooLarge):
 		return consumererror.NewPermanent(err)

@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/agentaudit/otelcol-agentaudit/exporter/agentauditexporter/internal/spool"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
@@ -29,12 +30,14 @@ const (
 
 var errNoRecord = errors.New("not a record of the spool")
 
-// spoolRecords are events in the spool. They hold copies of the lines.
+// spoolRecords are events in the spool, with room for its headers. They hold copies of
+// the lines.
 func spoolRecords(l *ledger.Lines) [][]byte {
-	const head = 256 // seldom more
+	const head = spool.HeaderBytes + 256 // seldom more
 	text, ends := make([]byte, 0, len(l.Text)+head*len(l.Metas)), make([]int, len(l.Metas))
+	var room [spool.HeaderBytes]byte
 	for i := range l.Metas {
-		text = appendSpoolRecord(text, l.Line(i), &l.Metas[i])
+		text = appendSpoolRecord(append(text, room[:]...), l.Line(i), &l.Metas[i])
 		ends[i] = len(text)
 	}
 	records, from := make([][]byte, len(ends)), 0

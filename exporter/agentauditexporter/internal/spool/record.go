@@ -41,46 +41,44 @@ func (d Damage) Any() bool { return d.Missing > 0 }
 // The id is random and in no sender's hands, so that what a sender writes into its
 // data is not taken for a record where the one around it is damaged.
 const (
-	headerBytes = 32
+	// HeaderBytes are those before the data.
+	HeaderBytes = 32
 	maxData     = 1 << 30 // offsets in a segment have 32 bits
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-func appendRecord(dst []byte, id, number uint64, at time.Time, data []byte) []byte {
-	start := len(dst)
-	dst = binary.LittleEndian.AppendUint64(dst, id)
-	dst = append(dst, 0, 0, 0, 0)
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(data)))
-	dst = binary.LittleEndian.AppendUint64(dst, number)
-	dst = binary.LittleEndian.AppendUint64(dst, uint64(at.UnixNano()))
-	dst = append(dst, data...)
-	binary.LittleEndian.PutUint32(dst[start+8:], crc32.Checksum(dst[start+12:], castagnoli))
-	return dst
+// putHeader writes the header of a record.
+func putHeader(r []byte, id, number uint64, at time.Time) {
+	binary.LittleEndian.PutUint64(r, id)
+	binary.LittleEndian.PutUint32(r[12:], uint32(len(r)-HeaderBytes))
+	binary.LittleEndian.PutUint64(r[16:], number)
+	binary.LittleEndian.PutUint64(r[24:], uint64(at.UnixNano()))
+	binary.LittleEndian.PutUint32(r[8:], crc32.Checksum(r[12:], castagnoli))
 }
 
 // parseRecord takes the record at the beginning of b apart; size is 0 where there is
 // no whole one.
 func parseRecord(b []byte, id uint64) (number uint64, r Record, size int) {
-	if len(b) < headerBytes || binary.LittleEndian.Uint64(b) != id {
+	if len(b) < HeaderBytes || binary.LittleEndian.Uint64(b) != id {
 		return 0, Record{}, 0
 	}
 	n := uint64(binary.LittleEndian.Uint32(b[12:]))
-	if n > uint64(len(b)-headerBytes) {
+	if n > uint64(len(b)-HeaderBytes) {
 		return 0, Record{}, 0
 	}
-	size = headerBytes + int(n)
+	size = HeaderBytes + int(n)
 	if crc32.Checksum(b[12:size], castagnoli) != binary.LittleEndian.Uint32(b[8:]) {
 		return 0, Record{}, 0
 	}
 	at := time.Unix(0, int64(binary.LittleEndian.Uint64(b[24:])))
-	return binary.LittleEndian.Uint64(b[16:]), Record{Time: at, Data: b[headerBytes:size]}, size
+	return binary.LittleEndian.Uint64(b[16:]), Record{Time: at, Data: b[HeaderBytes:size]}, size
 }
 
 // recordTime is when the record was appended whose header b holds; the zero time where
 // it is no record. What is behind the header is not looked at.
 func recordTime(b []byte, id uint64) time.Time {
-	if len(b) < headerBytes || binary.LittleEndian.Uint64(b) != id {
+	if len(b) < HeaderBytes || binary.LittleEndian.Uint64(b) != id {
 		return time.Time{}
 	}
 	return time.Unix(0, int64(binary.LittleEndian.Uint64(b[24:])))

@@ -78,9 +78,9 @@ type Spool struct {
 
 // group is the records of one Append.
 type group struct {
-	data [][]byte
-	room int64
-	done chan error
+	records [][]byte
+	room    int64
+	done    chan error
 }
 
 // Open opens a spool and takes stock of what an earlier process left in it. The error
@@ -194,7 +194,7 @@ func (s *Spool) countLast() error {
 func (s *Spool) count(g *Segment, end uint64) (err error) {
 	const at = fileHeader + frameBytes
 	var head []byte
-	head, g.bytes, err = s.disk.Head(s.o.Directory, g.name, at+headerBytes)
+	head, g.bytes, err = s.disk.Head(s.o.Directory, g.name, at+HeaderBytes)
 	if len(head) > at {
 		g.Began = recordTime(head[at:], g.ID)
 	}
@@ -218,22 +218,20 @@ func (s *Spool) clear() error {
 // not end, and no sender was told OK.
 func (s *Spool) CutOff() []string { return s.cutOff }
 
-// What the file format adds to a record, and to a group and a segment, at most.
-const (
-	recordOverhead = headerBytes + 2*frameBytes
-	groupOverhead  = 64
-)
+// groupOverhead is what the file format adds to a group and a segment, at most. To a
+// record it adds two frames.
+const groupOverhead = 64
 
-// Append puts records into the spool. When it returns nil they are synced to disk.
-// While there is no room for them it waits. After an error some may be in the spool
-// all the same.
-func (s *Spool) Append(ctx context.Context, data [][]byte) error {
-	g := &group{data: data, room: groupOverhead, done: make(chan error, 1)}
-	for _, d := range data {
-		if len(d) > maxData {
-			return fmt.Errorf("%w: a record of %d bytes", ErrTooLarge, len(d))
+// Append puts records into the spool: each HeaderBytes that it writes to, and the data.
+// When it returns nil they are synced to disk. While there is no room for them it waits.
+// After an error some may be in the spool all the same.
+func (s *Spool) Append(ctx context.Context, records [][]byte) error {
+	g := &group{records: records, room: groupOverhead, done: make(chan error, 1)}
+	for _, r := range records {
+		if len(r)-HeaderBytes > maxData {
+			return fmt.Errorf("%w: a record of %d bytes", ErrTooLarge, len(r)-HeaderBytes)
 		}
-		g.room += int64(len(d)) + recordOverhead
+		g.room += int64(len(r)) + 2*frameBytes
 	}
 	g.room = min(g.room, s.o.MaxBytes) // one that is larger has the spool to itself
 	if !s.room.TryAcquire(g.room) {
@@ -297,6 +295,10 @@ func (s *Spool) run(ctx context.Context) {
 	}
 }
 
+// writeBytes is how many bytes are written at once, but for one group that has more: the
+// file's buffer grows to them anew for every segment.
+const writeBytes = 2 << 20
+
 // write takes what has gathered while the last write was under way, up to what fits
 // into a segment, writes it and syncs it once. It reports whether there was anything.
 func (s *Spool) write() bool {
@@ -305,9 +307,9 @@ func (s *Spool) write() bool {
 	s.mu.Lock()
 	var room, events int64
 	n := 0
-	for n < len(s.waiting) && (n == 0 || room < s.o.SegmentBytes && events < s.o.SegmentEvents) {
+	for n < len(s.waiting) && (n == 0 || room < min(s.o.SegmentBytes, writeBytes) && events < s.o.SegmentEvents) {
 		room += s.waiting[n].room
-		events += int64(len(s.waiting[n].data))
+		events += int64(len(s.waiting[n].records))
 		n++
 	}
 	groups := s.waiting[:n:n]
@@ -364,19 +366,11 @@ func (s *Spool) append(groups []*group, number uint64) error {
 		s.w, s.open = w, g
 		s.mu.Unlock()
 	}
-	size := 0
-	for _, g := range groups {
-		for _, data := range g.data {
-			size += headerBytes + len(data)
-		}
-	}
 	var entries []types.LogEntry
-	records := make([]byte, 0, size)
 	for _, g := range groups {
-		for _, data := range g.data {
-			from := len(records)
-			records = appendRecord(records, s.open.ID, number, now, data)
-			entries = append(entries, types.LogEntry{Index: number, Data: records[from:]})
+		for _, r := range g.records {
+			putHeader(r, s.open.ID, number, now)
+			entries = append(entries, types.LogEntry{Index: number, Data: r})
 			number++
 		}
 	}

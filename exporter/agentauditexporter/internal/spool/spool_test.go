@@ -20,6 +20,21 @@ import (
 	"pgregory.net/rapid"
 )
 
+// toAppend is what Append is given for some data.
+func toAppend(data ...[]byte) (list [][]byte) {
+	for _, d := range data {
+		list = append(list, append(make([]byte, HeaderBytes), d...))
+	}
+	return list
+}
+
+// record is a record as it stands on disk.
+func record(id, number uint64, at time.Time, data []byte) []byte {
+	r := toAppend(data)[0]
+	putHeader(r, id, number, at)
+	return r
+}
+
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func options(dir string) Options {
@@ -35,7 +50,7 @@ func open(t *testing.T, o Options) *Spool {
 
 func appendAll(t *testing.T, s *Spool, records ...string) {
 	for _, r := range records {
-		require.NoError(t, s.Append(context.Background(), [][]byte{[]byte(r)}))
+		require.NoError(t, s.Append(context.Background(), toAppend([]byte(r))))
 	}
 }
 
@@ -116,7 +131,7 @@ func TestManySendersShareSyncs(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range 100 {
 		group.Go(func() {
-			assert.NoError(t, s.Append(context.Background(), [][]byte{fmt.Appendf(nil, "%d", i)}))
+			assert.NoError(t, s.Append(context.Background(), toAppend(fmt.Appendf(nil, "%d", i))))
 		})
 	}
 	require.Eventually(t, func() bool {
@@ -169,30 +184,30 @@ func TestFullSpoolHoldsSendersBack(t *testing.T) {
 	o.MaxBytes, o.SegmentEvents = 1000, 1
 	s := open(t, o)
 	big := make([]byte, 600)
-	require.NoError(t, s.Append(context.Background(), [][]byte{big}))
+	require.NoError(t, s.Append(context.Background(), toAppend(big)))
 
 	ctx, cancel := context.WithCancel(context.Background())
 	answer := make(chan error, 1)
-	go func() { answer <- s.Append(ctx, [][]byte{big}) }()
+	go func() { answer <- s.Append(ctx, toAppend(big)) }()
 	cancel()
 	err := <-answer
 	require.ErrorIs(t, err, ErrFull)
 	require.ErrorIs(t, err, context.Canceled)
 
-	go func() { answer <- s.Append(context.Background(), [][]byte{big}) }()
+	go func() { answer <- s.Append(context.Background(), toAppend(big)) }()
 	g, err := s.Next(context.Background())
 	require.NoError(t, err)
 	require.NoError(t, s.Remove(g))
 	require.NoError(t, <-answer, "goes on when there is room")
 
 	// Larger than the whole spool: alone in it.
-	go func() { answer <- s.Append(context.Background(), [][]byte{make([]byte, 5000)}) }()
+	go func() { answer <- s.Append(context.Background(), toAppend(make([]byte, 5000))) }()
 	g, err = s.Next(context.Background())
 	require.NoError(t, err)
 	require.NoError(t, s.Remove(g))
 	require.NoError(t, <-answer)
 
-	go func() { answer <- s.Append(context.Background(), [][]byte{big}) }()
+	go func() { answer <- s.Append(context.Background(), toAppend(big)) }()
 	s.Flush()
 	require.ErrorIs(t, <-answer, ErrFull)
 	have, _ := drain(t, s, true)
@@ -240,7 +255,7 @@ func TestDiskThatFails(t *testing.T) {
 				failed := 0
 				for i := range 10 {
 					r := fmt.Sprintf("record %d", i)
-					if err := s.Append(context.Background(), [][]byte{[]byte(r)}); err != nil {
+					if err := s.Append(context.Background(), toAppend([]byte(r))); err != nil {
 						require.ErrorIs(t, err, syscall.ENOSPC)
 						require.ErrorContains(t, err, "cannot write to the spool")
 						failed++
@@ -424,7 +439,7 @@ func TestAFileThatWasTakenAway(t *testing.T) {
 func TestARecordWithinARecord(t *testing.T) {
 	o := options(t.TempDir())
 	s := open(t, o)
-	inner := appendRecord(nil, 12345, 2, time.Now(), []byte("forged"))
+	inner := record(12345, 2, time.Now(), []byte("forged"))
 	appendAll(t, s, string(inner), "two", "three")
 	s.Close()
 	file := files(t, o.Directory, "*.wal")[0]
@@ -466,7 +481,7 @@ func TestCrashes(t *testing.T) {
 						record := fmt.Sprintf("record %d %s", appended, rapid.StringN(0, 900, -1).Draw(t, "text"))
 						appended++
 						group.Go(func() {
-							if s.Append(context.Background(), [][]byte{[]byte(record)}) == nil {
+							if s.Append(context.Background(), toAppend([]byte(record))) == nil {
 								mu.Lock()
 								acknowledged[record] = true
 								mu.Unlock()
@@ -523,14 +538,14 @@ func FuzzScan(f *testing.F) {
 	good := make([]byte, 32)
 	for n := range uint64(3) {
 		good = append(good, 1, 0, 0, 0, 37, 0, 0, 0)
-		good = appendRecord(good, 7, n+1, time.Unix(0, 1), []byte("hello"))
+		good = append(good, record(7, n+1, time.Unix(0, 1), []byte("hello"))...)
 		good = append(good, 0, 0, 0, commitFrame, 0, 0, 0, 1, 2, 3, 4)
 	}
 	f.Add(good, uint64(7), uint64(0))
 	f.Add(good[:len(good)-20], uint64(7), uint64(4))
 	f.Fuzz(func(t *testing.T, file []byte, id, end uint64) {
 		total := 0
-		next, d := scan(file, id, 1, end, func(r Record) { total += headerBytes + len(r.Data) })
+		next, d := scan(file, id, 1, end, func(r Record) { total += HeaderBytes + len(r.Data) })
 		if total > len(file) {
 			t.Fatalf("%d bytes of records in a file of %d", total, len(file))
 		}
@@ -538,7 +553,7 @@ func FuzzScan(f *testing.F) {
 			t.Fatalf("next %d, %+v", next, d)
 		}
 		if n, r, size := parseRecord(file, id); size > 0 {
-			if again := appendRecord(nil, id, n, r.Time, r.Data); string(again) != string(file[:size]) {
+			if again := record(id, n, r.Time, r.Data); string(again) != string(file[:size]) {
 				t.Fatal("a record has two forms")
 			}
 		}
@@ -554,7 +569,7 @@ func TestReadOnlyDirectory(t *testing.T) {
 	o.SegmentEvents = 1
 	s := open(t, o)
 	require.NoError(t, os.Chmod(o.Directory, 0o500))
-	require.ErrorContains(t, s.Append(context.Background(), [][]byte{[]byte("x")}), "cannot write to the spool")
+	require.ErrorContains(t, s.Append(context.Background(), toAppend([]byte("x"))), "cannot write to the spool")
 	require.NoError(t, os.Chmod(o.Directory, 0o700))
 	appendAll(t, s, "y")
 }
@@ -579,7 +594,7 @@ func BenchmarkAppend(b *testing.B) {
 			b.SetParallelism(senders / runtime.GOMAXPROCS(0))
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
-					if err := s.Append(context.Background(), [][]byte{data}); err != nil {
+					if err := s.Append(context.Background(), toAppend(data)); err != nil {
 						b.Error(err)
 					}
 				}

@@ -192,21 +192,35 @@ func chain(b *testing.B) (*ledgertest.Store, *ledger.Chain, ledger.PublicKey, le
 	return s, c, ledgertest.Public(b, signer), lock
 }
 
-// BenchmarkHead looks for the newest manifest of a log, as a collector does at its start.
+// BenchmarkHead looks for the newest manifest of a log, as a collector does at its start,
+// and writes one more: what a log costs that is short, and one that is long.
 func BenchmarkHead(b *testing.B) {
 	s, c, key, _ := chain(b)
-	n := 0
-	for _, size := range []int{1000, *manifests} {
-		for ; n < size; n++ {
-			require.NoError(b, c.Commit(context.Background(), ledger.KindHeartbeat, nil))
+	n := int64(0)
+	commit := func() {
+		if err := c.Commit(context.Background(), ledger.KindHeartbeat, nil); err != nil {
+			b.Fatal(err)
 		}
-		b.Run(fmt.Sprint(size), func(b *testing.B) {
+		n++
+	}
+	for _, size := range []int{1000, *manifests} {
+		for n < int64(size) {
+			commit()
+		}
+		b.Run(fmt.Sprintf("find/%d", size), func(b *testing.B) {
 			for b.Loop() {
 				head, err := ledger.FindHead(context.Background(), s, "gw-0", []ledger.PublicKey{key})
-				if err != nil || head.Seq != int64(n)-1 {
+				if err != nil || head.Seq != n-1 {
 					b.Fatal(head.Seq, err)
 				}
 			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N), "µs/head")
+		})
+		b.Run(fmt.Sprintf("commit/%d", size), func(b *testing.B) {
+			for b.Loop() {
+				commit()
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N), "µs/commit")
 		})
 	}
 }
@@ -265,4 +279,5 @@ func BenchmarkMapCores(b *testing.B) {
 			}
 		}
 	})
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N), "µs/request")
 }

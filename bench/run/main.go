@@ -93,6 +93,16 @@ func bench(ctx context.Context) error {
 			return err
 		}
 	}
+	if *only == "" && *kinds == "" { // the whole of it
+		for i, g := range growths {
+			x, err := grow(ctx, i)
+			if err != nil {
+				return err
+			}
+			log.Printf("%s: %.2f", g.text, x.mid)
+			r.growth = append(r.growth, x)
+		}
+	}
 	if *out == "-" {
 		return r.write(os.Stdout)
 	}

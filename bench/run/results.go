@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -21,6 +22,34 @@ type results struct {
 	rows    map[*system]map[*mix][]figures
 	limits  []limit   // by mix
 	slow    []float64 // p99 in ms with a slow bucket, by mix
+	growth  []ratio   // by growths
+}
+
+// ratio is one of two figures over the rounds: the median, and the least and the most.
+type ratio struct{ mid, low, high float64 }
+
+// ratios divides figures of the same rounds.
+func ratios(over, under []float64) (ratio, error) {
+	var list []float64
+	for i := range min(len(over), len(under)) {
+		list = append(list, over[i]/under[i])
+	}
+	if len(list) == 0 {
+		return ratio{}, errors.New("nothing to compare")
+	}
+	return ratio{median(list), slices.Min(list), slices.Max(list)}, nil
+}
+
+// meets writes a ratio and whether it meets a bound.
+func (x ratio) meets(least bool, bound float64) string {
+	return fmt.Sprintf("%s %.2f (%.2f–%.2f)", verdict(least && x.mid >= bound || !least && x.mid <= bound), x.mid, x.low, x.high)
+}
+
+func bounded(least bool, bound float64) string {
+	if least {
+		return fmt.Sprintf("at least %g", bound)
+	}
+	return fmt.Sprintf("at most %g", bound)
 }
 
 func (r *results) add(s *system, m *mix, f figures) {
@@ -71,21 +100,13 @@ func (r *results) system(name string) *system {
 	return nil
 }
 
-// ratio compares two systems round by round: the median, and the least and the most.
-func (r *results) ratio(a, b string, m *mix, of func(figures) float64) (mid, low, high float64, ok bool) {
+// compare compares two systems round by round.
+func (r *results) compare(a, b string, m *mix, of func(figures) float64) (ratio, error) {
 	x, y := r.system(a), r.system(b)
 	if x == nil || y == nil {
-		return 0, 0, 0, false
+		return ratio{}, errors.New("not measured")
 	}
-	var list []float64
-	u, v := r.values(x, m, of), r.values(y, m, of)
-	for i := range min(len(u), len(v)) {
-		list = append(list, u[i]/v[i])
-	}
-	if len(list) == 0 {
-		return 0, 0, 0, false
-	}
-	return median(list), slices.Min(list), slices.Max(list), true
+	return ratios(r.values(x, m, of), r.values(y, m, of))
 }
 
 func perCore(f figures) float64 { return f.perCore }
@@ -150,18 +171,14 @@ func (r *results) write(w io.Writer) error {
 	}
 	p("\n| --- | --: |%s\n", strings.Repeat(" --: |", len(r.mixes)))
 	for _, g := range goals {
-		bound := fmt.Sprintf("at least %g", g.bound)
-		if !g.least {
-			bound = fmt.Sprintf("at most %g", g.bound)
-		}
-		p("| %s | %s |", g.text, bound)
+		p("| %s | %s |", g.text, bounded(g.least, g.bound))
 		for _, m := range r.mixes {
-			mid, low, high, ok := r.ratio(g.a, g.b, m, g.of)
-			if !ok {
+			x, err := r.compare(g.a, g.b, m, g.of)
+			if err != nil {
 				p(" - |")
 				continue
 			}
-			p(" %s %.2f (%.2f–%.2f) |", verdict(g.least && mid >= g.bound || !g.least && mid <= g.bound), mid, low, high)
+			p(" %s |", x.meets(g.least, g.bound))
 		}
 		p("\n")
 	}
@@ -171,6 +188,12 @@ func (r *results) write(w io.Writer) error {
 			p(" %s %.0f |", verdict(v <= 2000), v)
 		}
 		p("\n")
+	}
+	if len(r.growth) == len(growths) {
+		p("\n| goal, by the Go benchmarks of this folder | bound | |\n| --- | --: | --: |\n")
+		for i, g := range growths {
+			p("| %s | %s | %s |\n", g.text, bounded(g.least, g.bound), r.growth[i].meets(g.least, g.bound))
+		}
 	}
 	return nil
 }

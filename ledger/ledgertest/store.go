@@ -6,7 +6,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"sort"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +20,7 @@ type Store struct {
 	mu   sync.Mutex
 	next int
 	objs map[string][]*version
+	keys []string // of objs, in order
 
 	// Fail, if any, is asked before and after each Put; an error is the answer. After
 	// the write (done) it has taken effect all the same.
@@ -76,6 +77,10 @@ func (s *Store) put(key string, body []byte, o ledger.PutOptions) (string, error
 
 func (s *Store) add(key string, body []byte, lock ledger.Retention, marker bool) string {
 	s.next++
+	if s.objs[key] == nil {
+		i, _ := slices.BinarySearch(s.keys, key)
+		s.keys = slices.Insert(s.keys, i, key)
+	}
 	for _, v := range s.objs[key] {
 		v.Latest = false
 	}
@@ -115,6 +120,9 @@ func (s *Store) Delete(key string) {
 func (s *Store) Purge(key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if i, ok := slices.BinarySearch(s.keys, key); ok {
+		s.keys = slices.Delete(s.keys, i, i+1)
+	}
 	delete(s.objs, key)
 }
 
@@ -139,15 +147,24 @@ func (s *Store) Unlock(key string, to ledger.Retention) {
 
 // Keys lists the keys of all objects under a prefix.
 func (s *Store) Keys(prefix string) (keys []string) {
+	for k := s.after(prefix, ""); k != ""; k = s.after(prefix, k) {
+		keys = append(keys, k)
+	}
+	return keys
+}
+
+// after is the first key with a prefix that comes after another; "" where there is none.
+func (s *Store) after(prefix, key string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for k := range s.objs {
-		if strings.HasPrefix(k, prefix) {
-			keys = append(keys, k)
-		}
+	i, found := slices.BinarySearch(s.keys, max(prefix, key))
+	if found && key >= prefix {
+		i++
 	}
-	sort.Strings(keys)
-	return keys
+	if i == len(s.keys) || !strings.HasPrefix(s.keys[i], prefix) {
+		return ""
+	}
+	return s.keys[i]
 }
 
 // Get implements ledger.Reader.
@@ -179,10 +196,7 @@ func (s *Store) Versions(_ context.Context, key string) ([]ledger.Version, error
 // List implements ledger.Reader.
 func (s *Store) List(ctx context.Context, prefix, startAfter string) iter.Seq2[ledger.Version, error] {
 	return func(yield func(ledger.Version, error) bool) {
-		for _, k := range s.Keys(prefix) {
-			if k <= startAfter {
-				continue
-			}
+		for k := s.after(prefix, startAfter); k != ""; k = s.after(prefix, k) {
 			list, _ := s.Versions(ctx, k)
 			for _, v := range list {
 				if !yield(v, ctx.Err()) {

@@ -31,10 +31,11 @@ type run struct {
 	lastText                                        string // the last answer of a model that asked for no tool
 	userText                                        string
 
-	facts    map[string]fact             // keys of facts that events told
+	facts    facts
+	named    []string                    // see ref
 	requests []*request                  // tool calls that models asked for
 	spans    map[pcommon.SpanID]spanFact // events by span
-	llmKids  map[pcommon.SpanID][]string // model calls by the span they are directly below
+	llmKids  map[pcommon.SpanID]kids     // model calls by the span they are directly below
 	pending  map[pcommon.SpanID]*pending // messages that came before their span
 	size     int                         // bytes of texts
 	counted  int                         // of size, what the cache has counted
@@ -43,18 +44,6 @@ type run struct {
 	silent   *silent // of a session, likewise
 	events   int
 	failed   bool // an event told of an error
-}
-
-type fact struct {
-	event string
-	typ   string
-	log   bool
-}
-
-type spanFact struct {
-	parent pcommon.SpanID
-	event  string // the event that stands for the span
-	call   bool   // a model call
 }
 
 type frameFact struct{ start, end, agent string }
@@ -73,9 +62,9 @@ type pending struct {
 
 // note puts something into a map of a run. Most runs never need most of theirs: there
 // may be a million.
-func note[K comparable, V any](m *map[K]V, k K, v V) {
+func note[M ~map[K]V, K comparable, V any](m *M, k K, v V) {
 	if *m == nil {
-		*m = map[K]V{}
+		*m = M{}
 	}
 	(*m)[k] = v
 }

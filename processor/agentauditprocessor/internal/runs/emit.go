@@ -183,7 +183,7 @@ func (b *batch) emitAnswers(n *node) {
 		if a.ID == "" {
 			key = "answer/" + strconv.Itoa(i)
 		}
-		if _, known := n.run.facts[key]; known || b.facts[factKey{n.runKey, key}] != nil {
+		if _, known := n.run.told(key); known || b.facts[factKey{n.runKey, key}] != nil {
 			continue
 		}
 		e := base(n)

@@ -50,10 +50,10 @@ func (b *batch) layers() {
 		}
 		// The inner span ends first and may have come in an earlier request; seldom the
 		// outer one has.
-		if kids := n.run.llmKids[n.key.span]; len(kids) == 1 {
-			n.main.ev.LayerOf = kids[0]
-		} else if up, ok := n.run.spans[n.pid]; ok && up.call && n.parent == nil && len(n.run.llmKids[n.pid]) == 0 {
-			n.main.ev.LayerOf = up.event
+		if kids := n.run.llmKids[n.key.span]; kids.n == 1 {
+			n.main.ev.LayerOf = n.run.eventID(kids.first)
+		} else if up, ok := n.run.spans[n.pid]; ok && up.call && n.parent == nil && n.run.llmKids[n.pid].n == 0 {
+			n.main.ev.LayerOf = n.run.eventID(up.event)
 		}
 	}
 	for _, n := range b.nodes {
@@ -98,8 +98,10 @@ func (b *batch) knownFact(p *placed) {
 			continue
 		}
 		b.facts[key] = p
-		if f, ok := p.n.run.facts[k]; ok && f.event != p.ev.EventID && f.typ == string(p.ev.EventType) && (f.log != log || log && strings.HasPrefix(k, "llm/")) && p.ev.LayerOf == "" {
-			p.ev.LayerOf = f.event
+		if f, ok := p.n.run.told(k); ok && f.typ == typeNumber[p.ev.EventType] && (f.log != log || log && strings.HasPrefix(k, "llm/")) && p.ev.LayerOf == "" {
+			if id := p.n.run.eventID(f.event); id != p.ev.EventID {
+				p.ev.LayerOf = id
+			}
 		}
 	}
 }
@@ -175,8 +177,8 @@ func (b *batch) above(n *node) string {
 		if !ok {
 			return ""
 		}
-		if s.event != "" {
-			return s.event
+		if id := n.run.eventID(s.event); id != "" {
+			return id
 		}
 		at = s.parent
 	}
@@ -209,15 +211,12 @@ func (b *batch) remember() {
 		r := p.n.run
 		r.events++
 		for _, k := range p.keys() {
-			if _, known := r.facts[k]; !known && len(r.facts) < maxFacts {
-				note(&r.facts, k, fact{p.ev.EventID, string(p.ev.EventType), p.n.d.Record.Log})
-			}
+			r.tell(k, p)
 		}
 	}
 	for key, p := range b.facts {
-		r := p.n.run
-		if _, known := r.facts[key.key]; !known && len(r.facts) < maxFacts {
-			note(&r.facts, key.key, fact{p.ev.EventID, string(p.ev.EventType), p.n.d.Record.Log})
+		if !slices.Contains(p.keys(), key.key) { // of an answer
+			p.n.run.tell(key.key, p)
 		}
 	}
 	for _, n := range b.nodes {
@@ -225,10 +224,14 @@ func (b *batch) remember() {
 			continue
 		}
 		if len(n.run.spans) < maxFacts {
-			note(&n.run.spans, n.key.span, spanFact{n.pid, n.eventID(), n.main != nil && n.d.Kind == dialect.LLM})
+			note(&n.run.spans, n.key.span, spanFact{n.pid, n.run.ref(n.eventID()), n.main != nil && n.d.Kind == dialect.LLM})
 		}
 		if n.main != nil && n.d.Kind == dialect.LLM && n.parent == nil && !n.pid.IsEmpty() && len(n.run.llmKids) < maxFacts {
-			note(&n.run.llmKids, n.pid, append(n.run.llmKids[n.pid], n.main.ev.EventID))
+			k := n.run.llmKids[n.pid]
+			if k.n++; k.n == 1 {
+				k.first = n.run.ref(n.main.ev.EventID)
+			}
+			note(&n.run.llmKids, n.pid, k)
 		}
 		if n.start != nil && n.end != nil && len(n.run.frames) < maxFacts {
 			n.run.frames = append(n.run.frames, frameFact{n.start.ev.EventID, n.end.ev.EventID, n.d.AgentID})

@@ -31,14 +31,14 @@ type run struct {
 	lastText                                        string // the last answer of a model that asked for no tool
 	userText                                        string
 
-	facts    facts
-	named    []string                    // see ref
-	requests []*request                  // tool calls that models asked for
-	spans    map[pcommon.SpanID]spanFact // events by span
-	llmKids  map[pcommon.SpanID]kids     // model calls by the span they are directly below
-	pending  map[pcommon.SpanID]*pending // messages that came before their span
-	size     int                         // bytes of texts
-	counted  int                         // of size, what the cache has counted
+	facts    small[factID, fact]             // keys that events told
+	named    []string                        // see ref
+	requests []*request                      // tool calls that models asked for
+	spans    small[pcommon.SpanID, spanFact] // events by span
+	llmKids  small[pcommon.SpanID, kids]     // model calls by the span they are directly below
+	pending  map[pcommon.SpanID]*pending     // messages that came before their span
+	size     int                             // bytes of texts
+	counted  int                             // of size, what the cache has counted
 	frames   []frameFact
 	asks     []*ask  // of a session: see batch.session
 	silent   *silent // of a session, likewise

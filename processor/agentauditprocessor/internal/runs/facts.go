@@ -13,9 +13,6 @@ import (
 // What a run remembers of its events holds no pointers: a million runs are walked by
 // every collection of garbage.
 
-// facts are keys that events told, by a hash of each.
-type facts map[factID]fact
-
 // factID is a hash of a key that no sender can foresee: two keys do not share one.
 type factID [2]uint64
 
@@ -91,16 +88,15 @@ func (r *run) eventID(x ref) string {
 // tell notes which event told a key, the first one, while there is room.
 func (r *run) tell(key string, p *placed) {
 	id := idOf(key)
-	if _, known := r.facts[id]; !known && len(r.facts) < maxFacts {
-		note(&r.facts, id, fact{r.ref(p.ev.EventID), typeNumber[p.ev.EventType], p.n.d.Record.Log})
+	if _, known := r.facts.get(id); !known && r.facts.len() < maxFacts {
+		r.facts.put(id, fact{r.ref(p.ev.EventID), typeNumber[p.ev.EventType], p.n.d.Record.Log})
 	}
 }
 
 // told is which event told a key.
 func (r *run) told(key string) (fact, bool) {
-	if len(r.facts) == 0 {
+	if r.facts.len() == 0 {
 		return fact{}, false
 	}
-	f, ok := r.facts[idOf(key)]
-	return f, ok
+	return r.facts.get(idOf(key))
 }

@@ -50,10 +50,12 @@ func (b *batch) layers() {
 		}
 		// The inner span ends first and may have come in an earlier request; seldom the
 		// outer one has.
-		if kids := n.run.llmKids[n.key.span]; kids.n == 1 {
-			n.main.ev.LayerOf = n.run.eventID(kids.first)
-		} else if up, ok := n.run.spans[n.pid]; ok && up.call && n.parent == nil && n.run.llmKids[n.pid].n == 0 {
-			n.main.ev.LayerOf = n.run.eventID(up.event)
+		if below, _ := n.run.llmKids.get(n.key.span); below.n == 1 {
+			n.main.ev.LayerOf = n.run.eventID(below.first)
+		} else if up, ok := n.run.spans.get(n.pid); ok && up.call && n.parent == nil {
+			if beside, _ := n.run.llmKids.get(n.pid); beside.n == 0 {
+				n.main.ev.LayerOf = n.run.eventID(up.event)
+			}
 		}
 	}
 	for _, n := range b.nodes {
@@ -173,7 +175,7 @@ func (b *batch) above(n *node) string {
 	// Above what is in sight: spans that came in earlier requests.
 	at := top.pid
 	for range 64 {
-		s, ok := n.run.spans[at]
+		s, ok := n.run.spans.get(at)
 		if !ok {
 			return ""
 		}
@@ -223,15 +225,15 @@ func (b *batch) remember() {
 		if n.d == nil || n.d.Record.Log {
 			continue
 		}
-		if len(n.run.spans) < maxFacts {
-			note(&n.run.spans, n.key.span, spanFact{n.pid, n.run.ref(n.eventID()), n.main != nil && n.d.Kind == dialect.LLM})
+		if n.run.spans.len() < maxFacts {
+			n.run.spans.put(n.key.span, spanFact{n.pid, n.run.ref(n.eventID()), n.main != nil && n.d.Kind == dialect.LLM})
 		}
-		if n.main != nil && n.d.Kind == dialect.LLM && n.parent == nil && !n.pid.IsEmpty() && len(n.run.llmKids) < maxFacts {
-			k := n.run.llmKids[n.pid]
-			if k.n++; k.n == 1 {
-				k.first = n.run.ref(n.main.ev.EventID)
+		if n.main != nil && n.d.Kind == dialect.LLM && n.parent == nil && !n.pid.IsEmpty() && n.run.llmKids.len() < maxFacts {
+			below, _ := n.run.llmKids.get(n.pid)
+			if below.n++; below.n == 1 {
+				below.first = n.run.ref(n.main.ev.EventID)
 			}
-			note(&n.run.llmKids, n.pid, k)
+			n.run.llmKids.put(n.pid, below)
 		}
 		if n.start != nil && n.end != nil && len(n.run.frames) < maxFacts {
 			n.run.frames = append(n.run.frames, frameFact{n.start.ev.EventID, n.end.ev.EventID, n.d.AgentID})

@@ -2,6 +2,7 @@ package semconv
 
 import (
 	"encoding/json"
+	"reflect"
 	"time"
 	"unsafe"
 )
@@ -458,28 +459,29 @@ var fieldIndex, fieldNames, attrKeys = func() (attrs, names map[string]int, keys
 		case roleParentSpanID, roleEndTimestamp:
 			f.ofSpan = true
 		}
-		var at unsafe.Pointer
-		switch p := f.ref(e).(type) {
-		case *string:
-			at, f.held = unsafe.Pointer(p), heldString
-		case *EventType:
-			at, f.held = unsafe.Pointer(p), heldString
+		ref := f.ref(e)
+		switch ref.(type) {
+		case *string, *EventType:
+			f.held = heldString
 		case *json.RawMessage:
-			at, f.held = unsafe.Pointer(p), heldJSON
+			f.held = heldJSON
 		case *[]string:
-			at, f.held = unsafe.Pointer(p), heldStrings
+			f.held = heldStrings
 		case *time.Time:
-			at, f.held = unsafe.Pointer(p), heldTime
+			f.held = heldTime
 		case *Optional[int64]:
-			at, f.held = unsafe.Pointer(p), heldInt
+			f.held = heldInt
 		case *Optional[float64]:
-			at, f.held = unsafe.Pointer(p), heldFloat
+			f.held = heldFloat
 		case *Optional[bool]:
-			at, f.held = unsafe.Pointer(p), heldBool
+			f.held = heldBool
 		default:
 			panic("bad type of the field " + f.Name)
 		}
-		f.offset = uintptr(at) - uintptr(unsafe.Pointer(e)) //nolint:gosec // within e
+		f.offset = reflect.ValueOf(ref).Pointer() - reflect.ValueOf(e).Pointer()
+		if f.offset >= reflect.TypeOf(*e).Size() {
+			panic("bad place of the field " + f.Name)
+		}
 	}
 	return attrs, names, keys
 }()

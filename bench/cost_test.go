@@ -259,8 +259,12 @@ func BenchmarkTrail(b *testing.B) {
 	}
 }
 
-// BenchmarkMapCores maps on all cores at once: run it with -cpu 1,2.
+// BenchmarkMapCores maps on all cores at once: run it with -cpu 1,2. Garbage is collected
+// as in a collector with 64 MiB of requests under way; else there would be a collection,
+// with all cores stopped at its beginning and its end, after every few requests.
 func BenchmarkMapCores(b *testing.B) {
+	underWay := make([]byte, 64<<20)
+	defer runtime.KeepAlive(underWay)
 	f := agentauditprocessor.NewFactory()
 	p, err := f.CreateTraces(context.Background(), processortest.NewNopSettings(f.Type()), f.CreateDefaultConfig(), &discard{})
 	require.NoError(b, err)

@@ -249,6 +249,10 @@ func (b *batch) remember() {
 			b.cache.count(n.run)
 		}
 	}
+}
+
+// contents gives each event what no field of it took.
+func (b *batch) contents() {
 	for _, p := range b.out {
 		if len(p.ev.Content) == 0 && p == p.n.main {
 			p.ev.Content = p.n.d.Leftover()

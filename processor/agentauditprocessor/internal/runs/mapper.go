@@ -53,11 +53,26 @@ type Span struct {
 // another told under the same trace id.
 func (m *Mapper) Map(sender string, drafts []*dialect.Draft, others []Span, now time.Time) (events []*Event, evicted int) {
 	b := newBatch(drafts, others)
+	b.now, b.sender = now, sender
+	events, evicted = m.remembering(b)
+	b.contents()
+	for _, n := range b.out {
+		events = append(events, n.ev)
+	}
+	for _, e := range events {
+		e.RecordedAt = now
+	}
+	return events, evicted
+}
+
+// remembering does what needs what is remembered of runs, one request at a time. It returns
+// the ends of sessions that fell silent.
+func (m *Mapper) remembering(b *batch) (ends []*Event, evicted int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.cache.evicted = 0
-	b.cache, b.now, b.sender = m.cache, now, sender
-	m.cache.expire(now)
+	b.cache = m.cache
+	m.cache.expire(b.now)
 	b.runs()
 	b.joinRecords()
 	b.frames()
@@ -70,14 +85,7 @@ func (m *Mapper) Map(sender string, drafts []*dialect.Draft, others []Span, now 
 	b.steps()
 	b.remember()
 	b.heard()
-	events = slices.Grow(m.cache.idle(), len(b.out))
-	for _, n := range b.out {
-		events = append(events, n.ev)
-	}
-	for _, e := range events {
-		e.RecordedAt = now
-	}
-	return events, m.cache.evicted
+	return slices.Grow(m.cache.idle(), len(b.out)), m.cache.evicted
 }
 
 type spanKey struct {

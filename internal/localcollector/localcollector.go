@@ -42,6 +42,7 @@ type Collector struct {
 
 	cmd     *exec.Cmd
 	logFile string
+	ready   time.Time     // when it was seen to be ready
 	ended   chan struct{} // closed when the process has ended, with err
 	err     error
 }
@@ -183,6 +184,7 @@ func (c *Collector) AwaitReady(ctx context.Context) error {
 		if resp, err := http.Get("http://" + c.Addresses[2]); err == nil {
 			_ = resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {
+				c.ready = time.Now()
 				return nil
 			}
 		}
@@ -196,8 +198,13 @@ func (c *Collector) AwaitReady(ctx context.Context) error {
 	}
 }
 
+// untilSignals is how long after it says that it is ready a Collector has long begun to
+// listen for signals; before, SIGTERM ends it at once.
+const untilSignals = 300 * time.Millisecond
+
 // Stop ends the collector as an operator would, and waits for it.
 func (c *Collector) Stop() error {
+	time.Sleep(time.Until(c.ready.Add(untilSignals)))
 	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}

@@ -97,9 +97,10 @@ type encoder struct{ line []byte }
 func (*encoder) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
 
 func (e *encoder) ConsumeTraces(_ context.Context, td ptrace.Traces) error {
+	var c semconv.Encoder
 	for _, s := range td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().All() {
 		var err error
-		if e.line, _, err = semconv.AppendSpan(e.line[:0], s); err != nil {
+		if e.line, _, err = c.AppendSpan(e.line[:0], s); err != nil {
 			return err
 		}
 	}

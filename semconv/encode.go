@@ -257,7 +257,8 @@ func (r *record) time(f *Field, v pcommon.Value, has bool) (time.Time, bool) {
 	return r.end.AsTime(), r.end > r.start
 }
 
-// fits is fits, but that it knows what it was asked last.
+// fits is the function fits for the field at place i; it does not read a time again that
+// the records of the request have in common.
 func (c *Encoder) fits(i int, v pcommon.Value) bool {
 	f := &fields[i]
 	if f.Kind == KindTime && v.Type() == pcommon.ValueTypeStr && v.Str() == c.recordedAt && c.recordedAt != "" {
@@ -434,6 +435,7 @@ func appendValue(dst []byte, v pcommon.Value, depth int) []byte {
 	return append(dst, "null"...)
 }
 
+// appendMap writes a map, of which OTLP lets several members have one key: see Keys.
 func appendMap(dst []byte, m pcommon.Map, depth int) []byte {
 	dst = append(dst, '{')
 	var keys Keys

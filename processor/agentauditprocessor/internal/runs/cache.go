@@ -60,13 +60,13 @@ type pending struct {
 	draft   *dialect.Draft
 }
 
-// note puts something into a map of a run. Most runs never need most of theirs: there
-// may be a million.
-func note[M ~map[K]V, K comparable, V any](m *M, k K, v V) {
-	if *m == nil {
-		*m = M{}
+// await notes what a span that has not come will be completed by. Most runs never need
+// the map, and there may be a million runs.
+func (r *run) await(span pcommon.SpanID, p *pending) {
+	if r.pending == nil {
+		r.pending = map[pcommon.SpanID]*pending{}
 	}
-	(*m)[k] = v
+	r.pending[span] = p
 }
 
 // cache keeps the runs seen lately.

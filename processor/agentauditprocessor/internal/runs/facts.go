@@ -3,6 +3,7 @@ package runs
 import (
 	"encoding/binary"
 	"hash/maphash"
+	"slices"
 
 	"github.com/google/uuid"
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -62,6 +63,8 @@ const (
 	refNamed
 )
 
+// ref is none where a run has more names than it may remember: a link is then missing, and
+// no event.
 func (r *run) ref(id string) ref {
 	if id == "" {
 		return ref{}
@@ -69,9 +72,16 @@ func (r *run) ref(id string) ref {
 	if u, err := uuid.Parse(id); err == nil && u.String() == id {
 		return ref{refUUID, u}
 	}
+	at := slices.Index(r.named, id)
+	if at < 0 {
+		if len(r.named) >= maxFacts {
+			return ref{}
+		}
+		at = len(r.named)
+		r.named = append(r.named, id)
+	}
 	x := ref{kind: refNamed}
-	binary.BigEndian.PutUint64(x.id[:], uint64(len(r.named)))
-	r.named = append(r.named, id)
+	binary.BigEndian.PutUint64(x.id[:], uint64(at)) //nolint:gosec // not negative
 	return x
 }
 

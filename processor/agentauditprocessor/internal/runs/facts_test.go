@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -19,6 +20,21 @@ func TestRefGivesTheIDBack(t *testing.T) {
 	} {
 		require.Equal(t, id, r.eventID(r.ref(id)))
 	}
+}
+
+// Senders may send a span again, and give every event a name, as often as they like.
+func TestNamesAreBounded(t *testing.T) {
+	var r run
+	for range 10 {
+		r.ref("the same")
+	}
+	require.Len(t, r.named, 1)
+	for i := range 2 * maxFacts {
+		r.ref(fmt.Sprint("name ", i))
+	}
+	require.Len(t, r.named, maxFacts)
+	require.Equal(t, "the same", r.eventID(r.ref("the same")))
+	require.Empty(t, r.eventID(r.ref("one too many")))
 }
 
 func TestSmallIsAMap(t *testing.T) {

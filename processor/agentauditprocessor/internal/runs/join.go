@@ -177,7 +177,7 @@ func (r *run) wait(d *dialect.Draft) {
 	}
 	if p == nil {
 		p = &pending{draft: &dialect.Draft{Kind: dialect.LLM}}
-		note(&r.pending, d.Of, p)
+		r.await(d.Of, p)
 	}
 	if len(d.InputMessages) > 2 {
 		p.in = append(p.in, d.InputMessages[1:len(d.InputMessages)-1])
@@ -214,7 +214,7 @@ func (r *run) waitWhole(d *dialect.Draft) {
 		return
 	}
 	kept := *d
-	note(&r.pending, d.Record.SpanID, &pending{draft: &kept})
+	r.await(d.Record.SpanID, &pending{draft: &kept})
 }
 
 func (p *pending) conversation() *dialect.Draft {

@@ -290,11 +290,3 @@ func TestHostileAttributes(t *testing.T) {
 	_, _, err = AppendSpan(nil, s)
 	require.ErrorContains(t, err, `unknown audit.event_type "party"`)
 }
-
-func TestEventIDs(t *testing.T) {
-	a := SpanEventID(pcommon.TraceID{1}, pcommon.SpanID{2}, "tool_call")
-	require.Equal(t, a, SpanEventID(pcommon.TraceID{1}, pcommon.SpanID{2}, "tool_call"), "a resent span gives the same id")
-	require.NotEqual(t, a, SpanEventID(pcommon.TraceID{1}, pcommon.SpanID{2}, "session_start"))
-	require.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`, a)
-	require.NotEqual(t, RecordEventID("ab", "c"), RecordEventID("a", "bc"))
-}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/bits"
 	"strconv"
 	"strings"
 	"time"
@@ -20,7 +21,8 @@ const lineDepth = maxJSONDepth + 2
 // missing_fields. The error of a line of a version that this program does not know
 // is ErrNewerVersion, wrapped: what it says cannot be judged.
 func ParseLine(line []byte) (*Event, error) {
-	var r LineReader
+	var few [32]fieldAt // most lines have no more
+	r := LineReader{at: few[:0]}
 	if err := r.read(line); err != nil {
 		return nil, err
 	}
@@ -33,22 +35,18 @@ func ParseLine(line []byte) (*Event, error) {
 type LineReader struct {
 	text []byte // the line in canonical form
 	at   []fieldAt
-	keys []span // for the compactor
+	has  fieldSet // of at
+	keys []span   // for the compactor
 	// version is that of the line, by its place in versions; the newest where it has none.
 	version int
-	e       Event
+	e       *Event // that Scan gives
 }
 
 // fieldAt is a field of the line that was read: its number, and where its value is.
 type fieldAt struct{ field, from, to int }
 
 // scanned are the fields that Scan gives.
-var scanned = func() (t [maxFields]bool) {
-	for _, name := range append([]string{"schema_version", "run_id", "missing_fields"}, requiredAlways...) {
-		t[fieldNames[name]] = true
-	}
-	return t
-}()
+var scanned = setOf(append([]string{"schema_version", "run_id", "missing_fields"}, requiredAlways...)...)
 
 // Scan reads a line and gives what every event has, and its run; the other fields are
 // checked and left empty. The event is valid until the next call.
@@ -56,17 +54,17 @@ func (r *LineReader) Scan(line []byte) (*Event, error) {
 	if err := r.read(line); err != nil {
 		return nil, err
 	}
-	before := r.e
-	r.e = Event{}
-	return &r.e, r.decode(&r.e, func(i int) bool {
-		if scanned[i] {
-			// Most lines say what the line before says: the same text is not made twice.
-			if p, ok := fields[i].ref(&r.e).(*string); ok {
-				*p = *fields[i].ref(&before).(*string)
-			}
+	if r.e == nil {
+		r.e = &Event{}
+	}
+	// Most lines say what the line before says, and a text that is the same is not made
+	// twice: only what this line does not say is emptied.
+	for word, set := range scanned {
+		for set &^= r.has[word]; set != 0; set &= set - 1 {
+			fields[word*64+bits.TrailingZeros64(set)].clear(r.e)
 		}
-		return scanned[i]
-	})
+	}
+	return r.e, r.decode(r.e, scanned.has)
 }
 
 // tellings are the fields that may differ between two tellings of one event; links are
@@ -104,7 +102,7 @@ var errJSON = errors.New("not a JSON text that every parser reads alike")
 // read finds the fields of a line.
 func (r *LineReader) read(line []byte) error {
 	c := compactor{src: line, dst: r.text[:0], max: lineDepth, keys: r.keys[:0]}
-	r.at = r.at[:0]
+	r.at, r.has = r.at[:0], fieldSet{}
 	c.space()
 	if c.pos < len(line) && line[c.pos] != '{' {
 		if !c.value(0) {
@@ -116,6 +114,7 @@ func (r *LineReader) read(line []byte) error {
 	ok := c.members(0, func(key []byte, from int) {
 		if i, known := fieldNames[string(key)]; known {
 			r.at = append(r.at, fieldAt{i, from, c.end()})
+			r.has.add(i)
 		} else if unknown == "" {
 			unknown = string(key)
 		}

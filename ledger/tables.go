@@ -43,7 +43,7 @@ func (w where) before(o where) bool {
 	return slices.Compare([]uint64{w.log, w.seq, w.obj, w.line}, []uint64{o.log, o.seq, o.obj, o.line}) < 0
 }
 
-// id notes what a line tells of an event.
+// id notes what a line tells of an event, whose id is in the form that all versions share.
 func (t *tables) id(id string, told []byte, at where) {
 	key := sha256.Sum256([]byte(id))
 	var room [8 + 4*binary.MaxVarintLen64]byte
@@ -101,15 +101,16 @@ func (t *tables) tellings(reused func(first, other where)) (doubles int64, err e
 }
 
 // SameEvent reports whether two lines tell one event: the same but for recorded_at,
-// step_number and sender.
+// step_number, sender and the form that another schema version gives the id.
 func SameEvent(a, b []byte) bool {
-	var r semconv.LineReader
-	if _, err := r.Scan(a); err != nil {
+	var first, second semconv.LineReader
+	one, err := first.Scan(a)
+	if err != nil {
 		return false
 	}
-	told := r.AppendTold(nil)
-	_, err := r.Scan(b)
-	return err == nil && bytes.Equal(told, r.AppendTold(nil))
+	other, err := second.Scan(b)
+	return err == nil && semconv.LegacyEventID(one.EventID) == semconv.LegacyEventID(other.EventID) &&
+		bytes.Equal(first.AppendTold(nil), second.AppendTold(nil))
 }
 
 // step notes the place of an event in its run.

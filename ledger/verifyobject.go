@@ -256,7 +256,7 @@ func (v *verifier) events(j job, body []byte) {
 		at := j.at
 		at.line = uint64(events)
 		told = reader.AppendTold(told[:0])
-		v.tables.id(e.EventID, told, at)
+		v.tables.id(semconv.LegacyEventID(e.EventID), told, at)
 		v.tables.step(j.log, e)
 		return nil
 	})

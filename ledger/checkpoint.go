@@ -58,8 +58,8 @@ type Checkpoint struct {
 	Size    int64  // manifests, that is the sequence number of the next
 	Root    string // hex
 	KeyID   string // of the log's key that signed it
-	Cosigs []Cosignature
-	Note   []byte // as stored
+	Cosigs  []Cosignature
+	Note    []byte // as stored
 	// Timestamp, if any, is a time-stamping authority's response over Note (RFC 3161, DER).
 	Timestamp []byte
 }

@@ -58,4 +58,3 @@ func (v *verifier) place(ctx context.Context, at where) (job, error) {
 	}
 	return j, fmt.Errorf("%s was there and is gone", ManifestKey(j.log, j.seq))
 }
-

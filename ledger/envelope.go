@@ -230,7 +230,6 @@ func strictJSON(text []byte, v any) error {
 	return json.NewDecoder(bytes.NewReader(text)).Decode(v)
 }
 
-
 // exactNames checks that no name in a JSON text is that of a field of t but for its case:
 // encoding/json would take the one for the other, and most readers would not, so that a
 // signer could show one text to the one and another to the others.

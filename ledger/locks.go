@@ -51,4 +51,3 @@ func describeLock(r Retention) string {
 	}
 	return r.Mode + " until " + r.Until.UTC().Format(time.RFC3339)
 }
-

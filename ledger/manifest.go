@@ -198,4 +198,3 @@ func treeHead(t *Tree) TreeHead {
 	}
 	return h
 }
-

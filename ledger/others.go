@@ -56,4 +56,3 @@ func (v *verifier) changes(ctx context.Context) error {
 }
 
 var trailPrefixes = []string{ManifestPrefix, KeyPrefix, PromptPrefix, CheckpointPrefix, BlobPrefix, IndexPrefix}
-

@@ -24,7 +24,7 @@ type walker struct {
 	// accepted, if any, is told every manifest that counts; visit those in the window, with
 	// the tree before.
 	accepted func(*Manifest)
-	visit func(m *Manifest, at Version, before *Tree) error
+	visit    func(m *Manifest, at Version, before *Tree) error
 	// began and passed, if any, are told the place before the one that the walk begins with,
 	// and every place that is accepted.
 	began, passed func(*link) error

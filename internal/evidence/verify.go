@@ -266,6 +266,8 @@ func (c *checker) claim() {
 	cl := &c.b.Claim
 	timed := cl.Since != nil || cl.Until != nil
 	switch {
+	case cl.Since != nil && cl.Since.IsZero() || cl.Until != nil && cl.Until.IsZero():
+		c.fail(nil, CodeBundleInvalid, bundleFile, "a claim about a time that is none")
 	case cl.Kind == Presence && (cl.Session == "") != (cl.Event == "") && !timed:
 		c.presence()
 	case cl.Kind == Absence && cl.Session != "" && cl.Event == "" && (cl.Since == nil || cl.Until == nil || !cl.Until.Before(*cl.Since)):

@@ -91,7 +91,8 @@ func (x *Excerpt) begin(m *Manifest) *Finding {
 		return x.unsigned(m)
 	case len(ids) > 1:
 		return x.unknown(CodeLogAmbiguous, "one key that begins the log", "keys "+strings.Join(ids, ", "),
-			"two of the given keys signed the manifest that the log begins with: name the one that is the log's (--key LOG=FILE)")
+			"two of the given keys signed the manifest that the log begins with: "+
+				"name the one that is the log's (--key LOG=FILE)")
 	case m.version() == 0:
 		return x.newer(m)
 	}
@@ -130,7 +131,8 @@ func (x *Excerpt) unsigned(m *Manifest) *Finding {
 				"the manifest names a given key, which did not sign it")
 		}
 	}
-	return x.unknown(CodeUnknownLog, "a manifest signed by a given key", "one that names the keys "+strings.Join(m.claimed, ", "),
+	return x.unknown(CodeUnknownLog, "a manifest signed by a given key",
+		"one that names the keys "+strings.Join(m.claimed, ", "),
 		"no given key signed log "+x.log+": give the key of this log")
 }
 
@@ -212,7 +214,8 @@ func (x *Excerpt) skips(m *Manifest) error {
 	case m.version() < l.version:
 		return fmt.Errorf("a manifest of version %d after one of version %d", m.version(), l.version)
 	case (m.version() > 1 || p.RotatedAt != nil) && !equal(p.RotatedAt, l.rotated):
-		return fmt.Errorf("`rotated_at` is %s, the newest rotation before it here is %s", place(p.RotatedAt), place(l.rotated))
+		return fmt.Errorf("`rotated_at` is %s, the newest rotation before it here is %s",
+			place(p.RotatedAt), place(l.rotated))
 	case len(p.Previous) != 2*len(m.Digest):
 		return errors.New("`previous` is no digest")
 	}
@@ -230,7 +233,8 @@ func (x *Excerpt) skips(m *Manifest) error {
 	case !l.until.IsZero() && (p.PastUntil == nil || p.PastUntil.Before(l.until)):
 		return fmt.Errorf("`past_until` is before %s, until when a manifest before it is locked", stamp(l.until))
 	case p.PastUntil != nil && p.Retention.Until.Before(*p.PastUntil):
-		return fmt.Errorf("its lock until %s is shorter than one before, until %s", stamp(p.Retention.Until), stamp(*p.PastUntil))
+		return fmt.Errorf("its lock until %s is shorter than one before, until %s",
+			stamp(p.Retention.Until), stamp(*p.PastUntil))
 	}
 	return nil
 }
@@ -343,16 +347,19 @@ func (x *Excerpt) Beginning(now time.Time, held bool) *Finding {
 func (x *Excerpt) judgeBeginning(gone, key string, now time.Time, held bool) *Finding {
 	switch {
 	case x.expiry != nil && x.expiry.After(now):
-		return x.wrong(CodeStartMissing, "manifest 0, for "+gone+" are locked until "+stamp(*x.expiry)+" at the latest", "none",
+		return x.wrong(CodeStartMissing,
+			"manifest 0, for "+gone+" are locked until "+stamp(*x.expiry)+" at the latest", "none",
 			"the beginning of the log is left out, and has not expired")
 	case held:
 		return nil
 	case x.expiry == nil:
 		return x.unknown(CodeStartMissing, "manifest 0, or a checkpoint of this log that you hold", "none",
-			"the beginning of the log is left out, and no manifest says how long it was locked: give a checkpoint that was kept elsewhere (--checkpoint)")
+			"the beginning of the log is left out, and no manifest says how long it was locked: "+
+				"give a checkpoint that was kept elsewhere (--checkpoint)")
 	case !x.ring.pinned(key, x.Genesis()):
 		return x.unknown(CodeStartMissing, "a key that is named for this log", "key "+key,
-			gone+" have expired, and with them what shows that the key is the log's: name it (--key LOG=FILE), or give a checkpoint that was kept elsewhere (--checkpoint)")
+			gone+" have expired, and with them what shows that the key is the log's: "+
+				"name it (--key LOG=FILE), or give a checkpoint that was kept elsewhere (--checkpoint)")
 	}
 	return nil
 }
@@ -375,7 +382,8 @@ func (x *Excerpt) PinBroken() *Finding {
 // the manifests: what is before is vouched for by its signature as well as by theirs.
 func (x *Excerpt) known() int {
 	for i, e := range slices.Backward(x.epochs) {
-		if _, signed := x.signed[e.key]; signed && slices.ContainsFunc(x.given, func(k PublicKey) bool { return k.ID == e.key }) {
+		given := slices.ContainsFunc(x.given, func(k PublicKey) bool { return k.ID == e.key })
+		if _, signed := x.signed[e.key]; signed && given {
 			return i
 		}
 	}
@@ -398,13 +406,15 @@ func (x *Excerpt) Conditions(vouched int64) (list []KeySpan) {
 // that is not shown, or another key of the log that does not occur. Numbers and times bound
 // nothing of what is made with a key that was replaced. It is nil where there is nothing.
 func (x *Excerpt) Doubt() *Finding {
-	const help = "give a checkpoint that was kept elsewhere (--checkpoint), or pin the last manifest of the key by its digest (`last_sha256`)"
+	const help = "give a checkpoint that was kept elsewhere (--checkpoint), " +
+		"or pin the last manifest of the key by its digest (`last_sha256`)"
 	key := x.epochs[x.known()].key
 	var f *Finding
 	switch last := x.ring.last(key); {
 	case last != "" && !x.pins[key]:
 		f = x.unknown(CodeLogRewound, "manifest "+last+", the last that key "+key+" signs", "none",
-			"the manifest that ends the time of the key, as it was pinned, is not in the bundle: make it again with that trust file")
+			"the manifest that ends the time of the key, as it was pinned, is not in the bundle: "+
+				"make it again with that trust file")
 	case !x.pins[key] && x.bounded(key):
 		f = x.unknown(CodeKeyNotValid, "the end of key "+key+"'s time, or a manifest of a given key that followed", "none",
 			"the time of key "+key+" is known to end, and the bundle does not show how: "+help)
@@ -422,7 +432,8 @@ func (x *Excerpt) absent(help string) *Finding {
 	for _, k := range x.given {
 		if _, signed := x.signed[k.ID]; !signed {
 			return x.unknown(CodeLogAmbiguous, "one given key for log "+x.log+", or manifests of each", "none of key "+k.ID,
-				"several keys were given for log "+x.log+", and one of them signed nothing here: whether it had replaced the other before is not known: name the key of the log (--key LOG=FILE), or "+help)
+				"several keys were given for log "+x.log+", and one of them signed nothing here: whether it had replaced "+
+					"the other before is not known: name the key of the log (--key LOG=FILE), or "+help)
 		}
 	}
 	return nil

@@ -11,7 +11,8 @@ import (
 // is judged whole.
 func (v *verification) bundleOptions() (o evidence.VerifyOptions, err error) {
 	if v.since != "" || v.until != "" || v.when != "" || len(v.from) > 0 || len(v.trust.logs) > 0 {
-		return o, errors.New("a bundle is judged whole, and at the present: leave out --since, --until, --at, --from and --log")
+		return o, errors.New("a bundle is judged whole, and at the present: " +
+			"leave out --since, --until, --at, --from and --log")
 	}
 	all, err := v.options()
 	if err != nil {

@@ -75,14 +75,18 @@ Exit codes: 0 made; 1 the trail does not hold, or the absence to be proven is no
 				fmt.Fprintf(w, "%s: %d events in %d logs, with their proofs\n", out, events, len(b.Logs))
 			}
 			if b.LeftOut > 0 {
-				fmt.Fprintf(cmd.ErrOrStderr(), "agentaudit: %d events are told as of the session and left out: they name none themselves, and no event of their run that names it came from their sender\n", b.LeftOut)
+				fmt.Fprintf(cmd.ErrOrStderr(), "agentaudit: %d events are told as of the session and left out: "+
+					"they name none themselves, and no event of their run that names it came from their sender\n", b.LeftOut)
 			}
 			for _, log := range b.Unknown {
-				fmt.Fprintf(cmd.ErrOrStderr(), "agentaudit: nothing is said of log %s: no given key signed it\n", termsafe.Line(log))
+				fmt.Fprintf(cmd.ErrOrStderr(), "agentaudit: nothing is said of log %s: no given key signed it\n",
+					termsafe.Line(log))
 			}
 			for i := range b.Logs {
 				if n := len(b.Logs[i].Objects); n > 0 {
-					fmt.Fprintf(cmd.ErrOrStderr(), "agentaudit: %d objects of log %s are in the bundle whole, events of other sessions with them: their sets of sessions are filters, which cannot exclude the session\n", n, b.Logs[i].Log)
+					fmt.Fprintf(cmd.ErrOrStderr(), "agentaudit: %d objects of log %s are in the bundle whole, "+
+						"events of other sessions with them: their sets of sessions are filters, which cannot exclude the session\n",
+						n, b.Logs[i].Log)
 				}
 			}
 			return nil

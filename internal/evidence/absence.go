@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
@@ -73,8 +74,29 @@ func (c *checker) absence() {
 		told[i].tell(c, w, condition)
 	}
 	c.limit("that there is no other log in the bucket: the claim is about the logs %s", c.logNames())
-	c.limit("that no event of the session came without its session id: of runs that never stated a session nothing is said")
-	c.limit("what was sealed outside that time, whenever it happened; sealing is dated by the time of each log, which its writer's clock gives and which does not go back")
+	if others := c.unclaimed(); len(others) > 0 {
+		c.limit("anything of the logs %s, which you have a key for, and of which the bundle says nothing",
+			strings.Join(others, ", "))
+	}
+	c.limit("that no event of the session came without its session id: " +
+		"of runs that never stated a session nothing is said")
+	c.limit("what was sealed outside that time, whenever it happened; sealing is dated by the time of each log, " +
+		"which its writer's clock gives and which does not go back")
+}
+
+// unclaimed are the logs that the auditor named keys for and that the claim is not about.
+func (c *checker) unclaimed() (logs []string) {
+	for _, k := range c.o.Keys {
+		if k.May == nil {
+			continue
+		}
+		for _, log := range k.May.Logs {
+			if !slices.Contains(logs, log) && !slices.ContainsFunc(c.b.Logs, func(l Log) bool { return l.Log == log }) {
+				logs = append(logs, log)
+			}
+		}
+	}
+	return logs
 }
 
 // absent is what one log shows.
@@ -106,7 +128,8 @@ func (c *checker) absentFrom(p *logPart, w window) (a absent, ok bool) {
 	for i := first; i < len(p.steps); i++ {
 		s := &p.steps[i]
 		if i > first && s.seq != a.to.seq+1 {
-			c.fail(p.Log, CodeClaimUnproven, manifestFile(p.Log.Log, s.seq), "manifests between %d and %d are not in the bundle", a.to.seq, s.seq)
+			c.fail(p.Log, CodeClaimUnproven, manifestFile(p.Log.Log, s.seq),
+				"manifests between %d and %d are not in the bundle", a.to.seq, s.seq)
 			return a, false
 		}
 		a.to, p.used = s, s.seq
@@ -188,20 +211,19 @@ func (a *absent) tell(c *checker, w window, condition string) {
 		c.proven("log %s was closed before that time, at %s%s", log, end, condition)
 		return
 	case a.from.seq > 0 && !w.before(a.from.at):
-		c.limit("of log %s, what was in manifests 0 to %d, which have expired: the claim begins with manifest %d, of %s", log, a.from.seq-1, a.from.seq, a.from.at.UTC().Format(time.RFC3339))
+		c.limit("of log %s, what was in manifests 0 to %d, which have expired: the claim begins with manifest %d, of %s",
+			log, a.from.seq-1, a.from.seq, a.from.at.UTC().Format(time.RFC3339))
 	}
 	span := w.String()
 	if !a.ended {
-		span = window{since: w.since}.String()
-		if w.since.IsZero() {
-			span = ""
-		} else {
-			span += " "
+		span = "up to manifest " + strconv.FormatInt(a.to.seq, 10) + ", of " + end
+		if !w.since.IsZero() {
+			span = window{since: w.since}.String() + " " + span
 		}
-		span += "up to manifest " + strconv.FormatInt(a.to.seq, 10) + ", of " + end
 		c.limit("of log %s, what was sealed after %s", log, end)
 	}
-	c.proven("no event of session %s is in the %d objects that log %s sealed %s%s", c.b.Claim.Session, a.objects, log, span, condition)
+	c.proven("no event of session %s is in the %d objects that log %s sealed %s%s",
+		c.b.Claim.Session, a.objects, log, span, condition)
 	if a.filtered > 0 {
 		c.proven("of these, %d are excluded by a Bloom filter, which never misses a session", a.filtered)
 	}

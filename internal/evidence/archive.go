@@ -22,7 +22,7 @@ const (
 	maxText       = 256 << 20 // a text, or a whole object: neither is ever held
 	// A manifest holds digests, which do not compress: one that does is padding. Small ones
 	// do no harm.
-	maxRatio   = 32
+	maxRatio   = 16
 	smallRatio = 1 << 20
 )
 
@@ -128,7 +128,8 @@ func (a *archive) read(name string, limit int64) ([]byte, error) {
 
 // manifest unpacks a manifest, which is read whole and at some cost.
 func (a *archive) manifest(name string) ([]byte, error) {
-	if f := a.files[name]; f != nil && f.UncompressedSize64 > smallRatio && f.UncompressedSize64/maxRatio > f.CompressedSize64 {
+	f := a.files[name]
+	if f != nil && f.UncompressedSize64 > smallRatio && f.UncompressedSize64/maxRatio > f.CompressedSize64 {
 		return nil, errors.New("a manifest that is mostly padding")
 	}
 	return a.read(name, maxManifest)
@@ -174,8 +175,8 @@ func (a *archive) lines(name string, each func(line []byte) error) error {
 
 // packer writes the files of a bundle as they come.
 type packer struct {
-	z    *zip.Writer
-	have map[string]bool
+	z         *zip.Writer
+	have      map[string]bool
 	directory int // about how many bytes the directory of the ZIP file has
 }
 

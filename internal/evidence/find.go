@@ -40,7 +40,9 @@ func (m *maker) find(ctx context.Context) (list []place, err error) {
 		list, err = m.findSession(ctx)
 	}
 	slices.SortFunc(list, func(a, b place) int {
-		return cmp.Or(cmp.Compare(a.log, b.log), cmp.Compare(a.seq, b.seq), cmp.Compare(a.object, b.object), cmp.Compare(a.n, b.n))
+		return cmp.Or(
+			cmp.Compare(a.log, b.log), cmp.Compare(a.seq, b.seq), cmp.Compare(a.object, b.object), cmp.Compare(a.n, b.n),
+		)
 	})
 	return list, err
 }
@@ -59,7 +61,8 @@ func (m *maker) findEvent(ctx context.Context) (list []place, err error) {
 			continue // no event of that id that anyone could read
 		}
 		if s := saidBy(e); s.itself(&m.b.Claim) {
-			list = append(list, place{said: s, log: l.Log, seq: l.Seq, object: l.Object, n: l.N, line: slices.Clone(l.Line)})
+			line := slices.Clone(l.Line)
+			list = append(list, place{said: s, log: l.Log, seq: l.Seq, object: l.Object, n: l.N, line: line})
 		}
 	}
 	return list, nil

@@ -34,7 +34,8 @@ func (c *checker) presence() {
 	texts := map[string]bool{}
 	for _, p := range c.logs {
 		if len(p.Lines) == 0 || len(p.Objects) > 0 {
-			c.fail(p.Log, CodeBundleInvalid, bundleFile, "log %s has no line in the bundle, or what a claim of presence has no use for", p.Log.Log)
+			c.fail(p.Log, CodeBundleInvalid, bundleFile,
+				"log %s has no line in the bundle, or what a claim of presence has no use for", p.Log.Log)
 			return
 		}
 		for i := range p.Lines {
@@ -90,9 +91,11 @@ func (c *checker) belongs(pr *proof, lines map[string]*proof) (derived, ok bool)
 	case by != nil && pr.by(by.said, cl):
 		return true, true
 	case cl.Event != "" || pr.session != "":
-		c.fail(pr.log, CodeClaimUnproven, pr.line.File, "the line is event %q of session %q, the claim is about %q", pr.event, pr.session, cl.Event+cl.Session)
+		c.fail(pr.log, CodeClaimUnproven, pr.line.File, "the line is event %q of session %q, the claim is about %q",
+			pr.event, pr.session, cl.Event+cl.Session)
 	default:
-		c.lacks(pr.log, CodeClaimUnproven, pr.line.File, "the line names no session itself, and no line in the bundle that is of its run, and came from its sender, establishes that it is of %q", cl.Session)
+		c.lacks(pr.log, CodeClaimUnproven, pr.line.File, "the line names no session itself, and no line in the bundle "+
+			"that is of its run, and came from its sender, establishes that it is of %q", cl.Session)
 	}
 	return false, false
 }
@@ -206,7 +209,8 @@ func (c *checker) present(derived int) {
 		of = "session " + cl.Session
 	}
 	condition := c.conditions()
-	c.proven("%d sealed events, told as of %s, are in the logs %s as they are here, byte for byte%s", c.r.Events, of, c.logNames(), condition)
+	c.proven("%d sealed events, told as of %s, are in the logs %s as they are here, byte for byte%s",
+		c.r.Events, of, c.logNames(), condition)
 	if c.r.Lines > c.r.Events {
 		c.limit("that there are more events than %d: %d lines tell some of them twice", c.r.Events, c.r.Lines)
 	}
@@ -215,7 +219,8 @@ func (c *checker) present(derived int) {
 		return
 	}
 	if derived > 0 {
-		c.proven("%d of these name no session themselves: each is of a run that another of them, from the same sender, says to be of the session", derived)
+		c.proven("%d of these name no session themselves: each is of a run that another of them, from the same sender, "+
+			"says to be of the session", derived)
 		c.limit("that no other session claims those runs as well, and, where nobody had to authenticate, who sent what")
 	}
 	c.limit("that these are all events of the session: others may be sealed elsewhere in the trail")

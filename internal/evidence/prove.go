@@ -80,12 +80,14 @@ func (m *maker) make(ctx context.Context) error {
 	}
 	if len(found) > 0 {
 		if found = m.establish(found); len(found) == 0 {
-			return fmt.Errorf("%d events are told as of session %q, and nothing from their own senders shows that they are", m.b.LeftOut, m.o.Session)
+			return fmt.Errorf("%d events are told as of session %q, and nothing from their own senders shows that they are",
+				m.b.LeftOut, m.o.Session)
 		}
 		return m.presence(ctx, found)
 	}
 	if m.o.Event != "" {
-		return fmt.Errorf("no event %q in this trail; the absence of an event cannot be proven, that of a session can", m.o.Event)
+		return fmt.Errorf("no event %q in this trail; the absence of an event cannot be proven, that of a session can",
+			m.o.Event)
 	}
 	m.b.Claim.Kind = Absence
 	if !m.o.Since.IsZero() {
@@ -115,13 +117,13 @@ func (m *maker) finish() error {
 			return err
 		}
 	}
-	if err := errors.Join(m.out.add(bundleFile, append(text, '\n')), m.out.add(verifyFile, instructions(m.b.Bundle)), m.out.z.Close()); err != nil {
-		return err
+	if len(text) >= maxBundleJSON || parts >= maxParts || m.out.directory >= maxDirectory {
+		return errors.New("the proof is larger than readers of bundles take: " +
+			"name fewer logs (--log), or a shorter time (--since, --until)")
 	}
-	if len(text) >= maxBundleJSON || parts >= maxParts || m.out.directory > maxDirectory {
-		return errors.New("the proof is larger than readers of bundles take: name fewer logs (--log), or a shorter time (--since, --until)")
-	}
-	return nil
+	return errors.Join(
+		m.out.add(bundleFile, append(text, '\n')), m.out.add(verifyFile, instructions(m.b.Bundle)), m.out.z.Close(),
+	)
 }
 
 // excerpt is one log as a bundle is made of it.
@@ -137,7 +139,7 @@ type excerpt struct {
 // log's tree.
 func (m *maker) log(ctx context.Context, e *excerpt, take func(*ledger.Manifest) (bool, error)) error {
 	e.x = ledger.NewExcerpt(e.Log.Log, m.o.Keys)
-	facts, err := ledger.ReadLog(ctx, m.r, m.o.Keys, m.o.Checkpoints, e.Log.Log, func(man *ledger.Manifest, before *ledger.Tree) error {
+	each := func(man *ledger.Manifest, before *ledger.Tree) error {
 		first := e.tree == nil
 		if first {
 			e.tree = ledger.NewProofTree(before)
@@ -152,13 +154,22 @@ func (m *maker) log(ctx context.Context, e *excerpt, take func(*ledger.Manifest)
 			return m.manifest(e, man)
 		}
 		return nil
-	})
+	}
+	facts, err := ledger.ReadLog(ctx, m.r, m.o.Keys, m.o.Checkpoints, e.Log.Log, each)
 	if err != nil {
 		return err
 	}
 	if err := m.manifest(e, e.last); err != nil {
 		return err
 	}
+	if err := e.paths(); err != nil {
+		return err
+	}
+	return m.tie(ctx, e, facts.Keys)
+}
+
+// paths proves the manifests that were taken in the tree of the newest.
+func (e *excerpt) paths() (err error) {
 	last := &e.last.Predicate
 	e.Tree = Tree{Size: last.Seq, Root: last.Tree.Root, File: manifestFile(last.Log, last.Seq)}
 	for i := range e.Manifests {
@@ -170,7 +181,7 @@ func (m *maker) log(ctx context.Context, e *excerpt, take func(*ledger.Manifest)
 			return err
 		}
 	}
-	return m.tie(ctx, e, facts.Keys)
+	return nil
 }
 
 // pinned reports whether a manifest is the last one of a key, as it was pinned.
@@ -190,7 +201,8 @@ func (m *maker) manifest(e *excerpt, man *ledger.Manifest) error {
 		return f
 	}
 	file := manifestFile(e.Log.Log, seq)
-	e.Manifests = append(e.Manifests, Manifest{Seq: seq, File: file, SHA256: fmt.Sprintf("%x", man.Digest), Path: []string{}})
+	digest := fmt.Sprintf("%x", man.Digest)
+	e.Manifests = append(e.Manifests, Manifest{Seq: seq, File: file, SHA256: digest, Path: []string{}})
 	return m.out.add(file, man.Envelope)
 }
 

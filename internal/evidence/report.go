@@ -45,7 +45,8 @@ type Condition struct {
 
 // String is what goes behind "if".
 func (c *Condition) String() string {
-	return fmt.Sprintf("key %s was still the key of log %s when it signed manifests from number %d on", c.KeyID[:12], c.Log, c.From)
+	return fmt.Sprintf("key %s was still the key of log %s when it signed manifests from number %d on",
+		c.KeyID[:12], c.Log, c.From)
 }
 
 // ExitCode is that of the verdict: 0, 1 or 2.

@@ -35,5 +35,6 @@ func (s said) itself(c *Claim) bool {
 // says so itself, and both are of one run and came from one sender. Whoever else names the
 // run establishes nothing, and a line that has a session of its own is of that one.
 func (s said) by(o said, c *Claim) bool {
-	return c.Event == "" && s.session == "" && s.run != "" && o.session == c.Session && o.run == s.run && o.sender == s.sender
+	return c.Event == "" && s.session == "" && s.run != "" &&
+		o.session == c.Session && o.run == s.run && o.sender == s.sender
 }

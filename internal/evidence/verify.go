@@ -189,8 +189,9 @@ func (c *checker) log(p *logPart) bool {
 		c.add(*f)
 	}
 	p.sum = LogReport{
-		Log: p.Log.Log, Genesis: p.x.Genesis(), Keys: p.x.Keys(), First: p.Manifests[0].Seq, Last: p.Tree.Size, LastAt: p.x.Time(),
-		HeadRoot: p.Tree.Root, VouchedTo: max(p.held, p.x.Pinned()), Checkpoints: p.sum.Checkpoints,
+		Log: p.Log.Log, Genesis: p.x.Genesis(), Keys: p.x.Keys(),
+		First: p.Manifests[0].Seq, Last: p.Tree.Size, LastAt: p.x.Time(), HeadRoot: p.Tree.Root,
+		VouchedTo: max(p.held, p.x.Pinned()), Checkpoints: p.sum.Checkpoints,
 	}
 	c.r.Logs = append(c.r.Logs, p.sum)
 	return true
@@ -265,12 +266,13 @@ func (c *checker) beginning(p *logPart) {
 func (c *checker) claim() {
 	cl := &c.b.Claim
 	timed := cl.Since != nil || cl.Until != nil
+	backwards := cl.Since != nil && cl.Until != nil && cl.Until.Before(*cl.Since)
 	switch {
 	case cl.Since != nil && cl.Since.IsZero() || cl.Until != nil && cl.Until.IsZero():
 		c.fail(nil, CodeBundleInvalid, bundleFile, "a claim about a time that is none")
 	case cl.Kind == Presence && (cl.Session == "") != (cl.Event == "") && !timed:
 		c.presence()
-	case cl.Kind == Absence && cl.Session != "" && cl.Event == "" && (cl.Since == nil || cl.Until == nil || !cl.Until.Before(*cl.Since)):
+	case cl.Kind == Absence && cl.Session != "" && cl.Event == "" && !backwards:
 		c.absence()
 	default:
 		c.fail(nil, CodeBundleInvalid, bundleFile, "no claim that could be shown, of the kind %q", cl.Kind)

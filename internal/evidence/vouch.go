@@ -26,7 +26,8 @@ func (c *checker) consistency(p *logPart) {
 		}
 		cp, err := p.x.Checkpoint(text, c.o.Witnesses)
 		if err != nil || cp.Size != k.Size || cp.Root != k.Root {
-			c.fail(p.Log, CodeSignatureInvalid, k.File, "no checkpoint of log %s that its key signed, of %d manifests: %v", p.Log.Log, k.Size, err)
+			c.fail(p.Log, CodeSignatureInvalid, k.File, "no checkpoint of log %s that its key signed, of %d manifests: %v",
+				p.Log.Log, k.Size, err)
 			continue
 		}
 		c.cosigned(p, cp)
@@ -36,9 +37,12 @@ func (c *checker) consistency(p *logPart) {
 func (c *checker) cosigned(p *logPart, cp *ledger.Checkpoint) {
 	for _, s := range cp.Cosigs {
 		p.held = max(p.held, cp.Size)
-		c.proven("witness %s saw the first %d manifests of log %s at %s", s.Witness, cp.Size, cp.Log, s.At.Format(time.RFC3339))
+		at := s.At.Format(time.RFC3339)
+		c.proven("witness %s saw the first %d manifests of log %s at %s", s.Witness, cp.Size, cp.Log, at)
 	}
 }
+
+const again = "make it again, with that checkpoint (`agentaudit prove --checkpoint`)"
 
 // heldCheckpoints holds the log against what the auditor holds. Nothing that he holds is
 // dropped silently.
@@ -48,8 +52,8 @@ func (c *checker) heldCheckpoints(p *logPart) {
 			continue
 		}
 		f := ledger.Finding{
-			Severity: ledger.SeverityUnknown, Code: ledger.CodeNotCompared, Log: cp.Log, Seq: cp.Size - 1, Object: bundleFile,
-			Expected: signed(cp),
+			Severity: ledger.SeverityUnknown, Code: ledger.CodeNotCompared, Log: cp.Log, Seq: cp.Size - 1,
+			Object: bundleFile, Expected: signed(cp),
 		}
 		root, ok := p.root(cp.Size)
 		switch {
@@ -57,12 +61,13 @@ func (c *checker) heldCheckpoints(p *logPart) {
 			f.Found = "a log that begins with " + p.x.Genesis()
 			f.Message = "the checkpoint that you hold is of another log of this name"
 		case cp.Size > p.Tree.Size+1:
-			f.Message = "the checkpoint that you hold is newer than the bundle: make the bundle again, with it (`agentaudit prove --checkpoint`)"
+			f.Message = "the checkpoint that you hold is newer than the bundle: " + again
 		case !ok:
-			f.Message = "the bundle does not show whether the checkpoint that you hold is of this log: make it again, with it (`agentaudit prove --checkpoint`)"
+			f.Message = "the bundle does not show whether the checkpoint that you hold is of this log: " + again
 		case root != cp.Root:
 			f.Severity, f.Code = ledger.SeverityError, ledger.CodeCheckpointMismatch
-			f.Found = "a tree of as many manifests with the root " + root + ", under manifest " + p.Manifests[len(p.Manifests)-1].SHA256
+			newest := p.Manifests[len(p.Manifests)-1].SHA256
+			f.Found = "a tree of as many manifests with the root " + root + ", under manifest " + newest
 			f.Message = "the log is not the one that the checkpoint was made of"
 		default:
 			p.held = max(p.held, cp.Size)
@@ -118,6 +123,7 @@ func (c *checker) conditions() string {
 		return ""
 	}
 	text := strings.Join(all, ", and ")
-	c.limit("that %s: whoever got hold of a key that was replaced could make such a log of it: a checkpoint that was kept elsewhere (--checkpoint), or a witness, shows it", text)
+	c.limit("that %s: whoever got hold of a key that was replaced could make such a log of it: "+
+		"a checkpoint that was kept elsewhere (--checkpoint), or a witness, shows it", text)
 	return ", if " + text
 }

@@ -405,26 +405,36 @@ func (x *Excerpt) Conditions(vouched int64) (list []KeySpan) {
 // Doubt tells what the auditor knows that speaks against those conditions: an end of a key
 // that is not shown, or another key of the log that does not occur. Numbers and times bound
 // nothing of what is made with a key that was replaced. It is nil where there is nothing.
-func (x *Excerpt) Doubt() *Finding {
+func (x *Excerpt) Doubt(vouched int64) *Finding {
 	const help = "give a checkpoint that was kept elsewhere (--checkpoint), " +
 		"or pin the last manifest of the key by its digest (`last_sha256`)"
-	key := x.epochs[x.known()].key
-	var f *Finding
-	switch last := x.ring.last(key); {
-	case last != "" && !x.pins[key]:
-		f = x.unknown(CodeLogRewound, "manifest "+last+", the last that key "+key+" signs", "none",
-			"the manifest that ends the time of the key, as it was pinned, is not in the bundle: "+
-				"make it again with that trust file")
-	case !x.pins[key] && x.bounded(key):
-		f = x.unknown(CodeKeyNotValid, "the end of key "+key+"'s time, or a manifest of a given key that followed", "none",
-			"the time of key "+key+" is known to end, and the bundle does not show how: "+help)
-	default:
-		f = x.absent(help)
+	f := x.absent(help)
+	for _, c := range x.Conditions(vouched) {
+		if f != nil {
+			break
+		}
+		f = x.unended(c.KeyID, help)
 	}
 	if f != nil {
 		f.Seq = x.at.seq
 	}
 	return f
+}
+
+// unended tells of a key that is known to have an end, which is not shown.
+func (x *Excerpt) unended(key, help string) *Finding {
+	last := x.ring.last(key)
+	switch {
+	case x.pins[key]:
+	case last != "":
+		return x.unknown(CodeLogRewound, "manifest "+last+", the last that key "+key+" signs", "none",
+			"the manifest that ends the time of the key, as it was pinned, is not in the bundle: "+
+				"make it again with that trust file")
+	case x.bounded(key):
+		return x.unknown(CodeKeyNotValid, "the end of key "+key+"'s time, or a manifest of a given key that followed", "none",
+			"the time of key "+key+" is known to end, and the bundle does not show how: "+help)
+	}
+	return nil
 }
 
 // absent tells of a given key that may be the log's and signed nothing here.

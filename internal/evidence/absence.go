@@ -209,6 +209,7 @@ func (a *absent) tell(c *checker, w window, condition string) {
 		return
 	case !met:
 		c.proven("log %s was closed before that time, at %s%s", log, end, condition)
+		c.limit("of log %s, what was sealed after %s", log, end)
 		return
 	case a.from.seq > 0 && !w.before(a.from.at):
 		c.limit("of log %s, what was in manifests 0 to %d, which have expired: the claim begins with manifest %d, of %s",

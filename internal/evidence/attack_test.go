@@ -2,8 +2,11 @@ package evidence_test
 
 import (
 	"bytes"
+	"compress/gzip"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -265,7 +268,7 @@ func TestAttackSender(t *testing.T) {
 	other := event("other", "bobs")
 	other.RunID = "r"
 	s.batch(from(said, "ann"), derived("anns-own", "r", "r", "ann"), derived("mallorys", "r", "anns", "mallory"), from(other, "ann"))
-	s.batch(derived("late", "r", "r", "ann"))
+	s.batch(derived("late", "r", "r", "ann"), derived("elsewhere", "r9", "r9", "ann"))
 	z, made, err := s.prove(evidence.Options{Session: "anns"})
 	require.NoError(t, err)
 	require.Equal(t, 1, made.LeftOut, "mallory's")
@@ -288,7 +291,7 @@ func TestAttackSender(t *testing.T) {
 		})
 	}
 	// The lines that others sealed in the run, put into the bundle with their true proofs.
-	for _, id := range []string{"mallorys", "other"} {
+	for _, id := range []string{"mallorys", "other", "elsewhere"} {
 		t.Run(id, func(t *testing.T) {
 			own := s.proven(evidence.Options{Event: id})
 			lie := edit(t, z, func(files map[string][]byte, b *evidence.Bundle) {
@@ -594,4 +597,115 @@ func TestAttackObject(t *testing.T) {
 	s.Plant(o.Key, o.Bytes, ledger.ErrForbidden)
 	_, _, err = s.prove(evidence.Options{Session: absent})
 	require.ErrorContains(t, err, "unreadable")
+}
+
+// TestAttackSignedAgain: who has a key that was replaced signs what followed with it, and
+// leaves out that it was replaced.
+func TestAttackSignedAgain(t *testing.T) {
+	first := ledgertest.NewSigner(t, "ed25519")
+	s := newScene(t, first)
+	genesis := s.key
+	s.commit(ledger.KindOpen)
+	s.rotate(ledgertest.NewSigner(t, "ed25519"))
+	s.batch(event("e", "s"))
+	z := s.proven(evidence.Options{Session: "s", Keys: []ledger.PublicKey{genesis}})
+	m, _ := s.manifest(2)
+	thief := &scene{t: t, signer: first, key: genesis}
+	lie := edit(t, z, func(files map[string][]byte, b *evidence.Bundle) {
+		without(&b.Logs[0], 1)
+		files["manifests/gw-0/000000000002.json"] = thief.sign(m.Payload)
+	})
+	r := check(lie, trust(genesis))
+	requireVerdict(t, ledger.NotConfirmed, r, "chain_broken")
+	requireVerdict(t, ledger.NotConfirmed, r, "the newest rotation before it here is none")
+}
+
+// TestAttackTreeWithin: whoever has the key signs a manifest that gives the tree of the true
+// log, in a tree in which what is before it is forged: the checkpoint of the true log that
+// an auditor holds is not of that.
+func TestAttackTreeWithin(t *testing.T) {
+	signer := ledgertest.NewSigner(t, "ed25519")
+	truth := newScene(t, signer)
+	truth.commit(ledger.KindOpen)
+	truth.batch(event("true", "s"))
+	truth.commit(ledger.KindHeartbeat)
+	held := truth.checkpoint()
+	began, first := truth.manifest(0)
+	second, _ := truth.manifest(1)
+	true3 := ledger.NewTree()
+	for seq := range int64(3) {
+		m, _ := truth.manifest(seq)
+		true3.Append(m.Payload)
+	}
+
+	forged := func(within bool) []byte {
+		s := newScene(t, signer)
+		object := s.put(event("forged", "forged"))
+		tree := ledger.NewProofTree(ledger.NewTree())
+		tree.Append(began.Payload)
+		envelopes := map[int64][]byte{0: first}
+		digest := began.Digest
+		for seq := int64(1); seq <= 5; seq++ {
+			st := second.Statement // as a pattern
+			st.Subject = []ledger.Subject{}
+			p := &st.Predicate
+			p.Kind, p.Objects = ledger.KindHeartbeat, []ledger.Object{}
+			p.Seq, p.Previous, p.Tree = seq, hex.EncodeToString(digest[:]), headOf(tree.Tree)
+			if seq == 1 {
+				p.Kind, p.Objects = ledger.KindBatch, []ledger.Object{object}
+			}
+			if seq > 1 {
+				p.PastUntil = &p.Retention.Until
+			}
+			if seq == 3 && within {
+				p.Tree = headOf(true3)
+			}
+			envelopes[seq] = s.signed(&st)
+			m, err := ledger.ParseEnvelope(envelopes[seq])
+			require.NoError(t, err)
+			tree.Append(m.Payload)
+			digest = m.Digest
+		}
+		return bundleOf(t, envelopes, tree, []int64{0, 1, 3, 5}, s, object)
+	}
+	o := trust(truth.key)
+	o.Checkpoints = []*ledger.Checkpoint{held}
+	requireVerdict(t, ledger.Confirmed, check(forged(false), trust(truth.key)), "was still the key")
+	requireVerdict(t, ledger.NotConfirmed, check(forged(false), o), "checkpoint_mismatch")
+	requireVerdict(t, ledger.NotConfirmed, check(forged(true), o), "the tree that the manifest says was before it is another")
+}
+
+// bundleOf makes a bundle of manifests, as a maker can who has a program of his own, that
+// proves the line of an object that manifest 1 names.
+func bundleOf(t testing.TB, envelopes map[int64][]byte, tree *ledger.ProofTree, seqs []int64, s *scene, object ledger.Object) []byte {
+	t.Helper()
+	last := seqs[len(seqs)-1]
+	files := map[string][]byte{}
+	l := evidence.Log{Log: "gw-0"}
+	for _, seq := range seqs {
+		m, err := ledger.ParseEnvelope(envelopes[seq])
+		require.NoError(t, err)
+		of := evidence.Manifest{Seq: seq, File: fmt.Sprintf("manifests/gw-0/%012d.json", seq), SHA256: hex.EncodeToString(m.Digest[:])}
+		if seq == last {
+			l.Tree = evidence.Tree{Size: seq, Root: m.Predicate.Tree.Root, File: of.File}
+		} else {
+			of.Path, err = tree.Inclusion(uint64(seq), uint64(last))
+			require.NoError(t, err)
+		}
+		l.Manifests, files[of.File] = append(l.Manifests, of), envelopes[seq]
+	}
+	body, err := s.Get(ctx, object.Key, "")
+	require.NoError(t, err)
+	z, err := gzip.NewReader(bytes.NewReader(body))
+	require.NoError(t, err)
+	line, err := io.ReadAll(z)
+	require.NoError(t, err)
+	files["lines/gw-0/1.json"] = bytes.TrimSpace(line)
+	l.Lines = []evidence.Line{{File: "lines/gw-0/1.json", Seq: 1, Object: object.Key, Line: 1, Of: 1, Path: []string{}}}
+	text, err := json.Marshal(&evidence.Bundle{
+		Format: evidence.Format, Claim: evidence.Claim{Kind: evidence.Presence, Session: "forged"}, Logs: []evidence.Log{l},
+	})
+	require.NoError(t, err)
+	files["bundle.json"] = text
+	return rezip(t, files)
 }

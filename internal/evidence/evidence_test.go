@@ -132,7 +132,7 @@ func rezip(t testing.TB, files map[string][]byte) []byte {
 var block = regexp.MustCompile("(?s)```sh\n(.*?)```")
 
 // byHand runs the commands of VERIFY.md, as they stand there.
-func (w *world) byHand(t *testing.T, files map[string][]byte) error {
+func (w *world) byHand(t *testing.T, files map[string][]byte, env ...string) error {
 	t.Helper()
 	for _, tool := range []string{"bash", "openssl", "jq", "sha256sum", "python3"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -155,7 +155,7 @@ func (w *world) byHand(t *testing.T, files map[string][]byte) error {
 	}
 	cmd := exec.CommandContext(ctx, "bash", "-c", script.String())
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "KEY="+key)
+	cmd.Env = append(append(os.Environ(), "KEY="+key), env...)
 	out, err := cmd.CombinedOutput()
 	if err == nil {
 		require.Equal(t, 4, strings.Count("\n"+string(out), "\nOK "), "%s", out)
@@ -389,6 +389,9 @@ func FuzzBundle(f *testing.F) {
 		}
 		forged["bundle.json"] = text
 		r, err := w.check(rezip(t, forged))
-		require.Equal(t, err != nil, r.Verdict == ledger.NoVerdict)
+		if err != nil {
+			require.Equal(t, ledger.NoVerdict, r.Verdict)
+			require.Equal(t, err.Error(), r.Reason)
+		}
 	})
 }

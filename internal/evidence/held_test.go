@@ -204,6 +204,15 @@ func TestOldBundle(t *testing.T) {
 	requireVerdict(t, ledger.NotConfirmed, check(other, trust(s.key)), "claim_unproven")
 }
 
+// headOf describes a tree as manifests do.
+func headOf(tree *ledger.Tree) ledger.TreeHead {
+	h := ledger.TreeHead{Size: int64(tree.Size()), Root: hex.EncodeToString(tree.Root()), Frontier: []string{}}
+	for _, n := range tree.Frontier() {
+		h.Frontier = append(h.Frontier, hex.EncodeToString(n))
+	}
+	return h
+}
+
 // v1 writes the next manifest of version 1: what the first released program wrote.
 func (s *scene) v1(objects ...ledger.Object) {
 	s.t.Helper()
@@ -221,16 +230,26 @@ func (s *scene) v1(objects ...ledger.Object) {
 		p.Previous = hex.EncodeToString(m.Digest[:])
 	}
 	p.Log, p.Kind, p.WrittenAt, p.Objects, p.Heads = s.log, ledger.KindBatch, s.now, []ledger.Object{}, []ledger.HeadRef{}
-	p.Tree = ledger.TreeHead{Size: p.Seq, Root: hex.EncodeToString(tree.Root()), Frontier: []string{}}
-	for _, h := range tree.Frontier() {
-		p.Tree.Frontier = append(p.Tree.Frontier, hex.EncodeToString(h))
-	}
-	for _, o := range objects {
+	p.Tree = headOf(tree)
+	p.Objects = append(p.Objects, objects...)
+	envelope := s.signed(&st)
+	_, err := s.Put(ctx, ledger.ManifestKey(s.log, p.Seq), envelope, ledger.PutOptions{SHA256: sha256.Sum256(envelope), Retention: s.retention()})
+	require.NoError(s.t, err)
+}
+
+// signed is the envelope of any statement, by the scene's key.
+func (s *scene) signed(st *ledger.Statement) []byte {
+	s.t.Helper()
+	for _, o := range st.Predicate.Objects {
 		st.Subject = append(st.Subject, ledger.Subject{Name: o.Key, Digest: map[string]string{"sha256": o.SHA256}})
-		p.Objects = append(p.Objects, o)
 	}
 	payload, err := json.Marshal(st)
 	require.NoError(s.t, err)
+	return s.sign(payload)
+}
+
+func (s *scene) sign(payload []byte) []byte {
+	s.t.Helper()
 	sig, err := s.signer.Sign(ctx, dsse.PAE("application/vnd.in-toto+json", payload))
 	require.NoError(s.t, err)
 	envelope, err := json.Marshal(dsse.Envelope{
@@ -238,8 +257,7 @@ func (s *scene) v1(objects ...ledger.Object) {
 		Signatures: []dsse.Signature{{KeyID: s.key.ID, Sig: base64.StdEncoding.EncodeToString(sig)}},
 	})
 	require.NoError(s.t, err)
-	_, err = s.Put(ctx, ledger.ManifestKey(s.log, p.Seq), envelope, ledger.PutOptions{SHA256: sha256.Sum256(envelope), Retention: s.retention()})
-	require.NoError(s.t, err)
+	return envelope
 }
 
 // TestV1Chain: a log of version 1, and one that has passed to version 2, are judged by what

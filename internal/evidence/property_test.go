@@ -57,7 +57,7 @@ func history(t testing.TB) (s *scene, genesis ledger.PublicKey, truth []fact) {
 	seal(event("b1", "bob")) // told twice
 	seal(derived("a3", "r1", "r1", "ann"), event("c2", "carol"))
 	s.checkpoint(genesis)
-	seal(event("d1", "dave"))
+	seal(event("d1", "dave"), derived("a9", "r9", "r9", "ann"))
 	s.rotate(ledgertest.NewSigner(t, "ed25519"))
 	seal(event("a4", "ann"))
 	return s, genesis, truth
@@ -72,7 +72,7 @@ func TestEditedBundles(t *testing.T) {
 	names := []string{"ann", "bob", "carol", "dave", "r1", "r2", "nobody"}
 	var bundles [][]byte
 	for _, o := range []evidence.Options{
-		{Session: "ann"}, {Session: "bob"}, {Session: "carol"}, {Session: "r1"}, {Event: "b1"}, {Event: "m1"}, {Session: "nobody"},
+		{Session: "ann"}, {Session: "bob"}, {Session: "carol"}, {Session: "r1"}, {Event: "b1"}, {Event: "m1"}, {Event: "a9"}, {Event: "b4"}, {Session: "nobody"},
 		{Session: "ann", Since: hour(1), Until: hour(2)}, {Session: "dave", Until: hour(3)}, {Session: "bob", Since: hour(5)},
 	} {
 		o.Keys = []ledger.PublicKey{genesis}

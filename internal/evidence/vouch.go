@@ -108,7 +108,7 @@ func (c *checker) conditions() string {
 		if p.used < vouched {
 			continue
 		}
-		if f := p.x.Doubt(); f != nil {
+		if f := p.x.Doubt(vouched); f != nil {
 			f.Object = p.Tree.File
 			c.add(*f)
 			continue

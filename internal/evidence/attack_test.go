@@ -401,6 +401,8 @@ func TestAttackRotationLeftOut(t *testing.T) {
 	r := check(z, trust(genesis))
 	requireVerdict(t, ledger.Confirmed, r, "3 sealed events")
 	require.Len(t, r.Conditions, 3)
+	headless := editLog(t, z, func(l *evidence.Log) { l.Manifests = l.Manifests[:len(l.Manifests)-1]; l.Lines = l.Lines[:2] })
+	requireVerdict(t, ledger.NotConfirmed, check(headless, trust(genesis)), "the newest manifest")
 	for _, seq := range []int64{2, 4} {
 		lie := editLog(t, z, func(l *evidence.Log) { without(l, seq) })
 		for _, keys := range [][]ledger.PublicKey{{genesis}, {genesis, ledgertest.Public(t, second), ledgertest.Public(t, third)}} {
@@ -638,7 +640,7 @@ func TestAttackTreeWithin(t *testing.T) {
 		true3.Append(m.Payload)
 	}
 
-	forged := func(within bool) []byte {
+	forged := func(change func(st *ledger.Statement)) []byte {
 		s := newScene(t, signer)
 		object := s.put(event("forged", "forged"))
 		tree := ledger.NewProofTree(ledger.NewTree())
@@ -657,8 +659,8 @@ func TestAttackTreeWithin(t *testing.T) {
 			if seq > 1 {
 				p.PastUntil = &p.Retention.Until
 			}
-			if seq == 3 && within {
-				p.Tree = headOf(true3)
+			if seq == 3 && change != nil {
+				change(&st)
 			}
 			envelopes[seq] = s.signed(&st)
 			m, err := ledger.ParseEnvelope(envelopes[seq])
@@ -670,9 +672,50 @@ func TestAttackTreeWithin(t *testing.T) {
 	}
 	o := trust(truth.key)
 	o.Checkpoints = []*ledger.Checkpoint{held}
-	requireVerdict(t, ledger.Confirmed, check(forged(false), trust(truth.key)), "was still the key")
-	requireVerdict(t, ledger.NotConfirmed, check(forged(false), o), "checkpoint_mismatch")
-	requireVerdict(t, ledger.NotConfirmed, check(forged(true), o), "the tree that the manifest says was before it is another")
+	requireVerdict(t, ledger.Confirmed, check(forged(nil), trust(truth.key)), "was still the key")
+	requireVerdict(t, ledger.NotConfirmed, check(forged(nil), o), "checkpoint_mismatch")
+	within := forged(func(st *ledger.Statement) { st.Predicate.Tree = headOf(true3) })
+	requireVerdict(t, ledger.NotConfirmed, check(within, o), "the tree that the manifest says was before it is another")
+	// What else a manifest behind a gap must have of those before it.
+	early := began.Predicate.WrittenAt.Add(-time.Hour)
+	for name, change := range map[string]func(st *ledger.Statement){
+		"`genesis`":    func(st *ledger.Statement) { st.Predicate.Genesis = strings.Repeat("0", 64) },
+		"`time`":       func(st *ledger.Statement) { st.Predicate.Time, st.Predicate.WrittenAt = &early, early },
+		"`rotated_at`": func(st *ledger.Statement) { st.Predicate.RotatedAt = &st.Predicate.Seq },
+		"`past_until`": func(st *ledger.Statement) { st.Predicate.PastUntil = nil },
+		"is shorter": func(st *ledger.Statement) {
+			st.Predicate.Retention = &ledger.Lock{Mode: ledger.Compliance, Until: early}
+		},
+		"`previous`":         func(st *ledger.Statement) { st.Predicate.Previous = "" },
+		"of version 1 after": func(st *ledger.Statement) { st.PredicateType = "https://agentaudit.dev/manifest/v1" },
+		"names no key":       func(st *ledger.Statement) { st.Predicate.Kind = ledger.KindKeyRotation },
+		"has signed the log ": func(st *ledger.Statement) {
+			st.Predicate.Kind, st.Predicate.NextKey = ledger.KindKeyRotation, nextKey(truth.key)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := check(forged(change), trust(truth.key))
+			require.NotEqual(t, ledger.Confirmed, r.Verdict)
+			require.Contains(t, r.Findings[0].Message+r.Findings[0].Found, name)
+		})
+	}
+}
+
+// TestNewerManifest: what goes on in a format of a newer version is not judged.
+func TestNewerManifest(t *testing.T) {
+	s := newScene(t, ledgertest.NewSigner(t, "ed25519"))
+	s.batch(event("e", "s"))
+	s.commit(ledger.KindClose)
+	m, _ := s.manifest(1)
+	newer := s.sign(bytes.Replace(m.Payload, []byte("manifest/v2"), []byte("manifest/v3"), 1))
+	z := edit(t, s.proven(evidence.Options{Session: "s"}), func(files map[string][]byte, b *evidence.Bundle) {
+		files["manifests/gw-0/000000000001.json"] = newer
+	})
+	requireVerdict(t, ledger.NoVerdict, check(z, trust(s.key)), "newer version of this program")
+}
+
+func nextKey(k ledger.PublicKey) *ledger.NextKey {
+	return &ledger.NextKey{KeyID: k.ID, PublicKey: string(ledger.MarshalPublicKey(k.Key))}
 }
 
 // bundleOf makes a bundle of manifests, as a maker can who has a program of his own, that

@@ -200,6 +200,20 @@ func TestOldBundle(t *testing.T) {
 		l.Consistency = nil
 	})
 	requireVerdict(t, ledger.NoVerdict, check(topped, trust(s.key)), "made by an older version: make it again")
+	run := event("said", "s")
+	run.RunID = "r"
+	s.batch(from(run, "ann"), derived("own", "r", "r", "ann"))
+	z = s.proven(evidence.Options{Session: "s"})
+	unsaid := func(keep int) []byte { // version 1 did not say by which line
+		return old(func(_ map[string][]byte, b *evidence.Bundle) {
+			l := &b.Logs[0]
+			l.Lines[1].EstablishedBy = ""
+			l.Lines = l.Lines[keep:]
+		})
+	}
+	requireVerdict(t, ledger.Confirmed, check(unsaid(0), trust(s.key)), "2 sealed events")
+	requireVerdict(t, ledger.NoVerdict, check(unsaid(1), trust(s.key)), "old_bundle")
+	z = s.proven(evidence.Options{Session: "s2"})
 	other := old(func(_ map[string][]byte, b *evidence.Bundle) { b.Claim.Session = "s3" })
 	requireVerdict(t, ledger.NotConfirmed, check(other, trust(s.key)), "claim_unproven")
 }

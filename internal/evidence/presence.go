@@ -26,41 +26,30 @@ type lineAt struct {
 	line   int
 }
 
+// gathered are the lines of a bundle that were found where they are said to be.
+type gathered struct {
+	lines  map[string]*proof // by their files
+	places map[lineAt]bool
+	told   map[[sha256.Size]byte]bool // of the events, by what they tell
+	texts  map[string]bool            // that were checked
+	of     map[[2]string]*proof       // run and sender to a line that names the claimed session itself
+}
+
 // presence checks the lines of a claim that events are in the trail (R8).
 func (c *checker) presence() {
-	lines := map[string]*proof{} // by their files
-	places := map[lineAt]bool{}
-	told := map[[sha256.Size]byte]bool{}
-	texts := map[string]bool{}
+	g := &gathered{map[string]*proof{}, map[lineAt]bool{}, map[[sha256.Size]byte]bool{}, map[string]bool{}, map[[2]string]*proof{}}
 	for _, p := range c.logs {
-		if len(p.Lines) == 0 || len(p.Objects) > 0 {
-			c.fail(p.Log, CodeBundleInvalid, bundleFile,
-				"log %s has no line in the bundle, or what a claim of presence has no use for", p.Log.Log)
+		if !c.gather(p, g) {
 			return
 		}
-		for i := range p.Lines {
-			l := &p.Lines[i]
-			if at := (lineAt{l.Object, l.Line}); places[at] || lines[l.File] != nil {
-				c.fail(p.Log, CodeBundleInvalid, l.File, "line %d of %s is listed twice", l.Line, l.Object)
-				return
-			} else {
-				places[at] = true
-			}
-			pr, digest := c.line(p, l)
-			if pr == nil || !c.lineTexts(pr, texts) {
-				return
-			}
-			lines[l.File], told[digest] = pr, true
-			p.used = max(p.used, l.Seq)
-		}
 	}
-	if len(lines) == 0 {
+	if len(g.lines) == 0 {
 		c.fail(nil, CodeClaimUnproven, bundleFile, "there is no event in the bundle")
 		return
 	}
 	derived := 0
-	for _, file := range slices.Sorted(maps.Keys(lines)) {
-		by, ok := c.belongs(lines[file], lines)
+	for _, file := range slices.Sorted(maps.Keys(g.lines)) {
+		by, ok := c.belongs(g.lines[file], g)
 		if !ok {
 			return
 		}
@@ -68,24 +57,47 @@ func (c *checker) presence() {
 			derived++
 		}
 	}
-	c.r.Events, c.r.Lines = len(told), len(lines)
+	c.r.Events, c.r.Lines = len(g.told), len(g.lines)
 	c.present(derived)
+}
+
+// gather checks the lines of one log; each line of an object counts once.
+func (c *checker) gather(p *logPart, g *gathered) bool {
+	if len(p.Lines) == 0 || len(p.Objects) > 0 {
+		c.fail(p.Log, CodeBundleInvalid, bundleFile,
+			"log %s has no line in the bundle, or what a claim of presence has no use for", p.Log.Log)
+		return false
+	}
+	for i := range p.Lines {
+		l := &p.Lines[i]
+		at := lineAt{l.Object, l.Line}
+		if g.places[at] || g.lines[l.File] != nil {
+			c.fail(p.Log, CodeBundleInvalid, l.File, "line %d of %s is listed twice", l.Line, l.Object)
+			return false
+		}
+		pr, digest := c.line(p, l)
+		if pr == nil || !c.lineTexts(pr, g.texts) {
+			return false
+		}
+		g.places[at], g.lines[l.File], g.told[digest] = true, pr, true
+		if pr.session != "" && pr.session == c.b.Claim.Session {
+			g.of[[2]string{pr.run, pr.sender}] = pr
+		}
+		p.used = max(p.used, l.Seq)
+	}
+	return true
 }
 
 // belongs makes sure that a line is what the claim is about: it says so, or another line
 // here establishes it, which is reported.
-func (c *checker) belongs(pr *proof, lines map[string]*proof) (derived, ok bool) {
+func (c *checker) belongs(pr *proof, g *gathered) (derived, ok bool) {
 	cl := &c.b.Claim
 	if pr.itself(cl) {
 		return false, true
 	}
-	by := lines[pr.line.EstablishedBy]
+	by := g.lines[pr.line.EstablishedBy]
 	if c.old && by == nil { // version 1 did not say which
-		for _, o := range lines {
-			if pr.by(o.said, cl) {
-				by = o
-			}
-		}
+		by = g.of[[2]string{pr.run, pr.sender}]
 	}
 	switch {
 	case by != nil && pr.by(by.said, cl):

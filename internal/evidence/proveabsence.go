@@ -118,6 +118,9 @@ func (s *span) meets(w window) (met bool, reason string) {
 func (m *maker) excluded(ctx context.Context, l *Log, man *ledger.Manifest) error {
 	for i := range man.Predicate.Objects {
 		o := &man.Predicate.Objects[i]
+		if ledger.KindOf(o) == "" {
+			return fmt.Errorf("%s: %w", o.Key, ledger.ErrNewerVersion)
+		}
 		if !o.Sessions.Has(m.o.Session) {
 			continue
 		}

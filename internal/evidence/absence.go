@@ -3,6 +3,7 @@ package evidence
 import (
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -203,6 +204,7 @@ func (c *checker) search(l *Log, file string, o *ledger.Object) bool {
 // tell says what one log shows, and from where to where.
 func (a *absent) tell(c *checker, w window, condition string) {
 	log, end := a.p.Log.Log, a.to.at.UTC().Format(time.RFC3339)
+	first := ""
 	switch met, _ := a.p.span.meets(w); {
 	case !met && a.ended:
 		c.proven("log %s began behind that time, at %s%s", log, end, condition)
@@ -212,8 +214,9 @@ func (a *absent) tell(c *checker, w window, condition string) {
 		c.limit("of log %s, what was sealed after %s", log, end)
 		return
 	case a.from.seq > 0 && !w.before(a.from.at):
-		c.limit("of log %s, what was in manifests 0 to %d, which have expired: the claim begins with manifest %d, of %s",
-			log, a.from.seq-1, a.from.seq, a.from.at.UTC().Format(time.RFC3339))
+		first = fmt.Sprintf("from manifest %d, of %s, on, ", a.from.seq, a.from.at.UTC().Format(time.RFC3339))
+		c.limit("of log %s, what was in manifests 0 to %d, which are not in the bundle: they have expired, or may have",
+			log, a.from.seq-1)
 	}
 	span := w.String()
 	if !a.ended {
@@ -223,8 +226,8 @@ func (a *absent) tell(c *checker, w window, condition string) {
 		}
 		c.limit("of log %s, what was sealed after %s", log, end)
 	}
-	c.proven("no event of session %s is in the %d objects that log %s sealed %s%s",
-		c.b.Claim.Session, a.objects, log, span, condition)
+	c.proven("no event of session %s is in the %d objects that log %s sealed %s%s%s",
+		c.b.Claim.Session, a.objects, log, first, span, condition)
 	if a.filtered > 0 {
 		c.proven("of these, %d are excluded by a Bloom filter, which never misses a session", a.filtered)
 	}

@@ -155,7 +155,8 @@ func TestExpiredBeginning(t *testing.T) {
 
 	absence := s.proven(evidence.Options{Session: "old", Keys: []ledger.PublicKey{key}})
 	for _, z := range [][]byte{absence, cut} { // it may not say more than what is left
-		requireVerdict(t, ledger.Confirmed, check(z, trust(key)), "of log gw-0, what was in manifests 0 to 3, which have expired")
+		requireVerdict(t, ledger.Confirmed, check(z, trust(key)), "of log gw-0, what was in manifests 0 to 3, which are not in the bundle")
+		require.Contains(t, check(z, trust(key)).Proven[0], "that log gw-0 sealed from manifest 4, of ")
 	}
 	// Behind a lock that is still running nothing is left out: of manifest 5 on, that of 4.
 	cut = editLog(t, absence, func(l *evidence.Log) { without(l, 4) })

@@ -640,7 +640,7 @@ func TestAttackTreeWithin(t *testing.T) {
 		true3.Append(m.Payload)
 	}
 
-	forged := func(change func(st *ledger.Statement)) []byte {
+	forgedBy := func(signer ledger.Signer, change func(st *ledger.Statement)) []byte {
 		s := newScene(t, signer)
 		object := s.put(event("forged", "forged"))
 		tree := ledger.NewProofTree(ledger.NewTree())
@@ -670,6 +670,15 @@ func TestAttackTreeWithin(t *testing.T) {
 		}
 		return bundleOf(t, envelopes, tree, []int64{0, 1, 3, 5}, s, object)
 	}
+	forged := func(change func(st *ledger.Statement)) []byte { return forgedBy(signer, change) }
+	stranger := ledgertest.NewSigner(t, "ed25519")
+	strange := forgedBy(stranger, nil)
+	requireVerdict(t, ledger.NotConfirmed, check(strange, trust(truth.key)), "not signed by the key that signs this place")
+	for _, keys := range [][]ledger.PublicKey{{truth.key, ledgertest.Public(t, stranger)}, {named(truth.key, "gw-0"), ledgertest.Public(t, stranger)}} {
+		requireVerdict(t, ledger.NotConfirmed, check(strange, trust(keys...)), "signature_invalid")
+	}
+	twice := editLog(t, forged(nil), func(l *evidence.Log) { l.Manifests = slices.Insert(l.Manifests, 1, l.Manifests[1]) })
+	requireVerdict(t, ledger.NotConfirmed, check(twice, trust(truth.key)), "sequence number 1 after 1")
 	o := trust(truth.key)
 	o.Checkpoints = []*ledger.Checkpoint{held}
 	requireVerdict(t, ledger.Confirmed, check(forged(nil), trust(truth.key)), "was still the key")

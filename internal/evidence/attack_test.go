@@ -542,9 +542,11 @@ func TestAttackTimeOfPresence(t *testing.T) {
 		"backwards": func(b *evidence.Bundle) {
 			b.Claim.Kind, b.Claim.Since, b.Claim.Until = "absence", &s.now, new(time.Time)
 		},
-		"with objects": func(b *evidence.Bundle) { b.Logs[0].Objects = []evidence.Object{{}} },
-		"of a line 0":  func(b *evidence.Bundle) { b.Logs[0].Lines[0].Line = 0 },
-		"of a line 2":  func(b *evidence.Bundle) { b.Logs[0].Lines[0].Line = 2 },
+		"with objects":      func(b *evidence.Bundle) { b.Logs[0].Objects = []evidence.Object{{}} },
+		"of another digest": func(b *evidence.Bundle) { b.Logs[0].Manifests[0].SHA256 = strings.Repeat("0", 64) },
+		"of another number": func(b *evidence.Bundle) { b.Logs[0].Manifests[0].Seq, b.Logs[0].Tree.Size = 1, 1 },
+		"of a line 0":       func(b *evidence.Bundle) { b.Logs[0].Lines[0].Line = 0 },
+		"of a line 2":       func(b *evidence.Bundle) { b.Logs[0].Lines[0].Line = 2 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			lie := edit(t, z, func(_ map[string][]byte, b *evidence.Bundle) { change(b) })

@@ -142,7 +142,7 @@ func (r *Report) conclude(err error) {
 	case r.Verdict == NoVerdict:
 		for i := range r.Findings {
 			if f := &r.Findings[i]; f.Severity == SeverityUnknown {
-				r.Reason = f.Message
+				r.Reason = f.reason()
 				break
 			}
 		}

@@ -130,5 +130,6 @@ func (w *walker) namesake(c candidate, id string) {
 }
 
 func (w *walker) ambiguous(c candidate, id string) {
+	w.two = true
 	w.doubt(CodeLogAmbiguous, c.m.Predicate.Seq, c.v, "one log of this name", "manifests of another, signed by key "+id, "given keys wrote two logs of this name: name the key of the one that you mean (--key LOG=FILE), or give its genesis (--trust)")
 }

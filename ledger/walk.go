@@ -47,6 +47,7 @@ type walker struct {
 	others  bystanders
 	doubted bool // something keeps the log from a verdict
 	stuck   bool // nothing is known of what follows the newest place
+	two     bool // there are two logs of this name, and which is meant is not known
 }
 
 // tip is a manifest that may stand at its place: it continues what is before, prev.

@@ -62,7 +62,6 @@ func (w *walker) begin(seq int64, list []candidate) (bool, error) {
 		w.refusal() // something before it could not be read
 		return true, errEnough
 	}
-	w.learn(tips)
 	return true, w.take(tips)
 }
 

@@ -70,7 +70,22 @@ func TestKeyRotate(t *testing.T) {
 	require.True(t, got.Until.Equal(lock.Until))
 	out, err = run("verify", where, "--key", old+".pub")
 	require.NoError(t, err, out)
-	require.Contains(t, out, "info key_rotated")
+	require.Contains(t, out, "info key_rotated, once in 1 log (--all)")
+	out, err = run("verify", where, "--key", old+".pub", "--all")
+	require.NoError(t, err, out)
+	require.Contains(t, out, "info key_rotated, log gw-0\n")
+	require.Contains(t, out, "from manifest 3 on")
+
+	// The next one is replaced in its turn: the log is found by the keys before it.
+	last := filepath.Join(dir, "last")
+	_, err = command(t, "keygen", "--out", last)
+	require.NoError(t, err)
+	again := []string{"key", "rotate", where, "--log", "gw-0", "--signing-key", next + ".key", "--new-key", last + ".pub"}
+	_, err = run(again...)
+	require.ErrorContains(t, err, "did not sign")
+	out, err = run(append(again, "--earlier-key", old+".pub")...)
+	require.NoError(t, err)
+	require.Contains(t, out, "log gw-0: manifest 3 names key ")
 }
 
 // TestKeyRotateFromKMS replaces a key that is in AWS KMS by one in a file.

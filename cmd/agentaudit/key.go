@@ -67,11 +67,14 @@ key to their signing::watched_keys.`,
 				return err
 			}
 			defer s.Close()
-			seq, err := rotate(cmd, s, log, old, earlier, next)
+			head, err := rotate(cmd, s, log, old, earlier, next)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "log %s: manifest %d names key %s\nstart the collector with it as `signing::key_file` or `signing::kms_key_id`, and the old public key under `signing::earlier_keys`\n", log, seq, next.ID)
+			w := cmd.OutOrStdout()
+			fmt.Fprintf(w, "log %s: manifest %d names key %s\n", log, head.Seq, next.ID)
+			fmt.Fprintf(w, "start the collector with it as `signing::key_file` or `signing::kms_key_id`, and the old public key under `signing::earlier_keys`\n")
+			fmt.Fprintf(w, "auditors can pin the end of the old key: \"last_sha256\": \"%s\"\n", head.SHA256)
 			return nil
 		},
 	}
@@ -102,7 +105,7 @@ func oldSigner(ctx context.Context, file, kms, region string) (ledger.Signer, fu
 }
 
 // rotate writes the manifest, locked as the one before it is.
-func rotate(cmd *cobra.Command, s *store.S3, log string, old ledger.Signer, earlier []ledger.PublicKey, next ledger.PublicKey) (seq int64, err error) {
+func rotate(cmd *cobra.Command, s *store.S3, log string, old ledger.Signer, earlier []ledger.PublicKey, next ledger.PublicKey) (head ledger.Head, err error) {
 	var lock ledger.Retention
 	foreign := ""
 	chain, err := ledger.OpenChain(cmd.Context(), s, ledger.ChainOptions{
@@ -115,19 +118,19 @@ func rotate(cmd *cobra.Command, s *store.S3, log string, old ledger.Signer, earl
 		},
 	})
 	if err != nil {
-		return 0, err
+		return head, err
 	}
-	head := chain.Head()
+	head = chain.Head()
 	switch {
 	case head.Seq < 0 && foreign != "":
 		// A collector would begin its own log here; there is nothing of this key to hand over.
-		return 0, fmt.Errorf("log %q has manifests, and the old key did not sign them: give the key that signs the log now", log)
+		return head, fmt.Errorf("log %q has manifests, and the old key did not sign them: give the key that signs the log now", log)
 	case head.Seq < 0:
-		return 0, fmt.Errorf("log %q has no manifest: there is nothing to rotate", log)
+		return head, fmt.Errorf("log %q has no manifest: there is nothing to rotate", log)
 	}
 	versions, err := s.Versions(cmd.Context(), ledger.ManifestKey(log, head.Seq))
 	if err != nil {
-		return 0, err
+		return head, err
 	}
 	for _, v := range versions {
 		if v.DeleteMarker {
@@ -135,14 +138,14 @@ func rotate(cmd *cobra.Command, s *store.S3, log string, old ledger.Signer, earl
 		}
 		l, err := s.Retention(cmd.Context(), v.Key, v.ID)
 		if err != nil {
-			return 0, err
+			return head, err
 		}
 		if l.Until.After(lock.Until) {
 			lock = l
 		}
 	}
 	if err := chain.Rotate(cmd.Context(), next); err != nil {
-		return 0, err
+		return head, err
 	}
-	return chain.Head().Seq, nil
+	return chain.Head(), nil
 }

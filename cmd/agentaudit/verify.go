@@ -23,6 +23,13 @@ func verifyCmd() *cobra.Command {
 		Short: "Check a trail, or an evidence bundle, with nothing but a public key",
 		Long: `Check a trail, or an evidence bundle, with nothing but a public key.
 
+The report begins with the verdict, what it is about, and what nobody can know from it.
+docs/verification.md has the rule.
+
+--key LOG=FILE names the key of a log, which no other key then counts for; --key FILE
+trusts a key for any log that no key was named for. Have public keys from who runs the
+collector, never from the bucket.
+
 Levels, each with what the one before does: chain (signatures, sequence, tree,
 checkpoints), objects (contents and locks of the sealed objects), events (every line
 in them). --since and --until bound what is read by the time of its sealing; --from
@@ -31,8 +38,8 @@ names checkpoints that were kept elsewhere: the trail must hold what they speak 
 
 A bundle that "agentaudit prove" made is checked offline.
 
-Exit codes: 0 CONFIRMED; 1 NOT CONFIRMED; 2 NO VERDICT; 3 CONFIRMED with warnings,
-under --strict.`,
+Exit codes: 0 CONFIRMED; 1 NOT CONFIRMED, a signed promise is broken; 2 NO VERDICT, it
+cannot be known, or the command was wrong; 3 CONFIRMED with warnings, under --strict.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if isBundle(args[0]) {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/agentaudit/otelcol-agentaudit/internal/termsafe"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 )
 
@@ -60,7 +59,8 @@ Exit codes: 0 printed; 2 a log has none that a given key signed and that can be 
 				}
 				if c == nil {
 					missing = true
-					fmt.Fprintf(cmd.ErrOrStderr(), "agentaudit: log %s has no checkpoint that a given key signed and that can be read\n", termsafe.Line(log))
+					fmt.Fprintf(cmd.ErrOrStderr(),
+						"agentaudit: log %s has no checkpoint that a given key signed and that can be read\n", log)
 					continue
 				}
 				if err := writeCheckpoint(cmd, c, keys, i > 0, vkey, out); err != nil {

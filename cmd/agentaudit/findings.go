@@ -135,14 +135,16 @@ func (g *findings) conclude(w io.Writer, err error) error {
 	case err != nil:
 		return err
 	case len(g.codes(ledger.SeverityError)) > 0:
-		fmt.Fprintln(w, "\nagentaudit: part of the trail does not hold, so events may be missing: run `agentaudit verify`")
+		fmt.Fprintln(w, "\nagentaudit: part of the trail does not hold, so events may be missing: "+runVerify)
 		return exitError(1)
 	case len(g.codes(ledger.SeverityUnknown)) > 0:
-		fmt.Fprintln(w, "\nagentaudit: part of the trail could not be judged, so events may be missing: run `agentaudit verify`")
+		fmt.Fprintln(w, "\nagentaudit: part of the trail could not be judged, so events may be missing: "+runVerify)
 		return exitError(2)
 	}
 	return nil
 }
+
+const runVerify = "run `agentaudit verify`"
 
 func times(n int) string {
 	if n == 1 {

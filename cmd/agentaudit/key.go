@@ -73,7 +73,8 @@ key to their signing::watched_keys.`,
 			}
 			w := cmd.OutOrStdout()
 			fmt.Fprintf(w, "log %s: manifest %d names key %s\n", log, head.Seq, next.ID)
-			fmt.Fprintf(w, "start the collector with it as `signing::key_file` or `signing::kms_key_id`, and the old public key under `signing::earlier_keys`\n")
+			fmt.Fprintln(w, "start the collector with it as `signing::key_file` or `signing::kms_key_id`, and the old "+
+				"public key under `signing::earlier_keys`")
 			fmt.Fprintf(w, "auditors can pin the end of the old key: \"last_sha256\": \"%s\"\n", head.SHA256)
 			return nil
 		},
@@ -82,7 +83,8 @@ key to their signing::watched_keys.`,
 	cmd.Flags().StringVar(&log, "log", "", "the log whose key is replaced")
 	cmd.Flags().StringVar(&oldFile, "signing-key", "", "file with the old private key, PEM")
 	cmd.Flags().StringVar(&oldKMS, "signing-kms-key", "", "the old key in AWS KMS, instead: its id, its ARN, alias/NAME or an alias's ARN")
-	cmd.Flags().StringArrayVar(&earlierFiles, "earlier-key", nil, "file with a public key that signed the log before the old one, where it was rotated before; may be given more than once")
+	cmd.Flags().StringArrayVar(&earlierFiles, "earlier-key", nil,
+		"file with a public key that signed the log before the old one; may be given more than once")
 	cmd.Flags().StringVar(&newFile, "new-key", "", "file with the new public key, PEM")
 	return cmd
 }
@@ -105,7 +107,9 @@ func oldSigner(ctx context.Context, file, kms, region string) (ledger.Signer, fu
 }
 
 // rotate writes the manifest, locked as the one before it is.
-func rotate(cmd *cobra.Command, s *store.S3, log string, old ledger.Signer, earlier []ledger.PublicKey, next ledger.PublicKey) (head ledger.Head, err error) {
+func rotate(
+	cmd *cobra.Command, s *store.S3, log string, old ledger.Signer, earlier []ledger.PublicKey, next ledger.PublicKey,
+) (head ledger.Head, err error) {
 	var lock ledger.Retention
 	foreign := ""
 	chain, err := ledger.OpenChain(cmd.Context(), s, ledger.ChainOptions{
@@ -124,7 +128,8 @@ func rotate(cmd *cobra.Command, s *store.S3, log string, old ledger.Signer, earl
 	switch {
 	case head.Seq < 0 && foreign != "":
 		// A collector would begin its own log here; there is nothing of this key to hand over.
-		return head, fmt.Errorf("log %q has manifests, and the old key did not sign them: give the key that signs the log now", log)
+		return head, fmt.Errorf("log %q has manifests, and the old key did not sign them: "+
+			"give the key that signs the log now", log)
 	case head.Seq < 0:
 		return head, fmt.Errorf("log %q has no manifest: there is nothing to rotate", log)
 	}

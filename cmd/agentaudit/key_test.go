@@ -81,7 +81,8 @@ func TestKeyRotate(t *testing.T) {
 	_, pin, ok := strings.Cut(rotated, `"last_sha256": `)
 	require.True(t, ok)
 	trust := filepath.Join(dir, "trust.json")
-	require.NoError(t, os.WriteFile(trust, []byte(`{"keys":[{"public_key_file":"old.pub","logs":["gw-0"],"last_sha256":`+pin+`}]}`), 0o600))
+	pinned := `{"keys":[{"public_key_file":"old.pub","logs":["gw-0"],"last_sha256":` + pin + `}]}`
+	require.NoError(t, os.WriteFile(trust, []byte(pinned), 0o600))
 	out, err = run("verify", where, "--trust", trust)
 	require.NoError(t, err, out)
 

@@ -11,7 +11,8 @@ import (
 )
 
 // keyHint tells who gave a wrong key where the right one comes from.
-const keyHint = "give --key [LOG=]FILE the public key of each log, as you had it from who runs the collector; the one in the bucket proves nothing"
+const keyHint = "give --key [LOG=]FILE the public key of each log, as you had it from who runs the collector; " +
+	"the one in the bucket proves nothing"
 
 // splitKey takes the value of --key apart: a log, "" for none, and a file. What stands
 // before the first = of a file's name may look like a log, but is no log id.
@@ -22,7 +23,8 @@ func splitKey(value string) (log, file string, err error) {
 	case !named:
 		return "", value, nil
 	case !ledger.ValidLog(log) && whole != nil && !strings.Contains(log, "/"):
-		return "", "", fmt.Errorf("--key %s: there is no such file, and %q is no log id (lower-case letters, digits, dots and hyphens)", value, log)
+		return "", "", fmt.Errorf("--key %s: there is no such file, and %q is no log id "+
+			"(lower-case letters, digits, dots and hyphens)", value, log)
 	case !ledger.ValidLog(log):
 		return "", value, nil
 	case whole != nil:

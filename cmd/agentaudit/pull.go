@@ -42,7 +42,8 @@ Exit codes: 0 copied; 2 it could not be read.`,
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%d versions copied to %s\n", last.Versions, args[1])
 			if last.Refused > 0 {
-				fmt.Fprintf(cmd.ErrOrStderr(), "agentaudit: the store refused the content of %d of them: what is sealed there cannot be judged from the copy\n", last.Refused)
+				fmt.Fprintf(cmd.ErrOrStderr(), "agentaudit: the store refused the content of %d of them: "+
+					"what is sealed there cannot be judged from the copy\n", last.Refused)
 			}
 			return nil
 		},

@@ -59,8 +59,8 @@ func writeTable(w io.Writer, r *ledger.Report, all bool) error {
 	if len(r.Logs) > 0 {
 		writeList(w, "Nobody can know from this", r.Limits)
 	}
-	fmt.Fprintf(w, "\n%s in %s, level %s; %s, %d unknown, %s", count(r.Events, "event"), count(r.Objects, "object"), r.Level,
-		plural(r.Errors, "error"), r.Unknowns, plural(r.Warnings, "warning"))
+	fmt.Fprintf(w, "\n%s in %s, level %s; %s, %d unknown, %s", count(r.Events, "event"), count(r.Objects, "object"),
+		r.Level, plural(r.Errors, "error"), r.Unknowns, plural(r.Warnings, "warning"))
 	if r.Doubles > 0 {
 		fmt.Fprintf(w, "; %s told twice", count(r.Doubles, "event"))
 	}
@@ -90,7 +90,8 @@ func scope(r *ledger.Report, all bool) []string {
 		return r.Scope
 	}
 	lines := append([]string{}, r.Scope[:maxScope]...)
-	lines = append(lines, fmt.Sprintf("%d more logs, from and to the manifests in the table below (--all describes each).", n))
+	const rest = "%d more logs, from and to the manifests in the table below (--all describes each)."
+	lines = append(lines, fmt.Sprintf(rest, n))
 	return append(lines, r.Scope[len(r.Logs):]...)
 }
 

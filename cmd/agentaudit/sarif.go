@@ -14,7 +14,8 @@ import (
 // sarifLevels has no level for what could not be judged: that is a warning whose
 // `properties.severity` says more.
 var sarifLevels = map[ledger.Severity]string{
-	ledger.SeverityError: "error", ledger.SeverityUnknown: "warning", ledger.SeverityWarning: "warning", ledger.SeverityInfo: "note",
+	ledger.SeverityError: "error", ledger.SeverityUnknown: "warning",
+	ledger.SeverityWarning: "warning", ledger.SeverityInfo: "note",
 }
 
 // writeSARIF writes the findings as SARIF 2.1.0, with objects as artifacts relative to

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,9 +20,21 @@ type trustFlags struct {
 }
 
 func (f *trustFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&f.given, "key", nil, "`[LOG=]FILE`: a public key that you trust, PEM, for that log or, without LOG, for any; may be given more than once")
-	cmd.Flags().StringVar(&f.file, "trust", "", "file that says which keys may sign what, and names witnesses, JSON; see docs/verification.md")
+	cmd.Flags().StringArrayVar(&f.given, "key", nil,
+		"`[LOG=]FILE`: a public key that you trust, PEM, for that log or, without LOG, for any; may be given more than once")
+	cmd.Flags().StringVar(&f.file, "trust", "",
+		"file that says which keys may sign what, and names witnesses, JSON; see docs/verification.md")
 	cmd.Flags().StringArrayVar(&f.logs, "log", nil, "only this log; may be given more than once")
+}
+
+// asked are the logs that --key names a key for.
+func (f *trustFlags) asked() (logs []string) {
+	for _, value := range f.given {
+		if log, _, err := splitKey(value); err == nil && log != "" && !slices.Contains(logs, log) {
+			logs = append(logs, log)
+		}
+	}
+	return logs
 }
 
 func (f *trustFlags) keys() ([]ledger.PublicKey, error) {
@@ -77,6 +90,9 @@ func readCheckpoints(names []string, keys []ledger.PublicKey, witnesses []ledger
 		c, err := ledger.ParseCheckpoint(text, keys, witnesses)
 		if err != nil {
 			return nil, fmt.Errorf("%s is no checkpoint that the given key signed: %w", name, err)
+		}
+		if !slices.ContainsFunc(keysOf(keys, c.Log), func(k ledger.PublicKey) bool { return k.ID == c.KeyID }) {
+			return nil, fmt.Errorf("%s is a checkpoint of log %s, signed by a key that was named for others alone", name, c.Log)
 		}
 		// A timestamp may lie beside it.
 		if stamp, err := os.ReadFile(strings.TrimSuffix(name, ".txt") + ".tsr"); err == nil {

@@ -34,7 +34,8 @@ type trustedKey struct {
 	NotAfter      time.Time `json:"not_after"`
 }
 
-const trustFields = "`keys` with `public_key` or `public_key_file`, `logs`, `genesis`, `last_sha256`, `first_seq`, `last_seq`, `not_before`, `not_after`; and `witnesses`"
+const trustFields = "`keys` with `public_key` or `public_key_file`, `logs`, `genesis`, `last_sha256`, `first_seq`, " +
+	"`last_seq`, `not_before`, `not_after`; and `witnesses`"
 
 func readTrust(name string) (keys []ledger.PublicKey, witnesses []ledger.Witness, err error) {
 	text, err := os.ReadFile(name)
@@ -68,7 +69,8 @@ func parseTrust(text []byte) (*trustFile, error) {
 	d.DisallowUnknownFields() // a bound that is misspelled is no bound
 	if err := d.Decode(&t); err != nil {
 		if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-			return nil, fmt.Errorf("there is no field %s, and nothing that is not understood may widen trust; there are %s", field, trustFields)
+			return nil, fmt.Errorf("there is no field %s, and nothing that is not understood may widen trust; there are %s",
+				field, trustFields)
 		}
 		return nil, err
 	}
@@ -100,6 +102,8 @@ func (t *trustedKey) key(dir string) (k ledger.PublicKey, err error) {
 	return k, t.check()
 }
 
+const digestOfManifest = "the SHA-256 of a manifest, 64 hexadecimal digits in lower case"
+
 var digest = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // check refuses bounds that say something else than was meant.
@@ -114,9 +118,9 @@ func (t *trustedKey) check() error {
 	}
 	switch {
 	case t.Genesis != "" && !digest.MatchString(t.Genesis):
-		return fmt.Errorf("`genesis` %q must be the SHA-256 of a manifest, 64 hexadecimal digits in lower case", t.Genesis)
+		return fmt.Errorf("`genesis` %q must be %s", t.Genesis, digestOfManifest)
 	case t.LastSHA256 != "" && !digest.MatchString(t.LastSHA256):
-		return fmt.Errorf("`last_sha256` %q must be the SHA-256 of a manifest, 64 hexadecimal digits in lower case", t.LastSHA256)
+		return fmt.Errorf("`last_sha256` %q must be %s", t.LastSHA256, digestOfManifest)
 	case t.Genesis+t.LastSHA256 != "" && len(t.Logs) > 1:
 		return errors.New("`genesis` and `last_sha256` are of one log: give each log an entry of its own")
 	case t.LastSHA256 != "" && t.Genesis == "" && len(t.Logs) == 0:

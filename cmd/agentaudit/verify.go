@@ -54,7 +54,8 @@ cannot be known, or the command was wrong; 3 CONFIRMED with warnings, under --st
 	f.StringVarP(&v.output, "output", "o", "table", "form of the output: table, json, jsonl or sarif")
 	f.StringVar(&v.level, "level", "events", "chain, objects or events")
 	f.DurationVar(&v.maxAge, "max-age", 0, "warn where a log that was not closed is silent for longer, at its end or within")
-	f.StringVar(&v.when, "at", "", "judge locks and silences at this time; a time to come makes no promise run out; default: now")
+	f.StringVar(&v.when, "at", "",
+		"judge locks and silences at this time; a time to come makes no promise run out; default: now")
 	f.StringVar(&v.since, "since", "", "only what was sealed since: a time, or 24h or 7d ago")
 	f.StringVar(&v.until, "until", "", "only what was sealed until: a time, or 24h or 7d ago")
 	f.StringArrayVar(&v.from, "from", nil, "file with a checkpoint to go on from; may be given more than once, for several logs")
@@ -158,8 +159,11 @@ func (v *verification) trail(cmd *cobra.Command, where string) error {
 	}
 	report, err := ledger.Verify(cmd.Context(), r, o) // the report says why
 	show.clear()
-	if errors.Is(err, ledger.ErrUnknownLog) {
+	switch {
+	case errors.Is(err, ledger.ErrUnknownLog):
 		report.Reason += ": " + keyHint
+	case err == nil:
+		expect(report, v.trust.asked(), v.trust.logs)
 	}
 	if err := writeReport(cmd.OutOrStdout(), report, v.output, v.all); err != nil {
 		return err

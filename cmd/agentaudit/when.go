@@ -18,7 +18,8 @@ func parseTime(flag, text string, t *time.Time) (err error) {
 	}
 	var ago agentauditexporter.Duration
 	if ago.UnmarshalText([]byte(text)) != nil || ago < 0 {
-		return fmt.Errorf("--%s %q must be a time such as 2026-11-23T10:00:00Z, or how long ago, such as 24h or 7d", flag, text)
+		return fmt.Errorf("--%s %q must be a time such as 2026-11-23T10:00:00Z, or how long ago, such as 24h or 7d",
+			flag, text)
 	}
 	*t = time.Now().UTC().Add(-time.Duration(ago)).Round(0)
 	return nil

@@ -563,3 +563,51 @@ func TestExpiredFromTheEnd(t *testing.T) {
 	r, _ = ledger.Verify(ctx, tr, o)
 	require.Equal(t, ledger.NoVerdict, r.Verdict, "%+v", r.Findings)
 }
+
+// TestRotationThatDidNotWin: a rotation that was written over a delete marker, where a
+// manifest of another writer stands, ended nothing.
+func TestRotationThatDidNotWin(t *testing.T) {
+	s, old, next := ledgertest.New(), newSigner(t), newSigner(t)
+	open := func() *ledger.Chain {
+		c, err := ledger.OpenChain(ctx, s, options(old))
+		require.NoError(t, err)
+		return c
+	}
+	c := open()
+	require.NoError(t, c.Commit(ctx, ledger.KindOpen, nil))
+	rotating := open()
+	require.NoError(t, c.Commit(ctx, ledger.KindHeartbeat, nil))
+	s.Delete(ledger.ManifestKey("gw-0", 1))
+	require.NoError(t, rotating.Rotate(ctx, public(t, next)))
+	require.Equal(t, int64(2), rotating.Head().Seq)
+	o := options(next)
+	o.Earlier = []ledger.PublicKey{public(t, old)}
+	c, err := ledger.OpenChain(ctx, s, o)
+	require.NoError(t, err)
+	require.NoError(t, c.Commit(ctx, ledger.KindBatch, []ledger.Object{seal(t, s, ledger.ObjectOptions{}, "s", 1, 3)}))
+	r, _ := ledger.Verify(ctx, s, ledger.VerifyOptions{Keys: []ledger.PublicKey{public(t, old)}})
+	require.Equal(t, ledger.Confirmed, r.Verdict, "%+v", r.Findings)
+	require.Equal(t, int64(3), r.Events)
+}
+
+// TestClockBeforeVersionTwo: a clock that went back in version 1 does not break the passage
+// to version 2.
+func TestClockBeforeVersionTwo(t *testing.T) {
+	s, signer := ledgertest.New(), newSigner(t)
+	now := time.Now().Add(-time.Hour)
+	o := options(signer)
+	o.Now = func() time.Time { return now }
+	v1 := o
+	v1.WriteV1()
+	c, err := ledger.OpenChain(ctx, s, v1)
+	require.NoError(t, err)
+	require.NoError(t, c.Commit(ctx, ledger.KindOpen, nil))
+	now = now.Add(-10 * time.Minute)
+	require.NoError(t, c.Commit(ctx, ledger.KindHeartbeat, nil))
+	c, err = ledger.OpenChain(ctx, s, o)
+	require.NoError(t, err)
+	require.NoError(t, c.Commit(ctx, ledger.KindOpen, nil))
+	r, _ := ledger.Verify(ctx, s, ledger.VerifyOptions{Keys: []ledger.PublicKey{public(t, signer)}})
+	require.Equal(t, ledger.Confirmed, r.Verdict, "%+v", r.Findings)
+	require.Equal(t, int64(2), r.Logs[0].Last)
+}

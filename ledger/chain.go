@@ -204,7 +204,7 @@ func (c *Chain) build(ctx context.Context, kind Kind, objects []Object) error {
 		RotatedAt: c.head.rotated,
 	}}
 	p := &st.Predicate
-	at, lock := latest(c.head.at, p.WrittenAt).UTC(), c.retention(objects)
+	at, lock := latest(c.head.clock, p.WrittenAt).UTC(), c.retention(objects)
 	p.Time, p.Retention = &at, &lock
 	if kind == KindOpen {
 		p.Instance = c.o.Instance

@@ -37,7 +37,7 @@ func (st *Statement) Continue(before *Manifest) error {
 	}
 	p := &st.Predicate
 	p.Previous, p.Tree, p.Genesis, p.RotatedAt, p.PastUntil = l.digest, treeHead(l.tree), l.genesis, l.rotated, l.pastUntil()
-	at := latest(l.at, p.WrittenAt)
+	at := latest(l.clock, p.WrittenAt)
 	p.Time = &at
 	if p.Retention != nil {
 		p.Retention.Until = latest(p.Retention.Until, l.until)

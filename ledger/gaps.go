@@ -130,9 +130,7 @@ func (w *walker) resume(c candidate, key string) error {
 		t.prev = w.at
 		t.link = t.prev.with(&m)
 	}
-	next := []*tip{t}
-	w.learn(next)
-	return w.take(next)
+	return w.take([]*tip{t})
 }
 
 // restart begins anew at a manifest before which everything may have expired.
@@ -145,9 +143,7 @@ func (w *walker) restart(c candidate, key string) error {
 		return w.resume(c, key)
 	}
 	w.first, w.epochs = -1, nil
-	next := []*tip{{link: l, prev: prev, m: &m, v: c.v}}
-	w.learn(next)
-	return w.take(next)
+	return w.take([]*tip{{link: l, prev: prev, m: &m, v: c.v}})
 }
 
 // newer ends a walk at a manifest of a format that this program does not know.

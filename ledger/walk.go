@@ -185,15 +185,15 @@ func (w *walker) judge(seq int64, list []candidate) (bool, error) {
 // take goes on to the oldest version of those that may stand at a place: every writer
 // does, so that what is laid over it later changes nothing.
 func (w *walker) take(next []*tip) error {
-	w.rivals = next[1:]
+	w.rivals = slices.DeleteFunc(next[1:], func(t *tip) bool { return t.digest == next[0].digest })
 	for _, t := range w.rivals {
 		w.warn(CodeOtherWriter, t.seq, t.v, "", "", "another signed manifest stands at the same place; the oldest counts")
 	}
+	w.learn(next[0])
 	return w.commit(next[0])
 }
 
-// continuing gives the candidates that continue the log, oldest version first. A rotation
-// among them ends the time of its key, whichever of them counts.
+// continuing gives the candidates that continue the log, oldest version first.
 func (w *walker) continuing(list []candidate) (next []*tip) {
 	for _, c := range list {
 		if w.due(w.at, c.m) && w.acceptable(w.at, c.m) == nil {
@@ -202,21 +202,18 @@ func (w *walker) continuing(list []candidate) (next []*tip) {
 			next = append(next, &tip{link: w.at.with(&m), prev: w.at, m: &m, v: c.v})
 		}
 	}
-	w.learn(next)
 	return next
 }
 
-// learn gathers from tips which keys end and which begin.
-func (w *walker) learn(next []*tip) {
-	for _, t := range next {
-		if w.ring.last(t.m.KeyID) == t.digest {
-			w.pins[t.m.KeyID] = true
-			w.stop(t.m.KeyID, t.seq)
-		}
-		if k, err := t.m.NextKey(); err == nil && k != nil {
-			w.stop(t.m.KeyID, t.seq)
-			w.ring.add(*k)
-		}
+// learn gathers from a manifest that counts which key ends and which begins.
+func (w *walker) learn(t *tip) {
+	if w.ring.last(t.m.KeyID) == t.digest {
+		w.pins[t.m.KeyID] = true
+		w.stop(t.m.KeyID, t.seq)
+	}
+	if k, err := t.m.NextKey(); err == nil && k != nil {
+		w.stop(t.m.KeyID, t.seq)
+		w.ring.add(*k)
 	}
 }
 

@@ -46,7 +46,9 @@ func TestDirReadsRegularFilesOnly(t *testing.T) {
 			}
 			t.Cleanup(func() { _ = l.Close() })
 		}, "a socket"},
-		"link to a device": {func(t *testing.T, path string) { require.NoError(t, os.Symlink("/dev/zero", path)) }, "escapes"},
+		"link to a device": {func(t *testing.T, path string) {
+			require.NoError(t, os.Symlink("/dev/zero", path))
+		}, "escapes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

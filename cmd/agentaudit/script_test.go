@@ -45,17 +45,22 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// seal KEY[,KEY…] DIR [running] [newer] [cut] makes a pulled copy of a small trail: two
+// seal KEY[,KEY…] DIR [running] [newer] [refused] [cut] makes a pulled copy of a small trail: two
 // sessions in log gw-0, and in gw-1 for a second key, whose writers have stopped unless
 // they are running. The text of the events is hostile to terminals. One that is newer ends
-// with a line of a schema that is to come; one that is cut has lost the newest manifest of
+// with a line of a schema that is to come; of one that is refused the store does not give
+// the object of session s-2; one that is cut has lost the newest manifest of
 // gw-0, with the checkpoint of it, which stays in the file DIR.txt.
 func seal(ts *testscript.TestScript, _ bool, args []string) {
-	s := ledgertest.New()
+	s, newest := ledgertest.New(), ""
 	for i, key := range strings.Split(args[0], ",") {
 		signer, err := ledger.LoadSigner([]byte(ts.ReadFile(key)))
 		ts.Check(err)
-		sealLog(ts, s, fmt.Sprintf("gw-%d", i), signer, args[2:])
+		newest = sealLog(ts, s, fmt.Sprintf("gw-%d", i), signer, args[2:])
+	}
+	if slices.Contains(args, "refused") {
+		s.Purge(newest)
+		s.Plant(newest, 100, ledger.ErrForbidden)
 	}
 	if slices.Contains(args, "cut") {
 		kept, err := s.Get(context.Background(), ledger.CheckpointKey("gw-0", 4), "")
@@ -67,7 +72,8 @@ func seal(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(store.Pull(context.Background(), s, ts.MkAbs(args[1]), func(store.PullProgress) {}))
 }
 
-func sealLog(ts *testscript.TestScript, s *ledgertest.Store, log string, signer ledger.Signer, how []string) {
+// sealLog writes a log, and returns the key of its newest object.
+func sealLog(ts *testscript.TestScript, s *ledgertest.Store, log string, signer ledger.Signer, how []string) (newest string) {
 	ctx := context.Background()
 	lock := ledger.Retention{Mode: ledger.Compliance, Until: time.Now().UTC().Add(48 * time.Hour).Truncate(24 * time.Hour)}
 	c, err := ledger.OpenChain(ctx, s, ledger.ChainOptions{
@@ -95,11 +101,13 @@ func sealLog(ts *testscript.TestScript, s *ledgertest.Store, log string, signer 
 		_, err = s.Put(ctx, o.Key, o.Body, ledger.PutOptions{SHA256: sha256.Sum256(o.Body), Retention: lock})
 		ts.Check(err)
 		ts.Check(c.Commit(ctx, ledger.KindBatch, []ledger.Object{o.Object}))
+		newest = o.Key
 	}
 	if !slices.Contains(how, "running") {
 		ts.Check(c.Commit(ctx, ledger.KindClose, nil))
 		ts.Check(c.Checkpoint(ctx, nil))
 	}
+	return newest
 }
 
 // flip GLOB changes one byte in the middle of every file that matches.

@@ -98,7 +98,7 @@ class Manifest:
         e = parse(body)
         shape(e, ENVELOPE, strict=True)
         if e["payloadType"] != PAYLOAD: raise ValueError("another payload type")
-        self.payload, self.sigs = unbase64(e["payload"]), [unbase64(s["sig"]) for s in e["signatures"]]
+        self.payload, self.sigs = unbase64(e["payload"]), [(s.get("keyid"), unbase64(s["sig"])) for s in e["signatures"]]
         st = parse(self.payload)
         if not re.fullmatch(re.escape(MANIFEST) + r"\d+", st["predicateType"]): raise ValueError("another predicate")
         self.version = {MANIFEST + "1": 1, MANIFEST + "2": 2}.get(st["predicateType"], 0)
@@ -108,10 +108,11 @@ class Manifest:
         self.log, self.seq, self.sha, self.subject = p["log"], p["seq"], sha(self.payload).hex(), st.get("subject") or []
         if not self.version: return
         self.objects, self.heads, self.rotation, self.next = p.get("objects") or [], p.get("heads") or [], p["kind"] == "key_rotation", None
-        self.written, self.time, self.past = nanos(p["written_at"]), self.get("time"), self.get("past_until")
-        self.until = nanos(p["retention"]["until"]) if self.version == 2 and p.get("retention") else None
+        self.written, self.time, self.past = nanos(p["written_at"]) if p.get("written_at") else 0, self.get("time"), self.get("past_until")
+        self.until = nanos(p["retention"].get("until") or "1970-01-01T00:00:00Z") if self.version == 2 and p.get("retention") is not None else None
         self.genesis = p.get("genesis") or None if self.version == 2 else None
-        self.frontier = [bytes.fromhex(h) for h in p["tree"].get("frontier") or []]
+        self.tree = p.get("tree") or {}
+        self.frontier = [bytes.fromhex(h) if re.fullmatch("[0-9a-f]{64}", h or "") else b"" for h in self.tree.get("frontier") or []]
         named = [(o["key"], o["sha256"]) for o in self.objects]
         if named != [(s["name"], s["digest"]["sha256"]) for s in self.subject]: raise ValueError("subject and objects differ")
         if self.version == 2 and (self.time is None or self.until is None): raise ValueError("no time, or no lock")
@@ -122,7 +123,7 @@ class Manifest:
     def get(self, name): return nanos(self.p[name]) if self.version == 2 and self.p.get(name) else None
     def signed_by(self, key):
         pae = b"DSSEv1 %d %s %d %s" % (len(PAYLOAD), PAYLOAD.encode(), len(self.payload), self.payload)
-        return any(key.signed(s, pae) for s in self.sigs)
+        return any(by in (None, "", key.id) and key.signed(s, pae) for by, s in self.sigs)
 
 # ---- data objects
 
@@ -304,7 +305,7 @@ class Log:
             self.behind_gap(later, self.end)  # a gap: expired, or somebody removed what stood there
             if self.stopped: break
         if not self.anchor and not any(k.size >= self.first and self.agrees(k) for k in self.kept):
-            self.no_verdict(f"{self.first} is the oldest manifest, and nothing that is signed tells when those before expire: give a checkpoint")
+            self.no_verdict(f"{self.first} is the oldest manifest, and either nothing tells when those before expire, or whether its key is the log's: give a checkpoint, or name the key (LOG=FILE)")
         if not self.stopped and any(b is None for n in self.at if n >= self.end for _, b in self.at[n]): self.no_verdict(f"the store did not give all that stands behind manifest {self.end - 1}")
         if not self.stopped and self.rivals: self.no_verdict(f"several versions of {self.end - 1}, the newest manifest, fit, and which is the oldest only the maker of the copy says")
         later = [n for n in self.at if n >= self.end and self.claimed(n, self.given)]
@@ -333,21 +334,23 @@ class Log:
     def behind_gap(self, claims, gone):
         n = max(claims)
         while n - 1 in claims: n -= 1
-        if n == 0: return (self.no_verdict if any(m.version != 2 or m.genesis for m in self.claimed(0, self.given)) else self.wrong)("manifest 0 does not begin a log, though a key that was given signed it")
+        if n == 0:
+            first = self.claimed(0, self.given)
+            doubt = any(m.version != 2 or m.genesis for m in first) or any(m.genesis not in [f.sha for f in first] for k in claims if k for m in self.claimed(k, self.given))
+            return (self.no_verdict if doubt else self.wrong)("manifest 0 does not begin a log, though a key that was given signed it")
         m = self.claimed(n, self.given + ([self.key] if self.counted else []))[0]
-        if any(b and b.sha == m.p.get("previous") for _, b in self.at.get(n - 1, ())): return self.no_verdict(f"the key that signed {n-1} was not given")
+        if not self.counted and any(b and b.sha == m.p.get("previous") for _, b in self.at.get(n - 1, ())): return self.no_verdict(f"the key that signed {n-1} was not given")
         if m.version == 0: return self.no_verdict(f"manifest {n} is of a newer version")
         if any(v.get("unreadable") for p in range(gone, n) for v, b in self.at.get(p, ())): return self.no_verdict(f"the store did not give manifests before {n}")
         if m.past and m.past > self.now: return self.wrong(f"manifests {gone} to {n-1} are gone before their time")
         if gone and not m.past: return self.no_verdict(f"manifests {gone} to {n-1} are gone, and nothing tells whether their time was over")
-        pinned = any(k.genesis and k.genesis == m.genesis for k in self.kept)
-        by = [k for k in self.given if (pinned or self.name in k.logs) and m.signed_by(k)]
+        by = [k for k in self.given if (self.kept or self.name in k.logs) and m.signed_by(k)]
         if not by: return self.no_verdict(f"it begins with {n}, and whether the key that signed that is the log's must be said: LOG=FILE")
-        try: tree = Tree(n, m.frontier) if bin(n).count("1") == len(m.frontier) and fold(m.frontier).hex() == m.p["tree"]["root"] else None
+        try: tree = Tree(n, m.frontier) if bin(n).count("1") == len(m.frontier) and fold(m.frontier).hex() == m.tree.get("root") else None
         except Exception: tree = None
         if not tree: return self.wrong(f"manifest {n}: its frontier does not give its root")
         self.start(n, tree, m)
-        self.counted, self.key, self.anchor = True, by[0], m.past is not None
+        self.counted, self.key, self.anchor = True, by[0], m.past is not None and self.name in by[0].logs
 
     def start(self, n, tree, m):
         self.first = self.end = n
@@ -359,11 +362,11 @@ class Log:
 
     def misfit(self, m):
         """Why m is not the manifest at the next place; None where it is."""
-        p, tree = m.p, m.p["tree"]
+        p, tree = m.p, m.tree
         if m.version == 2 and self.end and m.genesis != self.genesis and not (self.version == 1 and self.genesis is None): return OTHER_LOG
         if m.version == 2 and not self.end and m.genesis: return OTHER_LOG
         if (p.get("previous") or "") != self.previous: return "another manifest before it"
-        if tree.get("size", 0) != self.end or tree["root"] != self.tree.root().hex() or m.frontier != self.tree.frontier: return "another tree"
+        if tree.get("size", 0) != self.end or tree.get("root") != self.tree.root().hex() or m.frontier != self.tree.frontier: return "another tree"
         if p.get("rotated_at") != self.rotated: return "another rotated_at"
         if m.version == 2:
             if m.time != max(self.time or m.written, m.written): return "another time"
@@ -379,13 +382,13 @@ class Log:
                 if not m or m.log != self.name or m.seq != self.end or not m.signed_by(self.key): continue
                 if m.version == 0: newer = newer or not fits
                 elif m.version < self.version: pass  # of an older state of a log of this name
-                elif reason := self.misfit(m): why = why if reason == OTHER_LOG else (m, reason)  # what the key wrote in another log of this name says nothing
+                elif reason := self.misfit(m): why = (m, reason)
                 else:
                     if m.rotation: rotation = rotation or m
                     fits.append((v, m))
             if newer: return self.no_verdict(f"manifest {self.end} is of a newer version than this program knows")
             if not fits and why:  # version 1 does not say of which log of this name it is
-                return (self.no_verdict if why[0].version == 1 else self.wrong)(f"manifest {self.end} does not continue the log ({why[1]}): it was rewritten or forked")
+                return (self.no_verdict if why[0].version == 1 or why[1] == OTHER_LOG else self.wrong)(f"manifest {self.end} does not continue the log ({why[1]}): it was rewritten or forked")
             if not fits and dark: return self.no_verdict(f"the store did not give what stands at manifest {self.end}")
             if not fits: return
             self.rivals = len(fits) > 1  # which one counts, the next manifest says
@@ -426,7 +429,7 @@ class Log:
         if ok is None: return (self.c.unknown if kept else self.c.notes).append(f"{where}: of {k.size} manifests, and the log begins with {self.first}: not compared")
         if ok: return
         doubt = other or not signed or (not kept and not k.genesis)  # another log of this name?
-        if k.size > self.end and (self.manifests[-1].until or 0) <= self.now: doubt = True  # what followed may have expired
+        if k.size > self.end and (self.past_known and self.past or 0) <= self.now: doubt = True  # what followed may have expired
         (self.c.unknown if doubt else self.c.bad).append(f"log {self.name}: {where} is of {k.size} manifests " + ("that are not there" if k.size > self.end else "of another tree"))
 
     def check(self, schema):
@@ -444,7 +447,7 @@ class Log:
                 if k and k.log == self.name: self.judge(k, key)
                 else: c.notes.append(f"{key}: no checkpoint of the log: not believed")
         print(f"log {self.name}: {len(self.manifests)} manifests, {events} events" + (f", from manifest {self.first} on" if self.first else ""))
-        return [h for m in self.manifests for h in m.heads]
+        return [h for m in self.manifests for h in m.heads if h]
 
 def judge_head(c, logs, by, h):
     log = logs.get(h["log"])

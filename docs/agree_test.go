@@ -323,6 +323,13 @@ func TestIndependentVerifierAgrees(t *testing.T) {
 		"object: a prompt of events":                     no,
 	}
 	set := func(name string, v any) func(map[string]any) { return func(p map[string]any) { p[name] = v } }
+	saw := func(w *scene, seq int64, note string) {
+		other := ledgertest.NewSigner(w.t, "ed25519")
+		w.commit(w.chain("gw-1", other), ledger.KindOpen)
+		body := w.sign(other, w.changed("gw-1", 0, set("heads", []any{map[string]any{"log": "gw-0", "seq": seq, "sha256": strings.Repeat("0", 64), "note": note}})))
+		w.s.Alter(ledger.ManifestKey("gw-1", 0), func([]byte) []byte { return body })
+		w.extra = &auditor{keys: []namedKey{{"", w.key}, {"", other}}}
+	}
 	rotate := func(w *scene) ledger.Signer {
 		next := ledgertest.NewSigner(w.t, "ecdsa")
 		require.NoError(w.t, w.chain("gw-0", w.key).Rotate(w.t.Context(), ledgertest.Public(w.t, next)))
@@ -482,6 +489,19 @@ func TestIndependentVerifierAgrees(t *testing.T) {
 		{"the log's own key at another log's place", yes, func(w *scene) {
 			w.commit(w.chain("gw-1", w.key), ledger.KindOpen)
 			w.s.Overwrite(ledger.ManifestKey("gw-0", 4), w.sign(w.key, w.payload("gw-1", 0)))
+		}},
+		{"another log that saw another manifest", yes, func(w *scene) { saw(w, 2, "") }},
+		{"another log that saw a later manifest", yes, func(w *scene) { saw(w, 9, "") }},
+		{"another log that saw a checkpoint of more", no, func(w *scene) {
+			require.NoError(w.t, w.chain("gw-0", w.key).Checkpoint(w.t.Context(), nil))
+			text := string(w.body(ledger.CheckpointKey("gw-0", 4)))
+			w.s.Purge(ledger.CheckpointKey("gw-0", 4))
+			w.s.Purge(ledger.ManifestKey("gw-0", 3))
+			saw(w, 2, text)
+		}},
+		{"another log that saw a checkpoint of another key", yes, func(w *scene) {
+			other := newScene(w.t, w.now, w.term)
+			saw(w, 9, string(other.body(ledger.CheckpointKey("gw-0", 2))))
 		}},
 		{"a rotation", yes, func(w *scene) { rotate(w) }},
 		{"a replaced key that goes on signing", yes, func(w *scene) {

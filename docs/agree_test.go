@@ -1076,7 +1076,7 @@ func TestIndependentVerifierFuzz(t *testing.T) {
 	}))
 	whole, err := os.ReadFile(index)
 	require.NoError(t, err)
-	r := rand.New(rand.NewPCG(*seed, 1)) //nolint:gosec // a test that can be repeated
+	r := rand.New(rand.NewPCG(*seed, 1))
 	verdicts := map[string]int{}
 	for i := range 300 {
 		file := files[r.IntN(len(files))]
@@ -1125,7 +1125,7 @@ func TestIndependentVerifierFuzzSigned(t *testing.T) {
 	index := filepath.Join(dir, ".agentaudit", "versions.jsonl")
 	whole, err := os.ReadFile(index)
 	require.NoError(t, err)
-	r := rand.New(rand.NewPCG(*seed, 2)) //nolint:gosec // a test that can be repeated
+	r := rand.New(rand.NewPCG(*seed, 2))
 	verdicts := map[string]int{}
 	for i := range 300 {
 		seq := int64(3) // mostly the head, where nothing behind it speaks
@@ -1196,7 +1196,7 @@ func mutate(r *rand.Rand, v any, path string) (any, string) {
 		if r.IntN(8) == 0 {
 			return slices.Insert(e, i, e[i]), fmt.Sprintf("%s[%d] twice", path, i)
 		}
-		at := ""
+		var at string
 		e[i], at = mutate(r, e[i], fmt.Sprintf("%s[%d]", path, i))
 		return e, at
 	}

@@ -2,6 +2,8 @@ package agentauditexporter
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -57,15 +59,17 @@ type sealer struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
-	startOnce sync.Once
-	startErr  error
-	started   bool // start succeeded; the fields up to the next gap are then set
-	digest    string
-	bucket    *watched
-	signer    ledger.Signer
-	trusted   []ledger.PublicKey
-	publicKey kept
-	spool     *spool.Spool // nil unless durability is spooled
+	startOnce   sync.Once
+	startErr    error
+	started     bool // start succeeded; the fields up to the next gap are then set
+	digest      string
+	instance    string // of this process, drawn at its start
+	bucket      *watched
+	signer      ledger.Signer
+	earlier     []ledger.PublicKey // that signed this log before
+	watchedKeys []ledger.PublicKey // of other logs
+	publicKey   kept
+	spool       *spool.Spool // nil unless durability is spooled
 
 	opened atomic.Bool // the log is open; with a spool that may be later than the start
 	chain  *ledger.Chain
@@ -106,8 +110,11 @@ func newSealer(set exporter.Settings, c *Config, open openBucket) (*sealer, erro
 	if err != nil {
 		return nil, err
 	}
+	instance := make([]byte, 8)
+	_, _ = rand.Read(instance) // never fails
 	s := &sealer{
-		cfg: c, set: set, openStore: open, telemetry: telemetry, status: &status{failing: map[string]bool{}},
+		instance: hex.EncodeToString(instance),
+		cfg:      c, set: set, openStore: open, telemetry: telemetry, status: &status{failing: map[string]bool{}},
 		flushing: make(chan struct{}),
 		objects:  map[bool]*object{},
 		slots:    make(chan struct{}, maxPending),
@@ -140,7 +147,10 @@ func (s *sealer) start(ctx context.Context, host component.Host) error {
 // where there is a spool: the log is then opened when it does.
 func (s *sealer) open(ctx context.Context) error {
 	var err error
-	if s.trusted, err = loadTrusted(s.cfg.Signing.TrustedKeys); err != nil {
+	if s.earlier, err = loadKeys("signing::earlier_keys", s.cfg.Signing.EarlierKeys); err != nil {
+		return err
+	}
+	if s.watchedKeys, err = loadKeys("signing::watched_keys", s.cfg.Signing.WatchedKeys); err != nil {
 		return err
 	}
 	if s.digest, err = s.cfg.digest(); err != nil {
@@ -209,8 +219,9 @@ func (s *sealer) openLog(ctx context.Context, timeout time.Duration) error {
 		host, _ := os.Hostname() // informative
 		chain, err := ledger.OpenChain(ctx, s.bucket, ledger.ChainOptions{
 			Log:       s.cfg.Log,
+			Instance:  s.instance,
 			Signer:    s.signer,
-			Earlier:   s.trusted,
+			Earlier:   s.earlier,
 			Heads:     s.seen,
 			Retention: s.retention,
 			Writer:    ledger.Writer{Version: s.set.BuildInfo.Version, ConfigSHA256: s.digest, Host: host},

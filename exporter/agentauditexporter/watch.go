@@ -57,7 +57,7 @@ func (s *sealer) watchLoop() {
 // watchOthers looks at the heads of the log's neighbours. Only what a trusted key
 // signed is noted: nobody else can have this log accuse another.
 func (s *sealer) watchOthers() {
-	keys := append([]ledger.PublicKey{{ID: ledger.KeyID(s.signer.Public()), Key: s.signer.Public()}}, s.trusted...)
+	keys := append([]ledger.PublicKey{{ID: ledger.KeyID(s.signer.Public()), Key: s.signer.Public()}}, s.watchedKeys...)
 	logs, err := ledger.LogsBehind(s.ctx, s.bucket, s.cfg.Log, watchedLogs)
 	var heads []ledger.HeadRef
 	for _, log := range logs {

@@ -108,17 +108,37 @@ func TestRotatedKey(t *testing.T) {
 	require.NoError(t, chain.Rotate(ctx, next))
 
 	_, err = startWith(t, NewFactory(), exportertest.NewNopSettings(metadata.Type), tr.config())
-	require.ErrorContains(t, err, "configure the new key")
+	require.ErrorIs(t, err, ledger.ErrRotated)
+	require.ErrorContains(t, err, next.ID)
+	require.ErrorContains(t, err, "configure that one")
 	c := tr.config()
 	c.Signing.KeyFile = file
-	_, err = startWith(t, NewFactory(), exportertest.NewNopSettings(metadata.Type), c)
-	require.ErrorContains(t, err, "`signing::trusted_keys`")
-	public := filepath.Join(t.TempDir(), "old.pub")
-	require.NoError(t, os.WriteFile(public, ledger.MarshalPublicKey(tr.public.Key), 0o600))
-	c.Signing.TrustedKeys = []string{public}
+	c.Signing.EarlierKeys = []string{publicFile(t, tr.public)}
 	r, err = startWith(t, NewFactory(), exportertest.NewNopSettings(metadata.Type), c)
 	require.NoError(t, err)
 	require.NoError(t, r.traces.ConsumeTraces(ctx, spans(event(1))))
 	r.stop()
 	require.Len(t, tr.requireConfirmed(), 2, "with the old key alone")
+}
+
+// publicFile is a file with a public key.
+func publicFile(t *testing.T, k ledger.PublicKey) string {
+	file := filepath.Join(t.TempDir(), "key.pub")
+	require.NoError(t, os.WriteFile(file, ledger.MarshalPublicKey(k.Key), 0o600))
+	return file
+}
+
+func TestStartRefusesPublicKeys(t *testing.T) {
+	private, _ := newKey(t)
+	for name, set := range map[string]func(*Config, []string){
+		"`signing::earlier_keys`": func(c *Config, paths []string) { c.Signing.EarlierKeys = paths },
+		"`signing::watched_keys`": func(c *Config, paths []string) { c.Signing.WatchedKeys = paths },
+	} {
+		c := createDefaultConfig().(*Config)
+		c.Signing.KeyFile = private
+		set(c, []string{filepath.Join(t.TempDir(), "none.pub")})
+		require.Contains(t, startError(t, c), "cannot read "+name+": open ")
+		set(c, []string{private})
+		require.Contains(t, startError(t, c), name+" "+private+" must hold an Ed25519 or ECDSA P-256 public key in PEM: ")
+	}
 }

@@ -162,6 +162,18 @@ func (tr *trail) hide(key string) {
 	require.NoError(tr.t, err)
 }
 
+// purge is an administrator with governance bypass who removes all versions of a key.
+func (tr *trail) purge(key string) {
+	versions, err := tr.open().Versions(context.Background(), key)
+	require.NoError(tr.t, err)
+	for _, v := range versions {
+		_, err := tr.server.Client().DeleteObject(context.Background(), &s3.DeleteObjectInput{
+			Bucket: &tr.store.Bucket, Key: tr.key(key), VersionId: aws.String(v.ID), BypassGovernanceRetention: aws.Bool(true),
+		})
+		require.NoError(tr.t, err)
+	}
+}
+
 // defaultRetention gives a bucket a default of its own.
 func (tr *trail) defaultRetention(bucket string, days int32) {
 	_, err := tr.server.Client().PutObjectLockConfiguration(context.Background(), &s3.PutObjectLockConfigurationInput{

@@ -97,8 +97,9 @@ type sealer struct {
 	told     *[]ledger.HeadRef                // those in the manifest that is being written
 	prompts  *lru.Cache[string, time.Time]    // key to the time it was last seen to in the bucket
 
-	lastCommit atomic.Int64 // Unix nanoseconds
-	unsealed   atomic.Int64 // events
+	lastCommit  atomic.Int64 // Unix nanoseconds
+	unsealed    atomic.Int64 // events
+	watchedLogs atomic.Int64 // at the last checkpoint
 }
 
 func newSealer(set exporter.Settings, c *Config, open openBucket) (*sealer, error) {
@@ -298,6 +299,10 @@ func (s *sealer) observe() error {
 	})
 	err = errors.Join(err, s.telemetry.RegisterAgentauditExporterUnsealedEventsCallback(func(_ context.Context, o metric.Int64Observer) error {
 		o.Observe(s.unsealed.Load())
+		return nil
+	}))
+	err = errors.Join(err, s.telemetry.RegisterAgentauditExporterWatchedLogsCallback(func(_ context.Context, o metric.Int64Observer) error {
+		o.Observe(s.watchedLogs.Load())
 		return nil
 	}))
 	if s.spool == nil {

@@ -3,8 +3,10 @@ package agentauditexporter
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -18,35 +20,74 @@ import (
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 )
 
-// TestLogsWatchEachOther: a log leaves a checkpoint at its end, and others record its
-// head, so that what is cut off later is missed.
+// TestLogsWatchEachOther: a log leaves checkpoints, and others that run beside it keep the
+// newest, so that what is cut off it is missed, whatever else is removed with it.
 func TestLogsWatchEachOther(t *testing.T) {
 	tr := newTrail(t)
-	r := start(t, tr.config())
-	require.NoError(t, r.traces.ConsumeTraces(context.Background(), spans(event(0))))
-	r.stop()
-
-	c := tr.config()
-	c.Log = "gw-1"
-	r = start(t, c)
-	var heads []ledger.HeadRef
-	for n := 1; len(heads) == 0; n++ {
-		require.NoError(t, r.traces.ConsumeTraces(context.Background(), spans(event(n))))
-		body, err := tr.open().Get(context.Background(), ledger.ManifestKey("gw-1", int64(n)), "")
-		require.NoError(t, err)
-		m, err := ledger.ParseManifest(body, []ledger.PublicKey{tr.public})
-		require.NoError(t, err)
-		heads = m.Predicate.Heads
+	ctx := context.Background()
+	other, public := newKey(t)
+	config := func(log string) *Config {
+		c := tr.config()
+		c.Log, c.Checkpoint = log, 50*time.Millisecond
+		return c
 	}
-	r.stop()
-	require.Len(t, heads, 1)
-	require.Equal(t, "gw-0", heads[0].Log)
-	require.Equal(t, int64(2), heads[0].Seq, "its closing manifest")
+	watched := start(t, config("gw-0"))
+	require.NoError(t, watched.traces.ConsumeTraces(ctx, spans(event(0), event(1))))
+	start(t, config("gw-9")).stop() // has no writer, and is not watched
 
-	report, _ := tr.verify()
+	c := config("gw-1")
+	c.Signing.KeyFile = other
+	c.Signing.WatchedKeys = []string{publicFile(t, tr.public)}
+	r := start(t, c)
+	n := 2
+	head := ledger.HeadRef{Seq: -1}
+	for seq := int64(1); head.Note == "" || head.Seq < 2; n++ {
+		require.NoError(t, watched.traces.ConsumeTraces(ctx, spans(event(n))))
+		n++
+		require.NoError(t, r.traces.ConsumeTraces(ctx, spans(event(n))))
+		for {
+			body, err := tr.open().Get(ctx, ledger.ManifestKey("gw-1", seq), "")
+			if errors.Is(err, ledger.ErrNotFound) {
+				break
+			}
+			require.NoError(t, err)
+			m, err := ledger.ParseManifest(body, []ledger.PublicKey{public})
+			require.NoError(t, err)
+			for _, h := range m.Predicate.Heads {
+				require.Equal(t, "gw-0", h.Log)
+				head = h
+			}
+			seq++
+		}
+		require.Less(t, n, 5000)
+	}
+	cp, err := ledger.ParseCheckpoint([]byte(head.Note), []ledger.PublicKey{tr.public}, nil)
+	require.NoError(t, err)
+	require.Equal(t, "gw-0", cp.Log)
+	require.NotEmpty(t, cp.Genesis)
+	require.LessOrEqual(t, cp.Size, head.Seq+1)
+	watched.stop()
+	r.stop()
+
+	keys := []ledger.PublicKey{tr.public, public}
+	report, err := ledger.Verify(ctx, tr.open(), ledger.VerifyOptions{Keys: keys})
+	require.NoError(t, err)
 	require.Equal(t, ledger.Confirmed, report.Verdict, "%+v", report.Findings)
-	require.Equal(t, 1, report.Logs[0].Checkpoints)
-	require.Equal(t, 1, report.Logs[1].Checkpoints)
+
+	for _, key := range tr.keys("manifests/v1/gw-0/") {
+		if key > ledger.ManifestKey("gw-0", 0) {
+			tr.purge(key)
+		}
+	}
+	for _, key := range tr.keys("checkpoints/v1/gw-0/") {
+		tr.purge(key)
+	}
+	report, err = ledger.Verify(ctx, tr.open(), ledger.VerifyOptions{Keys: keys})
+	require.NoError(t, err)
+	require.Equal(t, ledger.NotConfirmed, report.Verdict, "%+v", report.Findings)
+	require.True(t, slices.ContainsFunc(report.Findings, func(f ledger.Finding) bool {
+		return f.Severity == ledger.SeverityError && f.Code == ledger.CodeLogRewound && f.Log == "gw-0"
+	}), "%+v", report.Findings)
 }
 
 // TestTimestamp: an authority's word on the checkpoint is sealed beside it. One that is

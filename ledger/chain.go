@@ -50,9 +50,9 @@ type Chain struct {
 	key   PublicKey
 	head  *link
 
-	pending *pending        // a manifest that may or may not have been written
-	named   map[string]bool // objects named by manifests that others, or a lost answer, wrote
-	next    *NextKey        // for the manifest of a rotation
+	pending *pending             // a manifest that may or may not have been written
+	named   map[string]time.Time // objects that manifests named lately, others' too, with the end of the lock that was promised
+	next    *NextKey             // for the manifest of a rotation
 }
 
 // pending is a manifest that was built, once, for its sequence number.
@@ -81,7 +81,7 @@ func OpenChain(ctx context.Context, s Store, o ChainOptions) (*Chain, error) {
 	if o.format == 0 {
 		o.format = 2
 	}
-	c := &Chain{store: s, o: o, key: own, named: map[string]bool{}}
+	c := &Chain{store: s, o: o, key: own, named: map[string]time.Time{}}
 	if c.head, err = findHead(ctx, s, o.Log, own, o.Earlier, c.warn); err != nil {
 		return nil, err
 	}
@@ -181,11 +181,12 @@ func (c *Chain) Commit(ctx context.Context, kind Kind, objects []Object) error {
 	return c.write(ctx)
 }
 
-// unnamed leaves out the objects that a manifest names already.
+// unnamed leaves out the objects that a manifest names already, with a lock as long: what
+// many events rely on is named again when it is locked for longer.
 func (c *Chain) unnamed(objects []Object) []Object {
 	var left []Object
 	for _, o := range objects {
-		if !c.named[o.Key] {
+		if until, ok := c.named[o.Key]; !ok || until.Before(o.Retention.Until) {
 			left = append(left, o)
 		}
 	}
@@ -378,15 +379,13 @@ func (c *Chain) adopt(ctx context.Context, m *Manifest) error {
 // advance makes a manifest the head; nothing is pending any more.
 func (c *Chain) advance(m *Manifest) {
 	c.head = c.head.with(m)
-	for i := range m.Predicate.Objects {
-		c.named[m.Predicate.Objects[i].Key] = true
-	}
 	if len(c.named) > maxNamed {
 		// An object is asked for again only until its commit is known to have succeeded.
 		clear(c.named)
-		for i := range m.Predicate.Objects {
-			c.named[m.Predicate.Objects[i].Key] = true
-		}
+	}
+	for i := range m.Predicate.Objects {
+		o := &m.Predicate.Objects[i]
+		c.named[o.Key] = latest(c.named[o.Key], o.Retention.Until)
 	}
 	c.pending = nil
 }

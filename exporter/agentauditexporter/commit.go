@@ -56,18 +56,25 @@ func (s *sealer) gather(first *object) []*object {
 
 func (s *sealer) commitAll(list []*object) {
 	var described []ledger.Object
-	named := map[string]bool{}
+	place := map[string]int{} // of texts in it
 	for _, o := range list {
-		for _, b := range o.sealedBlobs {
-			if !named[b.Key] { // two objects may need the same text
-				named[b.Key] = true
-				described = append(described, b.Object)
+		for _, text := range o.texts { // two objects may need the same
+			i, ok := place[text.Key]
+			switch {
+			case !ok:
+				place[text.Key] = len(described)
+				described = append(described, text.Object)
+			case text.Retention.Until.After(described[i].Retention.Until):
+				described[i] = text.Object
 			}
 		}
 		described = append(described, o.sealed.Object)
 	}
 	err := s.commit(ledger.KindBatch, described)
 	for _, o := range list {
+		if err == nil {
+			s.namedPrompts(o)
+		}
 		<-s.slots
 		s.finish(o, err)
 	}

@@ -32,8 +32,8 @@ const (
 	startTimeout = time.Minute
 	// spooledStartTimeout bounds them where there is a spool, and senders wait.
 	spooledStartTimeout = 5 * time.Second
-	// rememberedPrompts bounds the memory of which prompts are in the bucket;
-	// one that is forgotten costs a request.
+	// rememberedPrompts bounds the memory of which prompts a manifest names; one that
+	// is forgotten is named again.
 	rememberedPrompts = 10_000
 )
 
@@ -95,7 +95,7 @@ type sealer struct {
 	watching sync.WaitGroup                   // watchLoop
 	heads    atomic.Pointer[[]ledger.HeadRef] // of other logs, for the next manifest
 	told     *[]ledger.HeadRef                // those in the manifest that is being written
-	prompts  *lru.Cache[string, time.Time]    // key to the time it was last seen to in the bucket
+	prompts  *lru.Cache[string, time.Time]    // key to the time as of which a manifest named it
 
 	lastCommit  atomic.Int64 // Unix nanoseconds
 	unsealed    atomic.Int64 // events

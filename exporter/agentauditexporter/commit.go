@@ -2,6 +2,7 @@ package agentauditexporter
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/cenkalti/backoff/v7"
@@ -83,11 +84,26 @@ func (s *sealer) commitAll(list []*object) {
 // commit writes a manifest, over and over until it is there or s.ctx ends.
 func (s *sealer) commit(kind ledger.Kind, objects []ledger.Object) error {
 	began := time.Now()
-	if err := s.retry(s.ctx, func() error { return s.chain.Commit(s.ctx, kind, objects) }); err != nil {
+	if err := s.retry(s.ctx, func() error {
+		err := s.chain.Commit(s.ctx, kind, objects)
+		if s.ctx.Err() == nil {
+			s.status.report("the log", refusal(err))
+		}
+		return err
+	}); err != nil {
 		return err
 	}
 	s.telemetry.AgentauditExporterCommitDuration.Record(context.Background(), time.Since(began).Seconds())
 	s.committed(kind, objects)
+	return nil
+}
+
+// refusal is an error that stays until someone acts, though the bucket answers: it does not
+// give the log to these credentials any more, or another key signs it.
+func refusal(err error) error {
+	if errors.Is(err, ledger.ErrForbidden) || errors.Is(err, ledger.ErrRotated) {
+		return err
+	}
 	return nil
 }
 

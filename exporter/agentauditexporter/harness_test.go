@@ -10,7 +10,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -270,8 +269,13 @@ type proxy struct {
 	// before and after are asked about each request, and the second when it has
 	// taken effect; true is a failure that only the exporter sees.
 	before, after func(*http.Request) bool
-	// refuse is asked which requests are forbidden.
-	refuse func(*http.Request) bool
+	// refuse is asked which requests are forbidden, with 403 AccessDenied unless refusal says
+	// otherwise.
+	refuse  func(*http.Request) bool
+	refusal struct {
+		status        int
+		code, message string
+	}
 }
 
 // start gives the configuration of the bucket behind the proxy.
@@ -292,9 +296,13 @@ func (p *proxy) start(tr *trail) store.Config {
 			return
 		}
 		if p.refuse != nil && p.refuse(r) {
+			a := p.refusal
+			if a.status == 0 {
+				a.status, a.code, a.message = http.StatusForbidden, "AccessDenied", "Access Denied"
+			}
 			w.Header().Set("Content-Type", "application/xml")
-			w.WriteHeader(http.StatusForbidden)
-			_, _ = io.WriteString(w, "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>")
+			w.WriteHeader(a.status)
+			_, _ = fmt.Fprintf(w, "<Error><Code>%s</Code><Message>%s</Message></Error>", a.code, a.message)
 			return
 		}
 		answer := httptest.NewRecorder()

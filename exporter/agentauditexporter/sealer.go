@@ -217,6 +217,7 @@ func (s *sealer) openLog(ctx context.Context, timeout time.Duration) error {
 		if err := s.bucket.Check(ctx, s.cfg.ObjectLock.Mode, time.Duration(s.cfg.ObjectLock.Retention)); err != nil {
 			return err
 		}
+		s.checkLifecycle(ctx)
 		host, _ := os.Hostname() // informative
 		chain, err := ledger.OpenChain(ctx, s.bucket, ledger.ChainOptions{
 			Log:       s.cfg.Log,

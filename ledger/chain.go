@@ -52,7 +52,10 @@ type Chain struct {
 
 	pending *pending             // a manifest that may or may not have been written
 	named   map[string]time.Time // objects that manifests named lately, others' too, with the end of the lock that was promised
-	next    *NextKey             // for the manifest of a rotation
+	tiles   *TileWriter          // nil until WriteTiles has found what is there
+	note    []byte               // the newest checkpoint, of the size noted
+	noted   int64
+	next    *NextKey // for the manifest of a rotation
 }
 
 // pending is a manifest that was built, once, for its sequence number.
@@ -88,13 +91,14 @@ func OpenChain(ctx context.Context, s Store, o ChainOptions) (*Chain, error) {
 	return c, c.rotated()
 }
 
-// ErrRotated is the error of a writer whose key was replaced.
-var ErrRotated = errors.New("the log's key was replaced")
+// ErrRotated is the error of a writer whose key is not the one that signs its log: it was
+// replaced, or it has not yet taken the place of the one before.
+var ErrRotated = errors.New("another key signs the log")
 
 // rotated is ErrRotated where another key signs the next place.
 func (c *Chain) rotated() error {
 	if c.head.key != "" && c.head.key != c.key.ID {
-		return fmt.Errorf("%w: from manifest %d on key %s signs it: configure that one", ErrRotated, c.head.seq+1, c.head.key)
+		return fmt.Errorf("%w: from manifest %d on it is key %s: configure that one, or have it name the next (agentaudit key rotate)", ErrRotated, c.head.seq+1, c.head.key)
 	}
 	return nil
 }
@@ -113,9 +117,9 @@ func (c *Chain) Rotate(ctx context.Context, next PublicKey) error {
 // if any, gives for it: a timestamp. Where there is a checkpoint of this size already,
 // it does nothing. An error of stamp comes when the checkpoint is written.
 func (c *Chain) Checkpoint(ctx context.Context, stamp func(ctx context.Context, note []byte) ([]byte, error)) error {
-	note, err := signCheckpoint(ctx, c.origin(), c.head.tree, c.o.Signer)
+	note, err := c.checkpoint(ctx)
 	if err != nil {
-		return fmt.Errorf("sign the checkpoint: %w", err)
+		return err
 	}
 	_, err = c.store.Put(ctx, CheckpointKey(c.o.Log, c.head.seq+1), note, PutOptions{
 		SHA256: sha256.Sum256(note), Retention: c.o.Retention(c.o.Now()), ContentType: "text/plain; charset=utf-8",
@@ -137,6 +141,19 @@ func (c *Chain) Checkpoint(ctx context.Context, stamp func(ctx context.Context, 
 		return nil
 	}
 	return err
+}
+
+// checkpoint signs the head of the log's tree, once for each size.
+func (c *Chain) checkpoint(ctx context.Context) ([]byte, error) {
+	if c.note != nil && c.noted == c.head.seq+1 {
+		return c.note, nil
+	}
+	note, err := signCheckpoint(ctx, c.origin(), c.head.tree, c.o.Signer)
+	if err != nil {
+		return nil, fmt.Errorf("sign the checkpoint: %w", err)
+	}
+	c.note, c.noted = note, c.head.seq+1
+	return note, nil
 }
 
 func (c *Chain) warn(code, message string) {
@@ -204,7 +221,7 @@ func (c *Chain) build(ctx context.Context, kind Kind, objects []Object) error {
 		RotatedAt: c.head.rotated,
 	}}
 	p := &st.Predicate
-	at, lock := latest(c.head.at, p.WrittenAt).UTC(), c.retention(objects)
+	at, lock := latest(c.head.clock, p.WrittenAt).UTC(), c.retention(objects)
 	p.Time, p.Retention = &at, &lock
 	if kind == KindOpen {
 		p.Instance = c.o.Instance
@@ -379,6 +396,9 @@ func (c *Chain) adopt(ctx context.Context, m *Manifest) error {
 // advance makes a manifest the head; nothing is pending any more.
 func (c *Chain) advance(m *Manifest) {
 	c.head = c.head.with(m)
+	if c.tiles != nil {
+		c.tiles.Append(hashLeaf(m.Payload))
+	}
 	if len(c.named) > maxNamed {
 		// An object is asked for again only until its commit is known to have succeeded.
 		clear(c.named)

@@ -25,7 +25,7 @@ func (v *verifier) witnessed(ctx context.Context) error {
 				gone[k] = true
 				failed = errors.Join(failed, v.gone(ctx, s))
 			}
-		case s.ref.Seq < of.first || of.stuck && s.ref.Seq > of.at.seq:
+		case s.ref.Seq < of.first || !of.walkedOver(s.ref.Seq) || of.stuck && s.ref.Seq > of.at.seq:
 		case s.ref.Note != "":
 			v.noted(of, s)
 		case s.have != s.ref.SHA256:
@@ -67,6 +67,9 @@ func (v *verifier) noted(of *walker, s sighting) {
 	f := Finding{Severity: SeverityError, Log: cp.Log, Seq: cp.Size - 1, Object: ManifestKey(s.by, s.seq), Expected: cp.signed() + s.source(), Found: of.treeAt(of.at)}
 	if cp.Genesis == "" {
 		f.Severity = SeverityUnknown // version 1 does not say of which log of this name it is
+	}
+	if s.root == "" && !of.locked() {
+		f.Severity = SeverityUnknown // what followed may have expired
 	}
 	switch {
 	case s.root == cp.Root:

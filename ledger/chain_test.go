@@ -263,3 +263,17 @@ func TestLongerLockIsNamedAgain(t *testing.T) {
 		require.Len(t, m.Predicate.Objects, c.names+1)
 	}
 }
+
+// What somebody puts in the place of a timestamp is not read beyond the size of one: a
+// collector reads its newest checkpoint when it starts.
+func TestHugeTimestampStopsNobody(t *testing.T) {
+	tr := newTrail(t)
+	chain, _ := reopen(t, tr)
+	stamp := func(context.Context, []byte) ([]byte, error) { return []byte("stamp"), nil }
+	require.NoError(t, chain.Checkpoint(ctx, stamp))
+	tr.Plant(ledger.TimestampKey("gw-0", 6), 1<<40, errors.New("too large"))
+	reopen(t, tr)
+	c, err := ledger.NewestCheckpoint(ctx, tr, []ledger.PublicKey{tr.key}, "gw-0")
+	require.NoError(t, err)
+	require.Equal(t, "stamp", string(c.Timestamp))
+}

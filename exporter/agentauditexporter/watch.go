@@ -63,7 +63,7 @@ func (s *sealer) newWatcher() *watcher {
 		keys:  append([]ledger.PublicKey{{ID: ledger.KeyID(s.signer.Public()), Key: s.signer.Public()}}, s.watchedKeys...),
 		alive: max(minAlive, 3*s.cfg.Checkpoint, 3*s.cfg.Heartbeat),
 		now:   time.Now,
-		rand:  mrand.New(mrand.NewChaCha8(seed)), // which nobody can foresee
+		rand:  mrand.New(mrand.NewChaCha8(seed)), //nolint:gosec // ChaCha8 of a random seed: nobody can foresee it
 	}
 }
 

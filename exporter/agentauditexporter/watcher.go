@@ -52,7 +52,8 @@ type living struct {
 	keys []ledger.PublicKey // of the watcher's, that signed some of it
 }
 
-// look is a round: the heads of up to watchedLogs logs. They are good also where there is
+// look is a round: the heads of up to watchedLogs logs, and of those that have ended since
+// they were looked at. They are good also where there is
 // an error, which is the store's.
 func (w *watcher) look(ctx context.Context) (heads []ledger.HeadRef, logs int, err error) {
 	round := &bounded{Reader: w.store, left: maxRoundRequests}
@@ -65,12 +66,13 @@ func (w *watcher) look(ctx context.Context) (heads []ledger.HeadRef, logs int, e
 			break
 		}
 		probes--
-		found := w.heads(ctx, round, l.log, l.keys)
+		found, alive := w.heads(ctx, round, l.log, l.keys)
 		if round.failed != nil {
 			return heads, logs, round.failed
 		}
-		if len(found) > 0 {
-			heads, kept, logs = append(heads, found...), append(kept, l), logs+1
+		heads = append(heads, found...) // also how it ended, which takes no place
+		if alive {
+			kept, logs = append(kept, l), logs+1
 		}
 	}
 	w.known = kept
@@ -103,8 +105,8 @@ func (w *watcher) search(ctx context.Context, round *bounded, places, probes int
 		if probes--; probes < 0 {
 			break
 		}
-		found := w.heads(ctx, round, s.log, keys)
-		if len(found) == 0 {
+		found, alive := w.heads(ctx, round, s.log, keys)
+		if !alive {
 			continue
 		}
 		w.remember(living{s.log, keys})
@@ -118,17 +120,19 @@ func (w *watcher) search(ctx context.Context, round *bounded, places, probes int
 	return heads, logs
 }
 
-// heads are the newest manifests in a log of those keys under which it is alive: one, but
-// where another has taken the name of the log it hides nothing.
-func (w *watcher) heads(ctx context.Context, r ledger.Reader, log string, keys []ledger.PublicKey) (heads []ledger.HeadRef) {
+// heads are the newest manifests of late in a log, of each of those keys: of one, but where
+// another has taken the name of the log it hides nothing. alive is false where the log has
+// no writer.
+func (w *watcher) heads(ctx context.Context, r ledger.Reader, log string, keys []ledger.PublicKey) (heads []ledger.HeadRef, alive bool) {
 	probe := &bounded{Reader: r, left: maxProbeRequests * len(keys)}
 	for _, k := range keys {
 		h, err := ledger.FindHead(ctx, probe, log, []ledger.PublicKey{k})
-		if err == nil && h.Seq >= 0 && !h.Closed && w.now().Sub(h.At) <= w.alive {
+		if err == nil && h.Seq >= 0 && w.now().Sub(h.At) <= w.alive {
 			heads = append(heads, ledger.HeadRef{Log: log, Seq: h.Seq, SHA256: h.SHA256, Note: bare(h.Note, k)})
+			alive = alive || !h.Closed
 		}
 	}
-	return heads
+	return heads, alive
 }
 
 // remember makes a log one that is preferred. Where there are many already, it takes the

@@ -45,7 +45,7 @@ func (f *fleet) write(log string, s ledger.Signer, off time.Duration, list ...le
 func (f *fleet) watcher(seed uint64) *watcher {
 	return &watcher{
 		store: f.Store, log: "gw-0", keys: []ledger.PublicKey{ledgertest.Public(f.t, f.own), ledgertest.Public(f.t, f.other)},
-		alive: time.Hour, now: time.Now, rand: rand.New(rand.NewPCG(seed, 0)), //nolint:gosec // a test draws the same again
+		alive: time.Hour, now: time.Now, rand: rand.New(rand.NewPCG(seed, 0)),
 	}
 }
 
@@ -57,7 +57,7 @@ func (w *watcher) round(t *testing.T) map[string]ledger.HeadRef {
 	for _, h := range heads {
 		noted[h.Log] = h
 	}
-	require.Len(t, noted, logs)
+	require.LessOrEqual(t, logs, len(noted))
 	require.LessOrEqual(t, logs, watchedLogs)
 	require.NotContains(t, noted, "gw-0")
 	return noted
@@ -262,8 +262,11 @@ func TestWatcherForgetsTheDead(t *testing.T) {
 	require.Len(t, w.round(t), 2)
 	f.write("gw-1", f.own, 0, stop)
 	f.Purge(ledger.ManifestKey("gw-2", 0))
-	require.Empty(t, w.round(t))
+	last := w.round(t)
+	require.Len(t, last, 1)
+	require.Equal(t, int64(1), last["gw-1"].Seq, "how it ended is noted once")
 	require.Empty(t, w.known)
+	require.Empty(t, w.round(t))
 	f.write("gw-1", f.own, 0, open)
 	require.Contains(t, w.round(t), "gw-1", "that came back")
 }

@@ -183,3 +183,17 @@ func TestStartRefusesPublicKeys(t *testing.T) {
 		require.Contains(t, startError(t, c), name+" "+private+" must hold an Ed25519 or ECDSA P-256 public key in PEM: ")
 	}
 }
+
+// TestTilesFollowTheLog: each checkpoint brings the tiles up to date, over restarts too.
+func TestTilesFollowTheLog(t *testing.T) {
+	tr := newTrail(t)
+	for n := range 3 {
+		r := start(t, tr.config())
+		require.NoError(t, r.traces.ConsumeTraces(t.Context(), spans(event(n))))
+		r.stop() // leaves a checkpoint
+		wrong, all, err := ledger.CheckTiles(t.Context(), tr.open(), []ledger.PublicKey{tr.public}, "gw-0")
+		require.NoError(t, err)
+		require.Empty(t, wrong)
+		require.Equal(t, 2, all)
+	}
+}

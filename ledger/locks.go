@@ -26,8 +26,8 @@ func (v *verifier) manifestLock(ctx context.Context, j job) error {
 
 // lock compares the lock of a version with the one promised.
 func (v *verifier) lock(ctx context.Context, log string, seq int64, at Version, want Retention) error {
-	if !want.Until.IsZero() && !want.Until.After(v.now) {
-		return nil // the promise has run out
+	if want.Until.IsZero() || !want.Until.After(v.now) {
+		return nil // nothing was promised, or the promise has run out
 	}
 	have, err := v.r.Retention(ctx, at.Key, at.ID)
 	if err != nil && !errors.Is(err, ErrNotFound) {

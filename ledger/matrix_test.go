@@ -799,7 +799,7 @@ func (w *world) copied() *ledger.Report {
 // attack.
 func (w *world) bundled() string {
 	var z bytes.Buffer
-	_, err := evidence.Prove(ctx, w.reader, evidence.Options{Keys: w.o.Keys, Session: "s2", Checkpoints: w.o.Checkpoints}, &z)
+	_, err := evidence.Prove(ctx, w.reader, evidence.Options{Keys: w.o.Keys, Logs: w.o.Logs, Session: "s2", Checkpoints: w.o.Checkpoints}, &z)
 	if err != nil {
 		return "none is made"
 	}

@@ -77,7 +77,10 @@ func (l *LogReport) scope(since, until *time.Time) string {
 		from = fmt.Sprintf("manifest %d, those before having gone,", l.First)
 	}
 	end := "the newest"
-	if l.Closed {
+	switch {
+	case l.loose:
+		end = "the newest that is there: what followed may have expired"
+	case l.Closed:
 		end = "which closed it"
 	}
 	text := fmt.Sprintf("Log %s (%s): from %s of %s to manifest %d of %s, %s", l.Log, strings.Join(keys, ", "), from, stamp(l.BeganAt), l.Last, stamp(l.WrittenAt), end)

@@ -39,7 +39,10 @@ const (
 	journalRest        = copyFolder + "/pulling-rest.jsonl"
 )
 
-var journals = []string{journalCheckpoints, journalManifests, journalRest}
+// journalLater are of manifests that others name, and that were sealed meanwhile.
+var journalLater = []string{copyFolder + "/pulling-later-1.jsonl", copyFolder + "/pulling-later-2.jsonl", copyFolder + "/pulling-later-3.jsonl"}
+
+var journals = append([]string{journalCheckpoints, journalManifests, journalRest}, journalLater...)
 
 // copied is one line of copyIndex.
 type copied struct {

@@ -80,7 +80,7 @@ func PullInto(ctx context.Context, from ledger.Reader, dir string, o PullOptions
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
-	p := &pull{from: from, o: o, now: o.Clock().UTC().Truncate(time.Second), wanted: map[uint64]struct{}{}, promised: map[uint64]int64{}}
+	p := &pull{from: from, o: o, now: o.Clock().UTC().Truncate(time.Second), wanted: map[uint64]struct{}{}, promised: map[uint64]int64{}, last: map[string]int64{}, saw: map[string]int64{}}
 	if err := p.open(dir); err != nil {
 		return p.done, err
 	}
@@ -105,6 +105,8 @@ type pull struct {
 	wanted   map[uint64]struct{}
 	promised map[uint64]int64
 	newest   map[string]time.Time // by log
+	last     map[string]int64     // the last manifest of each log
+	saw      map[string]int64     // the last that manifests of other logs name
 
 	mu   sync.Mutex
 	done PullProgress
@@ -242,22 +244,69 @@ func (p *pull) about() *about {
 // of the copy speaks of manifests that were sealed after these were listed, and all
 // objects that manifests name, which are older than they, are listed after them.
 func (p *pull) run(ctx context.Context) error {
-	if err := p.segment(ctx, journalCheckpoints, p.prefix(ctx, ledger.CheckpointPrefix)); err != nil {
+	in := func(segment string) func(string) bool {
+		return func(key string) bool { return segmentOf(key) == segment }
+	}
+	if err := p.segment(ctx, journalCheckpoints, in(journalCheckpoints), p.prefix(ctx, ledger.CheckpointPrefix)); err != nil {
 		return err
 	}
-	if err := p.segment(ctx, journalManifests, p.prefix(ctx, ledger.ManifestPrefix)); err != nil {
+	if err := p.segment(ctx, journalManifests, in(journalManifests), p.prefix(ctx, ledger.ManifestPrefix)); err != nil {
+		return err
+	}
+	if err := p.later(ctx); err != nil {
 		return err
 	}
 	if err := p.choose(ctx); err != nil {
 		return err
 	}
-	if err := p.segment(ctx, journalRest, p.rest(ctx)); err != nil {
+	if err := p.segment(ctx, journalRest, in(journalRest), p.rest(ctx)); err != nil {
 		return err
 	}
 	if p.done.Total == 0 && p.done.Gone > 0 {
 		return errors.Join(errors.New("the store lists nothing there, and the copy was left as it was: the bucket was emptied, or this is another"), p.remove(journals...))
 	}
 	return p.finish()
+}
+
+// later goes on with logs of which others name manifests that were sealed after the log was
+// listed: a copy without them would look as if the log had been cut off.
+func (p *pull) later(ctx context.Context) error {
+	for _, journal := range journalLater {
+		var behind []string
+		for log, seq := range p.saw {
+			if last, ok := p.last[log]; ok && last < seq {
+				behind = append(behind, log+"/") // in the order of keys
+			}
+		}
+		if len(behind) == 0 {
+			return nil
+		}
+		slices.Sort(behind)
+		from := map[string]string{}
+		for _, log := range behind {
+			from[log] = ledger.ManifestKey(strings.TrimSuffix(log, "/"), p.last[strings.TrimSuffix(log, "/")])
+		}
+		clear(p.saw)
+		covers := func(key string) bool {
+			rest, ok := strings.CutPrefix(key, ledger.ManifestPrefix)
+			log, _, _ := strings.Cut(rest, "/")
+			after, known := from[log+"/"]
+			return ok && known && key > after
+		}
+		list := func(yield func(ledger.Version, error) bool) {
+			for _, log := range behind {
+				for v, err := range p.from.List(ctx, ledger.ManifestPrefix+log, from[log]) {
+					if (err != nil || covers(v.Key)) && !yield(v, err) {
+						return
+					}
+				}
+			}
+		}
+		if err := p.segment(ctx, journal, covers, list); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // segmentOf is the journal that a key goes to.
@@ -321,8 +370,8 @@ type keyed struct {
 	known  []copied
 }
 
-// both goes through a part of the store and of the copy by key.
-func (p *pull) both(segment string, list iter.Seq2[ledger.Version, error]) iter.Seq2[keyed, error] {
+// both goes through a part of the store, and of the copy, by key.
+func (p *pull) both(covers func(key string) bool, list iter.Seq2[ledger.Version, error]) iter.Seq2[keyed, error] {
 	return func(yield func(keyed, error) bool) {
 		var names []string
 		if p.known != "" {
@@ -338,7 +387,7 @@ func (p *pull) both(segment string, list iter.Seq2[ledger.Version, error]) iter.
 					known = nil
 					return err
 				}
-				if known = group; segmentOf(group[0].Key) == segment {
+				if known = group; covers(group[0].Key) {
 					return nil
 				}
 			}
@@ -400,7 +449,7 @@ type result struct {
 }
 
 // segment brings a part of the copy up to date, and writes its journal, in order.
-func (p *pull) segment(ctx context.Context, journal string, list iter.Seq2[ledger.Version, error]) (err error) {
+func (p *pull) segment(ctx context.Context, journal string, covers func(key string) bool, list iter.Seq2[ledger.Version, error]) (err error) {
 	w, err := newIndexWriter(p.root, journal)
 	if err != nil {
 		return err
@@ -428,7 +477,7 @@ func (p *pull) segment(ctx context.Context, journal string, list iter.Seq2[ledge
 		written <- failed
 	}()
 	var failed error
-	for k, err := range p.both(journal, list) {
+	for k, err := range p.both(covers, list) {
 		if failed = err; failed == nil {
 			failed = context.Cause(ctx)
 		}
@@ -509,6 +558,10 @@ func hashOf(key string) uint64 {
 // order of keys.
 func (p *pull) learn(m *ledger.Manifest) {
 	within := p.within(m)
+	p.last[m.Predicate.Log] = max(p.last[m.Predicate.Log], m.Predicate.Seq)
+	for _, h := range m.Predicate.Heads {
+		p.saw[h.Log] = max(p.saw[h.Log], h.Seq)
+	}
 	for i := range m.Predicate.Objects {
 		o := &m.Predicate.Objects[i]
 		if within && p.o.Choose == nil && p.o.bounded() {
@@ -573,24 +626,24 @@ func (p *pull) choose(ctx context.Context) error {
 	manifests := func() iter.Seq2[*ledger.Manifest, error] {
 		return func(yield func(*ledger.Manifest, error) bool) {
 			p.newest = nil
-			for l, err := range readLines(p.root, journalManifests, true) {
-				if err == nil {
-					err = ctx.Err()
-				}
-				if err != nil {
+			read := slices.DeleteFunc(append([]string{journalManifests}, journalLater...), func(name string) bool { return !exists(p.root, name) })
+			for group, err := range entries(p.root, read, func(string) bool { return true }) {
+				if err = errors.Join(err, ctx.Err()); err != nil {
 					yield(nil, err)
 					return
 				}
-				if l.File == "" || l.Size > maxChanged {
-					continue
-				}
-				body, err := readBounded(p.root, l.File, maxChanged)
-				if err != nil {
-					yield(nil, err)
-					return
-				}
-				if m, err := ledger.ParseEnvelope(body); err == nil && p.within(m) && !yield(m, nil) {
-					return
+				for _, c := range group {
+					if c.File == "" || c.Size > maxChanged {
+						continue
+					}
+					body, err := readBounded(p.root, c.File, maxChanged)
+					if err != nil {
+						yield(nil, err)
+						return
+					}
+					if m, err := ledger.ParseEnvelope(body); err == nil && p.within(m) && !yield(m, nil) {
+						return
+					}
 				}
 			}
 		}
@@ -766,7 +819,7 @@ func (p *pull) version(ctx context.Context, c, known *copied, file string) (m *l
 		kept = known != nil
 		return nil, nil
 	}
-	asManifest := segmentOf(c.Key) == journalManifests && (p.known != "" || p.o.bounded()) && c.Size <= maxChanged
+	asManifest := segmentOf(c.Key) == journalManifests && c.Size <= maxChanged
 	var body []byte
 	if known != nil && known.File != "" {
 		c.File, c.SHA256, c.Mode, c.Until, c.LockRead = known.File, known.SHA256, known.Mode, known.Until, known.LockRead

@@ -507,6 +507,66 @@ func TestPullOfAWindow(t *testing.T) {
 	require.Equal(t, []string{ledger.CodeObjectMissing}, codes(h.verifyDir(dir, ledger.VerifyOptions{})))
 }
 
+// A log that goes on while a long pull goes through it: what others say of it is in the
+// copy only with what they say it of.
+func TestPullOfATrailThatGoesOn(t *testing.T) {
+	h := newHistory(t)
+	h.checkpoint()
+	other := *h
+	other.by = ledgertest.NewSigner(t, "ed25519")
+	var seen []ledger.HeadRef
+	c, err := ledger.OpenChain(t.Context(), h.s, ledger.ChainOptions{
+		Log: "zz", Signer: other.by, Retention: func(time.Time) ledger.Retention { return h.lock }, Heads: func() []ledger.HeadRef { return seen },
+	})
+	require.NoError(t, err)
+	require.NoError(t, c.Commit(t.Context(), ledger.KindOpen, nil))
+	slow := &onList{Reader: h.s, prefix: ledger.ManifestPrefix, then: func() {
+		h.batch("new")
+		require.NoError(t, h.c.Checkpoint(t.Context(), nil))
+		note, err := h.s.Get(t.Context(), ledger.CheckpointKey("gw", 2), "")
+		require.NoError(t, err)
+		m, err := h.s.Get(t.Context(), ledger.ManifestKey("gw", 1), "")
+		require.NoError(t, err)
+		parsed, err := ledger.ParseEnvelope(m)
+		require.NoError(t, err)
+		seen = []ledger.HeadRef{{Log: "gw", Seq: 1, SHA256: fmt.Sprintf("%x", parsed.Digest), Note: string(note)}}
+		require.NoError(t, c.Commit(t.Context(), ledger.KindHeartbeat, nil))
+	}}
+	dir := t.TempDir()
+	pulled(t, slow, dir, store.PullOptions{})
+	d := openDir(t, dir)
+	report, err := ledger.Verify(t.Context(), d, ledger.VerifyOptions{Keys: []ledger.PublicKey{h.key, ledgertest.Public(t, other.by)}})
+	require.NoError(t, err)
+	require.Equal(t, ledger.Confirmed, report.Verdict, "%+v", report.Findings)
+	require.EqualValues(t, 1, report.Logs[0].Last)
+	require.EqualValues(t, 1, report.Logs[1].Last)
+	require.Empty(t, report.Findings)
+	c2, _, _ := pulled(t, h.s, dir, store.PullOptions{})
+	require.EqualValues(t, 1, c2.gets.Load(), "the checkpoint")
+}
+
+// onList does something once the first version under a prefix was listed.
+type onList struct {
+	ledger.Reader
+	prefix string
+	then   func()
+	done   bool
+}
+
+func (o *onList) List(ctx context.Context, prefix, after string) iter.Seq2[ledger.Version, error] {
+	return func(yield func(ledger.Version, error) bool) {
+		for v, err := range o.Reader.List(ctx, prefix, after) {
+			if o.prefix == prefix && !o.done && strings.HasPrefix(v.Key, o.prefix+"zz") {
+				o.done = true
+				o.then()
+			}
+			if !yield(v, err) {
+				return
+			}
+		}
+	}
+}
+
 // Who makes a copy cannot leave something out as out of bound that the chain needs.
 func TestNothingNeededIsOutOfBound(t *testing.T) {
 	h := newHistory(t)

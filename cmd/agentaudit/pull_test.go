@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -207,4 +209,23 @@ func TestPullCommand(t *testing.T) {
 	// A copy stays of the bucket that it is of.
 	_, err = command(t, "pull", "s3://another/trail", whole, "--endpoint", s3.Endpoint, "--force-path-style", "--region", "us-east-1")
 	require.ErrorContains(t, err, "is a copy of "+from+", not of s3://another/trail")
+}
+
+func TestPullErrors(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		says string
+	}{
+		{&os.PathError{Op: "write", Path: "data/v1/x", Err: syscall.ENOSPC}, "there is no room left for the copy: write data/v1/x: "},
+		{&os.PathError{Op: "open", Path: "data", Err: syscall.EACCES}, "the folder of the copy may not be written: "},
+		{fmt.Errorf("retention of x: %w", ledger.ErrForbidden), "these credentials need s3:ListBucketVersions"},
+		{context.Canceled, "interrupted: "},
+		{errors.New("something else"), "something else"},
+	} {
+		err := explainPull(c.err, store.PullProgress{Versions: 3})
+		require.ErrorIs(t, err, c.err)
+		require.Contains(t, err.Error(), c.says)
+		require.Contains(t, err.Error(), "; what was copied stays: the same command goes on from there")
+		require.NotContains(t, explainPull(c.err, store.PullProgress{}).Error(), "what was copied")
+	}
 }

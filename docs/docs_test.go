@@ -91,7 +91,8 @@ func TestIndependentVerifier(t *testing.T) {
 	bound.Since = time.Now().Add(time.Hour)
 	out, code = verify()
 	require.Equal(t, 2, code, "%s", out)
-	require.Contains(t, out, "\nNO VERDICT: the copy is bounded")
+	require.Contains(t, out, "not in this copy, which was bounded")
+	require.Contains(t, out, "\nNO VERDICT")
 
 	s.Alter(ledger.ManifestKey("gw-0", 1), func(b []byte) []byte { return bytes.Replace(b, []byte("a"), []byte("b"), 1) })
 	out, code = verify()

@@ -202,7 +202,7 @@ class Copy:
             if (b := self.read(v)) is None or sha(b).hex() != v["sha256"]: self.bad.append(f"{f}: not as it was pulled")
         for path, _, names in os.walk(dir):
             for f in (os.path.relpath(os.path.join(path, n), dir) for n in names):
-                if f not in files and not re.fullmatch(r"\.agentaudit.(versions|pulled|pulling-[a-z0-9-]+)\.jsonl", f): self.bad.append(f"{f}: added to the copy")
+                if f not in files and not re.fullmatch(r"\.agentaudit.(lock|(versions|pulled|pulling-[a-z0-9-]+)\.jsonl)", f): self.bad.append(f"{f}: added to the copy")
     def read(self, v):
         path = os.path.normpath(os.path.join(self.dir, v["file"]))
         if not path.startswith(os.path.normpath(self.dir) + os.sep): raise ValueError(f"{v['file']} is not in the copy")

@@ -93,7 +93,7 @@ func (d *Dir) Get(_ context.Context, key, versionID string) ([]byte, error) {
 // files that were added.
 func (d *Dir) Changes(ctx context.Context) iter.Seq2[ledger.Change, error] {
 	return func(yield func(ledger.Change, error) bool) {
-		known := map[string]bool{copyIndex: true, copyKnown: true}
+		known := map[string]bool{copyIndex: true, copyKnown: true, copyLock: true}
 		for _, name := range journals {
 			known[name] = true
 		}

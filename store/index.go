@@ -31,6 +31,7 @@ const (
 // What a pull keeps while it is under way, so that the next goes on where it was
 // interrupted: journals in the form of the index, and what earlier ones knew.
 const (
+	copyLock  = copyFolder + "/lock" // where folders cannot be locked
 	copyKnown = copyFolder + "/pulled.jsonl"
 	copyTemp  = copyFolder + "/temporary"
 

@@ -136,12 +136,8 @@ func (p *pull) open(dir string) (err error) {
 	if err := p.root.MkdirAll(copyContents, 0o700); err != nil {
 		return err
 	}
-	// The folder itself is locked: a file for it would be one that nobody pulled.
-	p.lock = flock.New(filepath.Join(dir, copyFolder), flock.SetFlag(os.O_RDONLY))
-	if ok, err := p.lock.TryLock(); err != nil {
-		return fmt.Errorf("lock %s: %w", dir, err)
-	} else if !ok {
-		return fmt.Errorf("another pull into %s is under way", dir)
+	if err := p.exclude(dir); err != nil {
+		return err
 	}
 	if err := errors.Join(p.root.RemoveAll(copyTemp), p.root.MkdirAll(copyTemp, 0o700)); err != nil {
 		return err
@@ -151,6 +147,27 @@ func (p *pull) open(dir string) (err error) {
 	}
 	if p.known == "" && len(entries) > 1 && !unfinished(p.root) {
 		return fmt.Errorf("%s is not empty and is no copy of a trail: name a new directory, or one that was pulled into before", dir)
+	}
+	return nil
+}
+
+// exclude keeps other pulls out. The folder itself is locked, since a file for it would be
+// one that nobody pulled; where folders cannot be locked, as on NFS, a file is.
+func (p *pull) exclude(dir string) error {
+	p.lock = flock.New(filepath.Join(dir, copyFolder), flock.SetFlag(os.O_RDONLY))
+	ok, err := p.lock.TryLock()
+	if err != nil {
+		if info, err := p.root.Lstat(copyLock); err == nil && !info.Mode().IsRegular() {
+			return fmt.Errorf("lock %s: %w", dir, regular(copyLock, info))
+		}
+		p.lock = flock.New(filepath.Join(dir, copyLock), flock.SetPermissions(0o600))
+		ok, err = p.lock.TryLock()
+	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("lock %s: %w", dir, err)
+	case !ok:
+		return fmt.Errorf("another pull into %s is under way", dir)
 	}
 	return nil
 }

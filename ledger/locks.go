@@ -39,7 +39,11 @@ func (v *verifier) lock(ctx context.Context, log string, seq int64, at Version, 
 			return nil
 		}
 	}
-	v.note(Finding{Severity: SeverityError, Code: CodeNotLocked, Log: log, Seq: seq, Object: at.Key, Version: at.ID, Expected: describeLock(want), Found: describeLock(have), Message: "the object is not locked as promised"})
+	found := describeLock(have)
+	if err != nil { // of a copy, which still holds it
+		found = err.Error()
+	}
+	v.note(Finding{Severity: SeverityError, Code: CodeNotLocked, Log: log, Seq: seq, Object: at.Key, Version: at.ID, Expected: describeLock(want), Found: found, Message: "the object is not locked as promised"})
 	return nil
 }
 

@@ -54,8 +54,9 @@ func (r *Report) describe(level Level, from Reader) {
 	if r.Verdict == Confirmed {
 		r.Scope = append(r.Scope, checked[level])
 	}
-	if _, ok := from.(Copy); ok {
+	if c, ok := from.(Copy); ok {
 		r.Limits = append(r.Limits, "How objects are locked, and which of two versions is the older: the maker of this copy says so, and nobody else.")
+		r.Limits = append(r.Limits, c.Limits()...)
 	}
 	r.Limits = append(r.Limits,
 		"Whether a log sealed anything after its newest manifest: compare checkpoints that were kept elsewhere (--checkpoint).",

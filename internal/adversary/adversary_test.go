@@ -1,0 +1,59 @@
+package adversary
+
+import (
+	"flag"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/agentaudit/otelcol-agentaudit/ledger"
+)
+
+var (
+	histories = flag.Int("adversary.histories", 2000, "how many histories are drawn")
+)
+
+// TestHonest: whatever happened to a trail, it is never NOT CONFIRMED as long as nobody
+// attacks it, and whole and unexpired it is CONFIRMED with every event.
+func TestHonest(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		w := draw(rt)
+		w.acknowledged(rt)
+		q := w.ask(rt, nil, nil)
+		r := q.verify(w.b)
+		switch {
+		case r.Verdict == ledger.NotConfirmed:
+			rt.Fatalf("an honest trail is NOT CONFIRMED\n%s%s%s", w, q, tell(r))
+		case r.Verdict != ledger.Confirmed && q.whole() && len(w.grave) == 0 && !w.squatted:
+			rt.Fatalf("a whole and honest trail is not CONFIRMED\n%s%s%s", w, q, tell(r))
+		case r.Verdict == ledger.Confirmed && q.whole() && len(w.grave) == 0 && r.Events != w.events():
+			rt.Fatalf("%d events, sealed were %d\n%s%s%s", r.Events, w.events(), w, q, tell(r))
+		}
+	})
+}
+
+// acknowledged checks that writers keep their word: what they were told is sealed.
+func (w *world) acknowledged(t *rapid.T) {
+	for _, l := range w.logs {
+		named := map[string]bool{}
+		for _, f := range l.chain() {
+			for _, o := range f.Objects {
+				named[o.Key] = true
+			}
+		}
+		for _, key := range l.acked {
+			if !named[key] {
+				t.Fatalf("%s was acknowledged, and no manifest of the chain names it\n%s", key, w)
+			}
+		}
+	}
+}
+
+func (w *world) events() (n int64) {
+	for _, l := range w.logs {
+		for _, f := range l.chain() {
+			n += events(f)
+		}
+	}
+	return n
+}

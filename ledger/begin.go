@@ -45,7 +45,7 @@ func (w *walker) begin(seq int64, list []candidate) (bool, error) {
 		}
 	}
 	for _, t := range tips {
-		if t.m.KeyID != tips[0].m.KeyID || seq > 0 && t.genesis != tips[0].genesis {
+		if t.m.KeyID != tips[0].m.KeyID {
 			w.ambiguous(candidate{t.m, t.v}, t.m.KeyID)
 			return true, errEnough
 		}
@@ -62,21 +62,13 @@ func (w *walker) begin(seq int64, list []candidate) (bool, error) {
 		w.refusal() // something before it could not be read
 		return true, errEnough
 	}
-	w.learn(tips)
-	if w.tips = tips; len(tips) == 1 {
-		return true, w.commit(tips[0])
-	}
-	return true, nil
+	return true, w.take(tips)
 }
 
 // end judges what is left open when all manifests were read.
 func (w *walker) end() error {
-	if len(w.tips) > 1 {
-		t := w.head()
-		if err := w.settle(t.link); err != nil {
-			return err
-		}
-		w.tips = []*tip{t}
+	if _, ok := w.r.(Copy); ok && len(w.rivals) > 0 {
+		w.doubt(CodeOtherWriter, w.at.seq, w.rivals[0].v, "one manifest", fmt.Sprintf("%d of them", 1+len(w.rivals)), "several manifests may be the newest, and which of them is the oldest only the maker of the copy says: verify the bucket, or a copy of a later state")
 	}
 	if w.denied != nil && !w.past() {
 		w.refusal()
@@ -94,15 +86,6 @@ func (w *walker) end() error {
 		w.beginning()
 	}
 	return nil
-}
-
-// head chooses between several manifests at the newest place: the oldest version, which
-// in a copy is only what its maker says.
-func (w *walker) head() *tip {
-	if _, ok := w.r.(Copy); ok {
-		w.doubt(CodeOtherWriter, w.tips[0].seq, w.tips[1].v, "one manifest", fmt.Sprintf("%d of them", len(w.tips)), "several manifests may be the newest, and which is the oldest of them only the maker of the copy says: verify the bucket, or a copy of a later state")
-	}
-	return w.tips[0]
 }
 
 // beginning judges a log whose oldest manifests are not there: a promise that is still

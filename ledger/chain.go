@@ -88,13 +88,14 @@ func OpenChain(ctx context.Context, s Store, o ChainOptions) (*Chain, error) {
 	return c, c.rotated()
 }
 
-// ErrRotated is the error of a writer whose key was replaced.
-var ErrRotated = errors.New("the log's key was replaced")
+// ErrRotated is the error of a writer whose key is not the one that signs its log: it was
+// replaced, or it has not yet taken the place of the one before.
+var ErrRotated = errors.New("another key signs the log")
 
 // rotated is ErrRotated where another key signs the next place.
 func (c *Chain) rotated() error {
 	if c.head.key != "" && c.head.key != c.key.ID {
-		return fmt.Errorf("%w: from manifest %d on key %s signs it: configure that one", ErrRotated, c.head.seq+1, c.head.key)
+		return fmt.Errorf("%w: from manifest %d on it is key %s: configure that one, or have it name the next (agentaudit key rotate)", ErrRotated, c.head.seq+1, c.head.key)
 	}
 	return nil
 }
@@ -203,7 +204,7 @@ func (c *Chain) build(ctx context.Context, kind Kind, objects []Object) error {
 		RotatedAt: c.head.rotated,
 	}}
 	p := &st.Predicate
-	at, lock := latest(c.head.at, p.WrittenAt).UTC(), c.retention(objects)
+	at, lock := latest(c.head.clock, p.WrittenAt).UTC(), c.retention(objects)
 	p.Time, p.Retention = &at, &lock
 	if kind == KindOpen {
 		p.Instance = c.o.Instance

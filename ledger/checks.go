@@ -37,6 +37,9 @@ func newChecks(ctx context.Context, r Reader, w *walker, sum *LogReport, o Verif
 			c.held = append(c.held, g)
 		}
 	}
+	for _, g := range c.held {
+		w.held = append(w.held, g.Genesis)
+	}
 	slices.SortStableFunc(c.held, func(a, b *Checkpoint) int { return int(a.Size - b.Size) })
 	c.next, c.stop = iter.Pull2(r.List(ctx, CheckpointPrefix+w.log+"/", ""))
 	return c
@@ -193,6 +196,8 @@ func (c *checks) judge(cp *Checkpoint, object string, at *link) {
 		severity = SeverityUnknown
 	case object != "" && cp.Genesis == "":
 		severity = SeverityUnknown // version 1 does not say of which log of this name it is
+	case at == nil && !c.w.locked():
+		severity = SeverityUnknown // what followed may have expired
 	}
 	switch {
 	case at == nil:

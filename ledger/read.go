@@ -229,8 +229,13 @@ func ReadObject(ctx context.Context, r Reader, m *Manifest, o *Object, each func
 // NewestCheckpoint is the newest checkpoint of a log in the store that one of the
 // keys signed, with what stands beside it as its timestamp, unchecked; nil for none.
 func NewestCheckpoint(ctx context.Context, r Reader, keys []PublicKey, log string) (*Checkpoint, error) {
+	return newestCheckpoint(ctx, r, keys, log, "")
+}
+
+// newestCheckpoint is NewestCheckpoint behind a key.
+func newestCheckpoint(ctx context.Context, r Reader, keys []PublicKey, log, after string) (*Checkpoint, error) {
 	var list []Version // by size
-	for v, err := range r.List(ctx, CheckpointPrefix+log+"/", "") {
+	for v, err := range r.List(ctx, CheckpointPrefix+log+"/", after) {
 		if err != nil {
 			return nil, err
 		}

@@ -110,6 +110,11 @@ func Verify(ctx context.Context, r Reader, o VerifyOptions) (*Report, error) {
 		v.report.Until = &o.Until
 	}
 	err := v.run(ctx)
+	for log, w := range v.walks {
+		if w.two {
+			v.report.withdraw(log)
+		}
+	}
 	sort.Slice(v.report.Logs, func(i, j int) bool { return v.report.Logs[i].Log < v.report.Logs[j].Log })
 	sortFindings(v.report.Findings)
 	v.report.conclude(err)

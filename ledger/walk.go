@@ -31,9 +31,11 @@ type walker struct {
 	// anchored, if any, reports whether a checkpoint that the auditor holds vouches for the
 	// manifests before the first.
 	anchored func() bool
+	// held are the geneses of the log that checkpoints which the auditor holds name.
+	held []string
 
-	tips    []*tip           // what may stand at the newest place, oldest version first
-	at      *link            // the newest place that is decided
+	at      *link            // the newest place; nil before the first
+	rivals  []*tip           // what else was laid there, signed, and continues the log
 	first   int64            // the oldest
 	genesis string           // of the log, where it is known
 	expiry  *time.Time       // what the oldest manifest says of the locks of those before it
@@ -45,9 +47,10 @@ type walker struct {
 	others  bystanders
 	doubted bool // something keeps the log from a verdict
 	stuck   bool // nothing is known of what follows the newest place
+	two     bool // there are two logs of this name, and which is meant is not known
 }
 
-// tip is a manifest that may stand at its place: it continues what is before.
+// tip is a manifest that may stand at its place: it continues what is before, prev.
 type tip struct {
 	*link
 	prev *link
@@ -166,81 +169,51 @@ func (w *walker) judge(seq int64, list []candidate) (bool, error) {
 	switch {
 	case len(list) == 0:
 		return false, nil
-	case len(w.tips) == 0:
+	case w.at == nil:
 		return w.begin(seq, list)
-	case seq > w.tips[0].seq+1:
+	case seq > w.at.seq+1:
 		return w.gap(seq, list)
 	}
 	next := w.continuing(list)
 	if len(next) == 0 {
 		return w.refuse(seq, list)
 	}
-	prev := next[0].prev
-	for _, t := range next[1:] {
-		if t.prev != prev {
-			w.fail(CodeChainBroken, prev.seq, t.v, "", "", "two manifests stand at this place, and both are continued: the log was forked by a holder of its key")
-			break
-		}
-	}
-	next = slices.DeleteFunc(next, func(t *tip) bool { return t.prev != prev })
 	w.beside(list, next)
-	return true, w.take(prev, next)
+	return true, w.take(next)
 }
 
-// take settles the newest place, where it was open, and goes on to the next.
-func (w *walker) take(prev *link, next []*tip) error {
-	if err := w.settle(prev); err != nil {
-		return err
+// take goes on to the oldest version of those that may stand at a place: every writer
+// does, so that what is laid over it later changes nothing.
+func (w *walker) take(next []*tip) error {
+	w.rivals = slices.DeleteFunc(next[1:], func(t *tip) bool { return t.digest == next[0].digest })
+	for _, t := range w.rivals {
+		w.warn(CodeOtherWriter, t.seq, t.v, "", "", "another signed manifest stands at the same place; the oldest counts")
 	}
-	if w.tips = next; len(next) == 1 {
-		return w.commit(next[0])
-	}
-	return nil
+	w.learn(next[0])
+	return w.commit(next[0])
 }
 
-// settle decides between several manifests at the newest place.
-func (w *walker) settle(counts *link) error {
-	if len(w.tips) == 1 {
-		return nil
-	}
-	for _, t := range w.tips {
-		if t.link != counts {
-			w.warn(CodeOtherWriter, t.seq, t.v, "", "", "another signed manifest stands at the same place, and is not the one that the log goes on from")
-		} else if err := w.commit(t); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// continuing gives the candidates that continue one of the tips. A rotation among them
-// ends the time of its key, whichever of them counts in the end.
+// continuing gives the candidates that continue the log, oldest version first.
 func (w *walker) continuing(list []candidate) (next []*tip) {
 	for _, c := range list {
-		for _, t := range w.tips {
-			if w.due(t.link, c.m) && w.acceptable(t.link, c.m) == nil {
-				m := *c.m
-				m.KeyID = t.key
-				next = append(next, &tip{link: t.with(&m), prev: t.link, m: &m, v: c.v})
-				break
-			}
+		if w.due(w.at, c.m) && w.acceptable(w.at, c.m) == nil {
+			m := *c.m
+			m.KeyID = w.at.key
+			next = append(next, &tip{link: w.at.with(&m), prev: w.at, m: &m, v: c.v})
 		}
 	}
-	w.learn(next)
 	return next
 }
 
-// learn gathers from tips which keys end and which begin.
-func (w *walker) learn(next []*tip) {
-	for _, t := range next {
-		if w.ring.last(t.m.KeyID) == t.digest {
-			w.pins[t.m.KeyID] = true
-			w.stop(t.m.KeyID, t.seq)
-		}
-		if k, err := t.m.NextKey(); err == nil && k != nil {
-			w.stop(t.m.KeyID, t.seq)
-			w.ring.add(*k)
-		}
+// learn gathers from a manifest that counts which key ends and which begins.
+func (w *walker) learn(t *tip) {
+	if w.ring.last(t.m.KeyID) == t.digest {
+		w.pins[t.m.KeyID] = true
+		w.stop(t.m.KeyID, t.seq)
+	}
+	if k, err := t.m.NextKey(); err == nil && k != nil {
+		w.stop(t.m.KeyID, t.seq)
+		w.ring.add(*k)
 	}
 }
 
@@ -286,7 +259,7 @@ const maxSkew = time.Minute
 
 // commit makes a manifest the newest place of the log.
 func (w *walker) commit(t *tip) error {
-	if w.at == nil {
+	if w.first < 0 {
 		if err := w.open(t); err != nil {
 			return err
 		}
@@ -354,6 +327,10 @@ func (w *walker) keyAt(seq int64) (key string) {
 	}
 	return key
 }
+
+// locked reports whether a lock that was signed for the newest manifest is still running:
+// then what followed it cannot have expired.
+func (w *walker) locked() bool { return w.at != nil && w.at.until.After(w.now) }
 
 // progress is how much of the log's time the walk has covered, 0 to 1.
 func (w *walker) progress() float64 {

@@ -68,6 +68,9 @@ func (v *verifier) noted(of *walker, s sighting) {
 	if cp.Genesis == "" {
 		f.Severity = SeverityUnknown // version 1 does not say of which log of this name it is
 	}
+	if s.root == "" && !of.locked() {
+		f.Severity = SeverityUnknown // what followed may have expired
+	}
 	switch {
 	case s.root == cp.Root:
 		return

@@ -46,29 +46,39 @@ func TestSecondWriter(t *testing.T) {
 	require.Equal(t, int64(19), r.Events)
 }
 
-// TestNewKey: a writer with a new key goes on where it trusts the old one. Who has
-// only the old key sees the chain as far as that goes.
-func TestNewKey(t *testing.T) {
+// TestAnotherBegins: a key that nobody told the writer of does not keep it from its log,
+// which begins anew over what stands there. Both logs of the name stay whole, and the
+// auditor says which one he means.
+func TestAnotherBegins(t *testing.T) {
 	tr := newTrail(t)
-	next, err := ledger.LoadSigner(privatePEM(t, "ecdsa"))
-	require.NoError(t, err)
-	o := options(next)
-	o.Earlier = []ledger.PublicKey{tr.key}
-	c, err := ledger.OpenChain(ctx, tr, o)
-	require.NoError(t, err)
-	require.NoError(t, c.Commit(ctx, ledger.KindOpen, nil))
-	require.Equal(t, int64(6), c.Head().Seq)
+	mine := newSigner(t)
+	o := options(mine)
+	var warned []string
+	o.OnWarning = func(code, _ string) { warned = append(warned, code) }
+	for range 2 { // a start, and another
+		c, err := ledger.OpenChain(ctx, tr, o)
+		require.NoError(t, err)
+		require.NoError(t, c.Commit(ctx, ledger.KindOpen, nil))
+		require.NoError(t, c.Commit(ctx, ledger.KindBatch, []ledger.Object{seal(t, tr, ledger.ObjectOptions{}, "mine", 1, 2)}))
+	}
+	require.Contains(t, warned, ledger.CodeForeignManifest)
 
-	r, err := ledger.Verify(ctx, tr, ledger.VerifyOptions{Keys: []ledger.PublicKey{tr.key, public(t, next)}})
-	require.NoError(t, err)
-	require.Equal(t, ledger.Confirmed, r.Verdict)
-	require.Equal(t, int64(6), r.Logs[0].Last)
-	require.Empty(t, r.Findings)
-
-	r = tr.verify(t, ledger.LevelEvents)
-	require.Equal(t, int64(5), r.Logs[0].Last)
-	require.Equal(t, []string{ledger.CodeForeignManifest}, codes(r, ledger.SeverityWarning))
-	require.Equal(t, 3, r.ExitCode(true))
+	theirs, ours := tr.key, public(t, mine)
+	verify := func(keys ...ledger.PublicKey) *ledger.Report {
+		r, _ := ledger.Verify(ctx, tr, ledger.VerifyOptions{Keys: keys})
+		return r
+	}
+	r := verify(theirs, ours)
+	require.Equal(t, ledger.NoVerdict, r.Verdict)
+	require.Equal(t, []string{ledger.CodeLogAmbiguous}, codes(r, ledger.SeverityUnknown))
+	theirs.May, ours.May = nil, &ledger.Span{Logs: []string{"gw-0"}}
+	r = verify(theirs, ours)
+	require.Equal(t, ledger.Confirmed, r.Verdict, "%+v", r.Findings)
+	require.Equal(t, int64(4), r.Events)
+	theirs.May, ours.May = &ledger.Span{Logs: []string{"gw-0"}}, nil
+	r = verify(theirs, ours)
+	require.Equal(t, ledger.Confirmed, r.Verdict, "%+v", r.Findings)
+	require.Equal(t, int64(15), r.Events)
 }
 
 // TestSilence: a crash is on record, a running writer that was silent is a warning,

@@ -57,3 +57,30 @@ func (w *world) events() (n int64) {
 	}
 	return n
 }
+
+// TestAdversary: whatever an attacker does, the verdict is right.
+func TestAdversary(t *testing.T) {
+	for _, r := range roles {
+		t.Run(r.name, func(t *testing.T) {
+			rapid.Check(t, func(rt *rapid.T) {
+				w := draw(rt)
+				a := w.attack(rt, r)
+				if a == nil {
+					return
+				}
+				var extra *keypair
+				if r.key == other {
+					extra = a.key
+				}
+				for range 2 {
+					q := w.ask(rt, r, extra)
+					q.copy = r.copies
+					report := q.verify(a.b)
+					if wrong := w.judge(a, q, report); wrong != "" {
+						rt.Fatalf("%s\n%s%s%s%s", wrong, w, a, q, tell(report))
+					}
+				}
+			})
+		})
+	}
+}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"pgregory.net/rapid"
@@ -109,15 +108,20 @@ func (w *world) reopen(l *logTruth) {
 
 // commit seals objects by one of the log's two writers.
 func (w *world) commit(l *logTruth, kind ledger.Kind, objects []ledger.Object) {
+	n := 0
+	if l.writers[1] != nil && rapid.IntRange(0, 2).Draw(w.t, "writer") == 0 {
+		n = 1
+	}
+	w.commitBy(l, n, kind, objects)
+}
+
+func (w *world) commitBy(l *logTruth, n int, kind ledger.Kind, objects []ledger.Object) {
 	w.now = w.now.Add(time.Second)
 	if l.old {
 		w.oldCommit(l, kind, nil)
 		return
 	}
-	c := l.writers[0]
-	if l.writers[1] != nil && rapid.IntRange(0, 2).Draw(w.t, "writer") == 0 {
-		c = l.writers[1]
-	}
+	c := l.writers[n]
 	if err := c.Commit(ctx, kind, objects); err != nil {
 		w.t.Fatalf("an honest writer of %s cannot commit: %v\n%s", l.name, err, w)
 	}
@@ -132,6 +136,7 @@ func (w *world) batch(l *logTruth) {
 	n := rapid.IntRange(1, 2).Draw(w.t, "objects")
 	class := rapid.SampledFrom([]string{"default", "default", "long", "short"}).Draw(w.t, "class")
 	keep := l.retention * time.Duration(map[string]int{"default": 2, "long": 6, "short": 1}[class]) / 2
+	keep = max(keep, 3*day) // more than any clock is off
 	lock := ledger.Retention{Mode: w.mode, Until: l.at(w).Add(keep).Truncate(time.Second)}
 	if l.old {
 		w.oldCommit(l, ledger.KindBatch, &lock)
@@ -172,13 +177,6 @@ func (w *world) oldCommit(l *logTruth, kind ledger.Kind, data *ledger.Retention)
 	lock := promise{w.mode, l.at(w).Add(l.retention)}
 	p := follow(l.name, l.chain(), 1, l.at(w), lock)
 	p.Kind = string(kind)
-	if unmended["F4"] {
-		for _, f := range l.all {
-			if f.until.After(lock.Until) {
-				lock.Until = f.until
-			}
-		}
-	}
 	if data != nil {
 		w.sessions++
 		o, body := describe(l.name, fmt.Sprint("s", w.sessions), 2, "default", promise(*data), 1, l.at(w))
@@ -332,17 +330,18 @@ func (w *world) clock(l *logTruth) {
 func (w *world) expire(*logTruth) {
 	for _, l := range w.logs {
 		if !l.stopped {
-			w.commit(l, ledger.KindHeartbeat, nil)
-			w.commit(l, ledger.KindHeartbeat, nil) // the first may settle a lost answer
+			// Both writers: one that sleeps until its head has expired would fork the log.
+			// Twice: the first may settle a lost answer.
+			for range 2 {
+				w.commitBy(l, 0, ledger.KindHeartbeat, nil)
+				w.commitBy(l, 1, ledger.KindHeartbeat, nil)
+			}
 		}
 	}
 	some := rapid.Bool().Draw(w.t, "some")
 	n := 0
 	for _, key := range slices.Clone(w.b.keys) {
 		w.b.drop(key, func(v *version) bool {
-			if unmended["F5"] && w.dead(key) {
-				return false
-			}
 			if v.marker || v.lock.Until.After(w.now) || some && rapid.Bool().Draw(w.t, "spared") {
 				return false
 			}
@@ -355,15 +354,6 @@ func (w *world) expire(*logTruth) {
 	}
 }
 
-func (w *world) dead(key string) bool {
-	for _, l := range w.logs {
-		if l.stopped && strings.Contains(key, "/"+l.name+"/") && !strings.HasPrefix(key, "data/") {
-			return true
-		}
-	}
-	return false
-}
-
 // squat is a bucket writer at work while the log is written.
 func (w *world) squat(l *logTruth) {
 	next := manifestKey(l.name, len(l.chain()))
@@ -372,9 +362,6 @@ func (w *world) squat(l *logTruth) {
 		w.b.add(next, version{body: []byte("garbage")})
 		w.say("garbage at %s", next)
 	case "marker":
-		if unmended["F6"] {
-			return
-		}
 		at := manifestKey(l.name, len(l.chain())-1)
 		w.b.add(at, version{marker: true})
 		w.say("a delete marker over %s", at)

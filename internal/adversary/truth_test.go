@@ -120,6 +120,9 @@ func (w *world) stored(key string, v *version) {
 	log := w.log(strings.Split(key+"//", "/")[2])
 	switch {
 	case strings.HasPrefix(key, "manifests/"):
+		if payload, _ := unseal(v.body); w.facts[digest(payload)] != nil {
+			return // sent again, over a delete marker
+		}
 		f := w.learn(v.body, log.signer())
 		f.until = v.lock.Until
 		log.all = append(log.all, f)

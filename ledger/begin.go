@@ -11,37 +11,20 @@ func (w *walker) begin(seq int64, list []candidate) (bool, error) {
 	var bad *tip
 	var reason error
 	for _, c := range list {
-		genesis := c.m.Predicate.Genesis
-		if seq == 0 {
-			genesis = hexDigest(c.m.Digest)
+		keys := w.beginners(seq, c.m)
+		if len(keys) == 0 {
+			w.keyNotValid(c)
 		}
-		counts := false
-		for _, id := range c.m.signers {
-			if !w.ring.has(id) || !w.ring.begins(id, genesis) || !w.ring.may(id, seq, c.m.SealedAt()) {
-				continue
-			}
-			counts = true
+		for _, key := range keys {
 			if c.m.version() == 0 {
 				return true, w.newer(c)
 			}
-			m := *c.m
-			m.KeyID = id
-			t := &tip{m: &m, v: c.v, prev: noLink()}
-			var err error
-			if seq > 0 {
-				t.link, t.prev, err = m.link()
-			} else if err = w.acceptable(&link{seq: -1, tree: NewTree(), key: id}, &m); err == nil {
-				t.link = t.prev.with(&m)
-			}
+			t, err := first(c, key)
 			if err != nil {
-				t.link = noLink().with(&m)
 				bad, reason = t, err
 				continue
 			}
 			tips = append(tips, t)
-		}
-		if !counts {
-			w.keyNotValid(c)
 		}
 	}
 	for _, t := range tips {
@@ -63,6 +46,37 @@ func (w *walker) begin(seq int64, list []candidate) (bool, error) {
 		return true, errEnough
 	}
 	return true, w.take(tips)
+}
+
+// beginners are the ids of the keys by which a log may begin with a manifest.
+func (w *walker) beginners(seq int64, m *Manifest) (keys []string) {
+	genesis := m.Predicate.Genesis
+	if seq == 0 {
+		genesis = hexDigest(m.Digest)
+	}
+	for _, id := range m.signers {
+		if w.ring.has(id) && w.ring.begins(id, genesis) && w.ring.may(id, seq, m.SealedAt()) {
+			keys = append(keys, id)
+		}
+	}
+	return keys
+}
+
+// first is a manifest as the oldest of a log, signed by a key. The error is that it
+// contradicts itself; the tip is then what can be made of it.
+func first(c candidate, key string) (*tip, error) {
+	m := *c.m
+	m.KeyID = key
+	t := &tip{m: &m, v: c.v, prev: noLink()}
+	t.link = t.prev.with(&m)
+	if m.Predicate.Seq == 0 {
+		return t, t.prev.accepts(&m)
+	}
+	l, prev, err := m.link()
+	if err == nil {
+		t.link, t.prev = l, prev
+	}
+	return t, err
 }
 
 // end judges what is left open when all manifests were read.

@@ -20,7 +20,7 @@ type link struct {
 	// clock is the time of the manifest here, which in version 1 may be before at: writers
 	// that go over to version 2 know no other.
 	clock time.Time
-	kind    Kind
+	kind  Kind
 	// until is the latest lock up to here. It is zero where it is not known, since a manifest
 	// of version 1 did not say.
 	until   time.Time

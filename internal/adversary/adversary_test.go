@@ -2,6 +2,10 @@ package adversary
 
 import (
 	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -10,8 +14,26 @@ import (
 )
 
 var (
-	histories = flag.Int("adversary.histories", 2000, "how many histories are drawn")
+	histories = flag.Int("adversary.histories", 3000, "how many histories are drawn, honest ones and with each attacker together")
+	seed      = flag.Uint64("adversary.seed", 0, "of the histories; 0 is a new one")
 )
+
+// TestMain draws the seed, and shares the histories out among the tests.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if *seed == 0 {
+		*seed = rand.Uint64()>>1 + 1
+	}
+	set := func(name string, value uint64) {
+		if err := flag.Set(name, strconv.FormatUint(value, 10)); err != nil {
+			panic(err)
+		}
+	}
+	set("rapid.seed", *seed)
+	set("rapid.checks", max(1, uint64(*histories)/uint64(len(roles)+2)))
+	fmt.Printf("adversary: seed %d, %d histories\n", *seed, *histories)
+	os.Exit(m.Run())
+}
 
 // TestHonest: whatever happened to a trail, it is never NOT CONFIRMED as long as nobody
 // attacks it, and whole and unexpired it is CONFIRMED with every event.
@@ -28,6 +50,9 @@ func TestHonest(t *testing.T) {
 			rt.Fatalf("a whole and honest trail is not CONFIRMED\n%s%s%s", w, q, tell(r))
 		case r.Verdict == ledger.Confirmed && q.whole() && len(w.grave) == 0 && r.Events != w.events():
 			rt.Fatalf("%d events, sealed were %d\n%s%s%s", r.Events, w.events(), w, q, tell(r))
+		}
+		if wrong := w.judge(&attacker{w: w, b: w.b, r: nobody}, q, r); wrong != "" {
+			rt.Fatalf("%s\n%s%s%s", wrong, w, q, tell(r))
 		}
 	})
 }

@@ -79,7 +79,7 @@ func (a *attacker) make(log string, base []*fact, n int, by *keypair) []*fact {
 			a.say("the next has its objects under a name in another case as well")
 		}
 		f := a.w.learn(seal(payload, by), by)
-		f.forged = true
+		f.forged, f.honest, f.Objects = true, told.name == "nothing", p.Objects // as its exact names say
 		chain = append(chain, f)
 	}
 	a.say("signs %s %d to %d by %s, the first with %s, dated back %v", log, len(base), len(chain)-1, by.name, told.name, back)

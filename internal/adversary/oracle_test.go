@@ -122,7 +122,7 @@ func (s *scope) judge() string {
 	if wrong := s.walk(); wrong != "" {
 		return wrong
 	}
-	for _, check := range []func() string{s.places, s.beginning, s.counted, s.objects} {
+	for _, check := range []func() string{s.places, s.beginning, s.compared, s.rules, s.ordered, s.counted, s.objects} {
 		if wrong := check(); wrong != "" {
 			return wrong
 		}
@@ -168,6 +168,8 @@ func (s *scope) places() string {
 			if wrong := s.excused(what, f.Seq); wrong != "" {
 				return wrong
 			}
+		case !have.forged:
+			return fmt.Sprintf("CONFIRMED with a manifest at %d that another writer's stands before", f.Seq)
 		default:
 			if wrong := s.excused(swapped, f.Seq); wrong != "" {
 				return fmt.Sprintf("another trail's manifest at %d: %s", f.Seq, wrong)
@@ -286,6 +288,74 @@ func (s *scope) beginning() string {
 			continue // version 1 did not sign how long: the checkpoint is the beginning
 		}
 		return fmt.Sprintf("CONFIRMED from %d on, and %d is locked until %v", s.l.First, f.Seq, f.until)
+	}
+	return ""
+}
+
+// compared judges the checkpoints that the auditor holds: each is of a tree that is there.
+func (s *scope) compared() string {
+	for _, n := range s.q.held {
+		if n.log != s.l.Log {
+			continue
+		}
+		if n.size < int(s.l.First) || n.size > int(s.l.Last)+1 {
+			return fmt.Sprintf("CONFIRMED, and a held checkpoint of %d was not compared", n.size)
+		}
+		if n.size-1 < len(s.chain) && n.size > int(s.l.First) && s.path[n.size-1-int(s.l.First)] != s.chain[n.size-1] {
+			return fmt.Sprintf("CONFIRMED against a held checkpoint of %d", n.size)
+		}
+	}
+	return ""
+}
+
+// rules judges the chain of the report by what docs/ledger.md asks of version 2.
+func (s *scope) rules() string {
+	at := times(s.path)
+	for i := 1; i < len(s.path); i++ {
+		f, before := s.path[i], s.path[i-1]
+		switch {
+		case f.format < before.format:
+			return fmt.Sprintf("CONFIRMED, and version %d follows version %d at %d", f.format, before.format, f.Seq)
+		case f.format < 2 || before.format < 2:
+			continue
+		case !f.Time.Equal(at[i]) || f.Time.Before(f.WrittenAt):
+			return fmt.Sprintf("CONFIRMED, and the time of %d is not the later of its own and that before", f.Seq)
+		case (f.PastUntil == nil) != (before.PastUntil == nil && before.Seq > 0):
+			return fmt.Sprintf("CONFIRMED, and %d does not say how long the past is locked", f.Seq)
+		case f.PastUntil == nil:
+		case f.PastUntil.Before(before.Retention.Until), before.PastUntil != nil && f.PastUntil.Before(*before.PastUntil):
+			return fmt.Sprintf("CONFIRMED, and %d says that the past is locked for less than it is", f.Seq)
+		case f.Retention.Until.Before(*f.PastUntil):
+			return fmt.Sprintf("CONFIRMED, and %d is locked for less than the past", f.Seq)
+		}
+	}
+	seen := map[string]bool{}
+	for _, k := range s.l.Keys {
+		if seen[k.KeyID] {
+			return "CONFIRMED, and a key that was replaced came back"
+		}
+		seen[k.KeyID] = true
+	}
+	return ""
+}
+
+// ordered judges a copy: which of two manifests at the newest place is the older only its
+// maker says.
+func (s *scope) ordered() string {
+	head := s.path[len(s.path)-1]
+	if !s.q.copy {
+		return ""
+	}
+	for _, v := range s.a.b.objs[manifestKey(head.Log, head.Seq)] {
+		payload, _ := unseal(v.body)
+		f := s.w.facts[digest(payload)]
+		if f == nil || v.denied || f == head || f.by != head.by || head.Seq == 0 {
+			continue
+		}
+		// As an honest writer would have written it.
+		if f.format == 2 && f.honest && f.Previous == head.Previous && head.format == 2 {
+			return fmt.Sprintf("CONFIRMED by the order of versions in a copy, at %d", head.Seq)
+		}
 	}
 	return ""
 }

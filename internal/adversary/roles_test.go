@@ -26,6 +26,9 @@ type role struct {
 	denies bool   // controls the key that encrypts
 }
 
+// nobody attacks nothing.
+var nobody = &role{name: "nobody"}
+
 var roles = []*role{
 	{name: "bucket writer", lays: true},
 	{name: "administrator with bypass", lays: true, bypass: true},
@@ -40,6 +43,7 @@ var roles = []*role{
 	{name: "whoever controls the encryption key", denies: true},
 	{name: "maker of copies", lays: true, copies: true},
 	{name: "maker of copies with a replaced key", lays: true, copies: true, key: replaced},
+	{name: "maker of copies with the current key", lays: true, copies: true, key: current},
 	{name: "man in the middle", middle: true},
 }
 

@@ -21,6 +21,7 @@ type fact struct {
 	until   time.Time // the end of its lock, as it was stored
 	by      *keypair
 	forged  bool // not by the writer of the log
+	honest  bool // as one would have written it
 }
 
 // written is a checkpoint that a writer stored.
@@ -124,7 +125,7 @@ func (w *world) stored(key string, v *version) {
 			return // sent again, over a delete marker
 		}
 		f := w.learn(v.body, log.signer())
-		f.until = v.lock.Until
+		f.until, f.honest = v.lock.Until, true
 		log.all = append(log.all, f)
 	case strings.HasPrefix(key, "checkpoints/"):
 		_, _, size, _ := readNote(string(v.body))

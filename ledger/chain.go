@@ -52,7 +52,10 @@ type Chain struct {
 
 	pending *pending        // a manifest that may or may not have been written
 	named   map[string]bool // objects named by manifests that others, or a lost answer, wrote
-	next    *NextKey        // for the manifest of a rotation
+	tiles   *TileWriter     // nil until WriteTiles has found what is there
+	note    []byte          // the newest checkpoint, of the size noted
+	noted   int64
+	next    *NextKey // for the manifest of a rotation
 }
 
 // pending is a manifest that was built, once, for its sequence number.
@@ -114,9 +117,9 @@ func (c *Chain) Rotate(ctx context.Context, next PublicKey) error {
 // if any, gives for it: a timestamp. Where there is a checkpoint of this size already,
 // it does nothing. An error of stamp comes when the checkpoint is written.
 func (c *Chain) Checkpoint(ctx context.Context, stamp func(ctx context.Context, note []byte) ([]byte, error)) error {
-	note, err := signCheckpoint(ctx, c.origin(), c.head.tree, c.o.Signer)
+	note, err := c.checkpoint(ctx)
 	if err != nil {
-		return fmt.Errorf("sign the checkpoint: %w", err)
+		return err
 	}
 	_, err = c.store.Put(ctx, CheckpointKey(c.o.Log, c.head.seq+1), note, PutOptions{
 		SHA256: sha256.Sum256(note), Retention: c.o.Retention(c.o.Now()), ContentType: "text/plain; charset=utf-8",
@@ -138,6 +141,19 @@ func (c *Chain) Checkpoint(ctx context.Context, stamp func(ctx context.Context, 
 		return nil
 	}
 	return err
+}
+
+// checkpoint signs the head of the log's tree, once for each size.
+func (c *Chain) checkpoint(ctx context.Context) ([]byte, error) {
+	if c.note != nil && c.noted == c.head.seq+1 {
+		return c.note, nil
+	}
+	note, err := signCheckpoint(ctx, c.origin(), c.head.tree, c.o.Signer)
+	if err != nil {
+		return nil, fmt.Errorf("sign the checkpoint: %w", err)
+	}
+	c.note, c.noted = note, c.head.seq+1
+	return note, nil
 }
 
 func (c *Chain) warn(code, message string) {
@@ -379,6 +395,9 @@ func (c *Chain) adopt(ctx context.Context, m *Manifest) error {
 // advance makes a manifest the head; nothing is pending any more.
 func (c *Chain) advance(m *Manifest) {
 	c.head = c.head.with(m)
+	if c.tiles != nil {
+		c.tiles.Append(hashLeaf(m.Payload))
+	}
 	for i := range m.Predicate.Objects {
 		c.named[m.Predicate.Objects[i].Key] = true
 	}

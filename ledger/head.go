@@ -163,11 +163,11 @@ func (f *finder) walked(ctx context.Context) (*link, error) {
 		keys[i].May = &Span{Logs: []string{f.log}}
 	}
 	var broken *Finding
-	w := &walker{r: f.r, ring: newKeyring(f.log, keys), log: f.log, now: time.Now(), note: func(found Finding) {
+	w := newWalker(f.r, f.log, keys, time.Now(), func(found Finding) {
 		if found.Severity == SeverityError && broken == nil {
 			broken = &found
 		}
-	}}
+	})
 	switch err := w.walk(ctx); {
 	case err != nil:
 		return nil, err

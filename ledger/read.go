@@ -88,7 +88,8 @@ func (e *eventReader) note(f Finding) {
 
 func (e *eventReader) log(ctx context.Context, log string, found bool) error {
 	now, _ := (&VerifyOptions{Clock: e.o.Clock}).times()
-	w := &walker{r: e.r, ring: newKeyring(log, e.o.Keys), log: log, now: now, since: e.o.Since, until: e.o.Until, note: e.note}
+	w := newWalker(e.r, log, e.o.Keys, now, e.note)
+	w.since, w.until = e.o.Since, e.o.Until
 	w.visit = func(m *Manifest, _ Version, _ *Tree) error {
 		for i := range m.Predicate.Objects {
 			obj := &m.Predicate.Objects[i]
@@ -170,14 +171,14 @@ type LogFacts struct {
 func ReadLog(ctx context.Context, r Reader, keys []PublicKey, held []*Checkpoint, log string, visit func(m *Manifest, before *Tree) error) (*LogFacts, error) {
 	var broken *Finding
 	now, _ := (&VerifyOptions{}).times()
-	w := &walker{r: r, ring: newKeyring(log, keys), log: log, now: now, note: func(f Finding) {
+	w := newWalker(r, log, keys, now, func(f Finding) {
 		if (f.Severity == SeverityError || f.Severity == SeverityUnknown) && broken == nil {
 			broken = &f
 		}
-	}}
+	})
 	sum := LogReport{}
-	checks := newChecks(ctx, r, w, &sum, VerifyOptions{Checkpoints: held})
-	defer checks.stop()
+	checks := newChecks(w, &sum, VerifyOptions{Checkpoints: held})
+	defer func() { checks.stop() }()
 	w.began = checks.began
 	w.anchored = func() bool { return checks.agreed }
 	w.passed = func(l *link) error { return checks.passed(ctx, l) }

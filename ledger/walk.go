@@ -41,6 +41,7 @@ type walker struct {
 	expiry  *time.Time       // what the oldest manifest says of the locks of those before it
 	start   time.Time        // the time of the oldest manifest
 	epochs  []epoch          // who signs from where on
+	spans   [][2]int64       // from where to where places were walked over
 	ended   map[string]int64 // key ids to the last place that they may sign
 	pins    map[string]bool  // ids of keys whose last manifest, as pinned, was met
 	denied  *refused         // a version that the store refused, at a place where nothing counts
@@ -80,23 +81,40 @@ type candidate struct {
 // errEnough ends a walk that can say nothing of what follows.
 var errEnough = errors.New("enough")
 
+func newWalker(r Reader, log string, keys []PublicKey, now time.Time, note func(Finding)) *walker {
+	return &walker{r: r, ring: newKeyring(log, keys), log: log, now: now, note: note, first: -1, ended: map[string]int64{}, pins: map[string]bool{}}
+}
+
 // walk goes through the log. What does not hold is noted, and the walk goes on behind it:
 // one broken place hides nothing that follows. An error is the store's.
 func (w *walker) walk(ctx context.Context) error {
-	w.first, w.ended, w.pins = -1, map[string]int64{}, map[string]bool{}
-	for p, err := range places(ctx, w.r, ManifestPrefix+w.log+"/", "") {
+	if err := w.onward(ctx, func() bool { return false }); err != nil {
+		return err
+	}
+	return w.end()
+}
+
+// onward reads from the newest place on, until enough says so.
+func (w *walker) onward(ctx context.Context, enough func() bool) error {
+	after := ""
+	if w.at != nil {
+		after = ManifestKey(w.log, w.at.seq)
+	}
+	for p, err := range places(ctx, w.r, ManifestPrefix+w.log+"/", after) {
 		if err == nil {
 			err = w.place(ctx, p)
 		}
-		if errors.Is(err, errEnough) {
+		switch {
+		case errors.Is(err, errEnough):
 			w.stuck = true
-			break
-		}
-		if err != nil {
+			return nil
+		case err != nil:
 			return err
+		case enough():
+			return nil
 		}
 	}
-	return w.end()
+	return nil
 }
 
 // place judges the versions at one key.
@@ -263,7 +281,7 @@ func (w *walker) commit(t *tip) error {
 		if err := w.open(t); err != nil {
 			return err
 		}
-	} else {
+	} else if w.at.kind != "" { // the walk came here from it
 		w.pace(t)
 	}
 	w.at = t.link
@@ -271,7 +289,8 @@ func (w *walker) commit(t *tip) error {
 	if len(w.epochs) == 0 {
 		w.epochs = []epoch{{t.seq, t.m.KeyID}}
 	}
-	if k, err := t.m.NextKey(); err == nil && k != nil {
+	w.went(t.seq)
+	if k, err := t.m.NextKey(); err == nil && k != nil && w.epochs[len(w.epochs)-1].from <= t.seq {
 		w.epochs = append(w.epochs, epoch{t.seq + 1, k.ID})
 		w.note(Finding{Severity: SeverityInfo, Code: CodeKeyRotated, Log: w.log, Seq: t.seq, Object: t.v.Key, Version: t.v.ID, Expected: "key " + t.m.KeyID + " until here", Found: "key " + k.ID + " from here", Message: "the old key named the new one"})
 	}
@@ -287,6 +306,21 @@ func (w *walker) commit(t *tip) error {
 		return nil
 	}
 	return w.visit(t.m, t.v, t.prev.tree)
+}
+
+// went notes that a place was walked over.
+func (w *walker) went(seq int64) {
+	if n := len(w.spans); n > 0 && w.spans[n-1][1] == seq-1 {
+		w.spans[n-1][1] = seq
+		return
+	}
+	w.spans = append(w.spans, [2]int64{seq, seq})
+}
+
+// walkedOver reports whether a place was, or would have been had it been there.
+func (w *walker) walkedOver(seq int64) bool {
+	last := len(w.spans) - 1
+	return slices.ContainsFunc(w.spans, func(s [2]int64) bool { return s[0] <= seq && seq <= s[1] }) || seq > w.spans[last][1]
 }
 
 // open takes the oldest manifest that is there.

@@ -25,7 +25,7 @@ func (v *verifier) witnessed(ctx context.Context) error {
 				gone[k] = true
 				failed = errors.Join(failed, v.gone(ctx, s))
 			}
-		case s.ref.Seq < of.first || of.stuck && s.ref.Seq > of.at.seq:
+		case s.ref.Seq < of.first || !of.walkedOver(s.ref.Seq) || of.stuck && s.ref.Seq > of.at.seq:
 		case s.ref.Note != "":
 			v.noted(of, s)
 		case s.have != s.ref.SHA256:

@@ -172,7 +172,11 @@ func (v *verifier) readLogs(ctx context.Context) error {
 	for range v.o.Concurrency {
 		readers.Go(func() {
 			for j := range v.jobs {
-				if err := v.object(ctx, j); err != nil {
+				check := v.object
+				if j.manifest != nil {
+					check = v.manifestLock
+				}
+				if err := check(ctx, j); err != nil {
 					cancel(err)
 				}
 				if ctx.Err() != nil {
@@ -272,7 +276,12 @@ func (l *logReader) visit(ctx context.Context, m *Manifest, at Version) error {
 	if l.v.o.Level < LevelObjects {
 		return nil
 	}
-	return l.v.manifestLock(ctx, m, at)
+	select {
+	case l.v.jobs <- job{log: l.w.log, seq: seq, manifest: m, version: at}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // readLog reads a log: of a window only what is needed, where tiles show the way.

@@ -13,12 +13,15 @@ import (
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
-// job is one sealed object to check.
+// job is one sealed object to check, or a manifest whose lock is to be checked.
 type job struct {
 	log string
 	seq int64
 	obj *Object
 	at  where // its place by numbers
+
+	manifest *Manifest
+	version  Version // of the manifest
 }
 
 func (j *job) finding(code, message string) Finding {

@@ -56,4 +56,6 @@ func (v *verifier) changes(ctx context.Context) error {
 	return nil
 }
 
-var trailPrefixes = []string{ManifestPrefix, KeyPrefix, PromptPrefix, CheckpointPrefix, BlobPrefix, IndexPrefix}
+var trailPrefixes = []string{
+	ManifestPrefix, KeyPrefix, PromptPrefix, CheckpointPrefix, BlobPrefix, ContentPrefix, HeldKeyPrefix, IndexPrefix, IndexTextPrefix, TilePrefix,
+}

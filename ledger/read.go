@@ -55,6 +55,7 @@ func readEvents(ctx context.Context, r Reader, o ReadOptions, yield func(EventLi
 		if logs, err = Logs(ctx, r); err != nil {
 			return err
 		}
+		logs = expected(logs, o.Keys, nil)
 	}
 	if len(logs) == 0 {
 		return errors.New("there is no manifest: not a trail, or the wrong prefix")
@@ -121,7 +122,7 @@ func (e *eventReader) log(ctx context.Context, log string, found bool) error {
 	case !found:
 		return errUnknown(w)
 	default:
-		w.warn(CodeUnknownLog, 0, Version{Key: ManifestPrefix + w.log + "/"}, "manifests signed by a given key", w.others.String(), "nothing is said of this log: it was planted, or its key was not given")
+		w.absent()
 	}
 	return nil
 }

@@ -6,9 +6,16 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/transparency-dev/merkle/rfc6962"
 )
+
+// Removable is the lock of what is derived: in a bucket with a default lock, an object
+// without a lock of its own would be kept as long as evidence.
+func Removable() Retention {
+	return Retention{Mode: Governance, Until: time.Now().Add(time.Minute).UTC()}
+}
 
 // TileWriter writes the tiles of a log's tree as it grows.
 type TileWriter struct {

@@ -133,12 +133,7 @@ func (v *verifier) run(ctx context.Context) error {
 			return err
 		}
 		v.found = true
-		// A log that somebody holds a checkpoint of is not gone for having no manifest.
-		for _, c := range append(slices.Clone(v.o.From), v.o.Checkpoints...) {
-			if !slices.Contains(v.logs, c.Log) {
-				v.logs = append(v.logs, c.Log)
-			}
-		}
+		v.logs = expected(v.logs, v.o.Keys, slices.Concat(v.o.From, v.o.Checkpoints))
 	}
 	if len(v.logs) == 0 {
 		return errors.New("there is no manifest: not a trail, or the wrong prefix")
@@ -348,17 +343,47 @@ func (l *LogReport) take(w *walker) {
 	l.known = !w.doubted
 }
 
+// expected adds the logs that the auditor knows of: one that he named a key for, or holds
+// a checkpoint of, is not gone for having no manifest.
+func expected(logs []string, keys []PublicKey, held []*Checkpoint) []string {
+	var known []string
+	for _, k := range keys {
+		if k.May != nil {
+			known = append(known, k.May.Logs...)
+		}
+	}
+	for _, c := range held {
+		known = append(known, c.Log)
+	}
+	for _, log := range known {
+		if !slices.Contains(logs, log) {
+			logs = append(logs, log)
+		}
+	}
+	return logs
+}
+
 // absent tells of a log without a manifest that a given key signed: anyone can make one
 // appear, so it is a warning unless it was asked for by name.
 func (v *verifier) absent(w *walker, said bool) error {
 	switch {
-	case w.doubted, said:
+	case w.doubted, said: // of a checkpoint that is held
 		return nil // said already: something of the log is known
 	case !v.found:
 		return errUnknown(w)
 	}
-	w.warn(CodeUnknownLog, 0, Version{Key: ManifestPrefix + w.log + "/"}, "manifests signed by a given key", w.others.String(), "nothing is said of this log: it was planted, or its key was not given")
+	w.absent()
 	return nil
+}
+
+// absent tells of a log of which nothing counts.
+func (w *walker) absent() {
+	at := Version{Key: ManifestPrefix + w.log + "/"}
+	if w.ring.named {
+		w.doubt(CodeUnknownLog, 0, at, "manifests signed by the key that was named for this log", w.others.String(), "nothing is there of a log that you named a key for: it was removed, it is elsewhere, or the key is not its own")
+		return
+	}
+	w.warn(CodeUnknownLog, 0, at, "manifests signed by a given key", w.others.String(), "nothing is said of this log: it was planted, or its key was not given")
 }
 
 // unknown is the error of a trail of which no given key signed a manifest.

@@ -349,7 +349,11 @@ func (w *walker) pace(t *tip) {
 // signs reports whether a key signs a place of the log, or the one behind it: who signs
 // the newest manifest of a tree signs the checkpoint of it, or its successor does.
 func (w *walker) signs(key string, seq int64) bool {
-	return (key == w.keyAt(seq) || key == w.keyAt(seq+1)) && !w.stopped(key, seq)
+	at := w.now
+	if w.at != nil {
+		at = w.at.at
+	}
+	return (key == w.keyAt(seq) || key == w.keyAt(seq+1)) && !w.stopped(key, seq) && (w.ring.may(key, seq, at) || w.ring.may(key, seq+1, at))
 }
 
 // keyAt is the id of the key that signs a place, "" before the first.

@@ -27,16 +27,6 @@ func (f *trustFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.logs, "log", nil, "only this log; may be given more than once")
 }
 
-// asked are the logs that --key names a key for.
-func (f *trustFlags) asked() (logs []string) {
-	for _, value := range f.given {
-		if log, _, err := splitKey(value); err == nil && log != "" && !slices.Contains(logs, log) {
-			logs = append(logs, log)
-		}
-	}
-	return logs
-}
-
 func (f *trustFlags) keys() ([]ledger.PublicKey, error) {
 	keys, _, err := f.trusted()
 	return keys, err

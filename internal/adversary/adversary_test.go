@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 // attacks it, and whole and unexpired it is CONFIRMED with every event.
 func TestHonest(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		w := draw(rt)
+		w := draw(rt, nobody)
 		w.acknowledged(rt)
 		q := w.ask(rt, nil, nil)
 		r := q.verify(w.b)
@@ -87,8 +87,9 @@ func (w *world) events() (n int64) {
 func TestAdversary(t *testing.T) {
 	for _, r := range roles {
 		t.Run(r.name, func(t *testing.T) {
+			t.Parallel()
 			rapid.Check(t, func(rt *rapid.T) {
-				w := draw(rt)
+				w := draw(rt, r)
 				a := w.attack(rt, r)
 				if a == nil {
 					return

@@ -1,6 +1,7 @@
 package adversary
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -117,4 +118,32 @@ func (a *attacker) plant() {
 	for _, f := range slices.Backward(chain) {
 		a.lay(manifestKey(name, f.Seq), version{body: f.body})
 	}
+}
+
+// tiles lays the hashes of a chain's tree, as a log of less than 256 manifests has them,
+// and a checkpoint that says how many there are.
+func (a *attacker) tiles(chain []*fact) {
+	log, n := chain[0].Log, len(chain)
+	var body []byte
+	for _, f := range chain {
+		body = append(body, leaf(f.payload)...)
+	}
+	a.say("lays tiles of %d manifests of %s", n, log)
+	a.b.add(fmt.Sprintf("tlog/v1/%s/tile/0/000.p/%d", log, n), version{body: body})
+	a.b.add("tlog/v1/"+log+"/checkpoint", version{body: note(log, chain[0].digest, n, rootOf(chain), stranger)})
+}
+
+// falseTiles lays tiles of less than there is, of another trail's log, or of nothing.
+func (a *attacker) falseTiles() {
+	l := a.aLog()
+	chain := l.chain()
+	switch rapid.SampledFrom([]string{"older", "twin", "mixed"}).Draw(a.t, "tiles") {
+	case "older":
+		chain = chain[:rapid.IntRange(1, len(chain)).Draw(a.t, "size")]
+	case "twin":
+		chain = a.twinOf(l, 2)
+	case "mixed":
+		chain = append(chain[:len(chain):len(chain)], a.twinOf(l, 2)...)
+	}
+	a.tiles(chain)
 }

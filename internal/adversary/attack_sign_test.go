@@ -96,8 +96,11 @@ func otherCase(payload []byte) []byte {
 	return []byte(text)
 }
 
-// place lays the manifests of a chain from a place on.
+// place lays the manifests of a chain from a place on, and tiles of it perhaps.
 func (a *attacker) place(chain []*fact, from int) {
+	if len(chain) > 1 && rapid.Bool().Draw(a.t, "with tiles") {
+		a.tiles(chain)
+	}
 	for _, f := range chain[from:] {
 		a.lay(manifestKey(f.Log, f.Seq), version{body: f.body})
 	}
@@ -120,6 +123,27 @@ func (a *attacker) fork() {
 	}
 	n := rapid.IntRange(1, len(base)-at+2).Draw(a.t, "n")
 	a.place(a.make(l.name, base[:at], n, a.key), at)
+}
+
+// privateTree is a whole fork, dated as the log is, to some places behind its end, with
+// the tiles that lead there.
+func (a *attacker) privateTree() {
+	l := a.aim()
+	base := l.chain()
+	at := rapid.IntRange(1, len(base)).Draw(a.t, "fork at")
+	chain := base[:at:at]
+	when := times(base)
+	for i := at; i < len(base)+rapid.IntRange(1, 3).Draw(a.t, "behind the end"); i++ {
+		p := follow(l.name, chain, 2, when[min(i, len(when)-1)], promise{a.w.mode, a.w.now.Add(30 * day)})
+		f := a.w.learn(seal(p.payload(2), a.key), a.key)
+		f.forged, f.honest = true, true
+		chain = append(chain, f)
+	}
+	a.say("signs a tree of its own of %s, from %d to %d", l.name, at, len(chain)-1)
+	for _, f := range chain[at:] {
+		a.lay(manifestKey(l.name, f.Seq), version{body: f.body})
+	}
+	a.tiles(chain)
 }
 
 // rewrite takes the end of a log away and writes another.

@@ -116,7 +116,7 @@ func lastOf(chain []*fact, k *keypair) *fact {
 
 // askWindow bounds the time, at times that manifests have and around them.
 func (w *world) askWindow(t *rapid.T, q *question) {
-	kind := rapid.SampledFrom([]string{"whole", "whole", "whole", "since", "until", "both"}).Draw(t, "window")
+	kind := rapid.SampledFrom([]string{"whole", "whole", "whole", "since", "since", "until", "both"}).Draw(t, "window")
 	if kind == "whole" {
 		return
 	}

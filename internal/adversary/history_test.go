@@ -40,10 +40,10 @@ var steps = []step{
 	{"stop", (*world).stop},
 }
 
-// draw makes a world with a history.
-func draw(t *rapid.T) *world {
+// draw makes a world with a history, in which an attacker who needs a replaced key finds one.
+func draw(t *rapid.T, r *role) *world {
 	w := newWorld(t)
-	shared := rapid.Bool().Draw(t, "one key for all")
+	shared := r.key != replaced && rapid.Bool().Draw(t, "one key for all")
 	for i := range rapid.IntRange(1, 3).Draw(t, "logs") {
 		key := keys[0]
 		if !shared || i == 0 {
@@ -56,6 +56,12 @@ func draw(t *rapid.T) *world {
 		s := rapid.SampledFrom(steps).Draw(t, "step")
 		if !l.stopped {
 			s.do(w, l)
+		}
+	}
+	if l := w.logs[0]; r.key == replaced && len(l.keys) == 1 && !l.stopped {
+		w.rotate(l)
+		for range rapid.IntRange(0, 4).Draw(t, "since the rotation") {
+			w.batch(l)
 		}
 	}
 	w.now = w.now.Add(time.Minute)
@@ -116,7 +122,7 @@ func (w *world) commit(l *logTruth, kind ledger.Kind, objects []ledger.Object) {
 }
 
 func (w *world) commitBy(l *logTruth, n int, kind ledger.Kind, objects []ledger.Object) {
-	w.now = w.now.Add(time.Second)
+	w.now = w.now.Add(7 * time.Minute)
 	if l.old {
 		w.oldCommit(l, kind, nil)
 		return
@@ -221,7 +227,7 @@ func (w *world) lostAnswer(l *logTruth) {
 	if l.old {
 		return
 	}
-	w.now = w.now.Add(time.Second)
+	w.now = w.now.Add(7 * time.Minute)
 	w.b.fail = func(_ string, done bool) error {
 		if done {
 			return errors.New("connection reset")
@@ -296,6 +302,11 @@ func (w *world) checkpoint(l *logTruth) {
 		}
 	} else if err := l.writers[0].Checkpoint(ctx, nil); err != nil {
 		w.t.Fatalf("checkpoint: %v\n%s", err, w)
+	} else if rapid.Bool().Draw(w.t, "tiles") {
+		err := l.writers[0].WriteTiles(ctx, func() ledger.Retention {
+			return ledger.Retention{Mode: ledger.Governance, Until: w.now.Add(time.Minute)}
+		})
+		w.say("%s tiles of %d, %v", l.name, l.writers[0].Head().Seq+1, err)
 	}
 	if len(l.notes) == 0 {
 		return

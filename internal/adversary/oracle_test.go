@@ -310,7 +310,6 @@ func (s *scope) compared() string {
 
 // rules judges the chain of the report by what docs/ledger.md asks of version 2.
 func (s *scope) rules() string {
-	at := times(s.path)
 	for i := 1; i < len(s.path); i++ {
 		f, before := s.path[i], s.path[i-1]
 		switch {
@@ -318,7 +317,7 @@ func (s *scope) rules() string {
 			return fmt.Sprintf("CONFIRMED, and version %d follows version %d at %d", f.format, before.format, f.Seq)
 		case f.format < 2 || before.format < 2:
 			continue
-		case !f.Time.Equal(at[i]) || f.Time.Before(f.WrittenAt):
+		case f.Time.Before(*before.Time) || f.Time.Before(f.WrittenAt) || !f.Time.Equal(*before.Time) && !f.Time.Equal(f.WrittenAt):
 			return fmt.Sprintf("CONFIRMED, and the time of %d is not the later of its own and that before", f.Seq)
 		case (f.PastUntil == nil) != (before.PastUntil == nil && before.Seq > 0):
 			return fmt.Sprintf("CONFIRMED, and %d does not say how long the past is locked", f.Seq)

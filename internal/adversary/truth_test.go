@@ -192,8 +192,11 @@ func follow(log string, base []*fact, format int, at time.Time, lock promise) pr
 	}
 	now := p.WrittenAt
 	if len(base) > 0 {
-		if last := times(base)[len(base)-1]; last.After(now) {
-			now = last
+		last := base[len(base)-1]
+		if last.Time != nil && last.Time.After(now) {
+			now = *last.Time
+		} else if last.Time == nil && last.WrittenAt.After(now) {
+			now = last.WrittenAt
 		}
 		p.Genesis = base[0].digest
 		if known {

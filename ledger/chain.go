@@ -389,7 +389,26 @@ func (c *Chain) adopt(ctx context.Context, m *Manifest) error {
 	if len(p.objects) > 0 && len(left) == 0 {
 		return nil
 	}
+	if m.Predicate.Kind.Ends() && p.kind != KindOpen && !p.kind.Ends() {
+		// The log was closed while this writer was away: it opens it again.
+		if err := c.build(ctx, KindOpen, nil); err != nil {
+			return err
+		}
+		if err := c.write(ctx); err != nil {
+			return err
+		}
+		left = c.unnamed(left)
+	}
 	return c.build(ctx, p.kind, left)
+}
+
+// Retire closes the log of a writer that is gone, as seen from outside: a writer that
+// comes back opens it again.
+func (c *Chain) Retire(ctx context.Context) error {
+	if c.head.seq < 0 || c.head.kind.Ends() {
+		return nil
+	}
+	return c.Commit(ctx, KindRetire, nil)
 }
 
 // advance makes a manifest the head; nothing is pending any more.

@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	histories = flag.Int("adversary.histories", 3000, "how many histories are drawn, honest ones and with each attacker together")
+	histories = flag.Int("adversary.histories", 3000, "how many histories are drawn, over all roles")
 	seed      = flag.Uint64("adversary.seed", 0, "of the histories; 0 is a new one")
 )
 

@@ -136,7 +136,8 @@ func (a *attacker) lay(key string, v version) {
 		v.lock = ledger.Retention{Mode: a.w.mode, Until: a.w.now.Add(400 * day)}
 	}
 	a.b.add(key, v)
-	a.say("lays %d bytes at %s, marker %t, unreadable %t, locked %t", len(v.body), key, v.marker, v.denied, v.lock.Mode != "")
+	a.say("lays %d bytes at %s, marker %t, unreadable %t, locked %t",
+		len(v.body), key, v.marker, v.denied, v.lock.Mode != "")
 }
 
 // aKey is a key that is there, or the place of a manifest or checkpoint that is not.

@@ -40,7 +40,8 @@ func (w *world) ask(t *rapid.T, r *role, extra *keypair) *question {
 	q.o.Keys = w.given(q.how, extra)
 	q.o.Clock = func() time.Time { return w.now }
 	q.o.Concurrency = 1
-	q.o.Level = rapid.SampledFrom([]ledger.Level{ledger.LevelEvents, ledger.LevelEvents, ledger.LevelObjects, ledger.LevelChain}).Draw(t, "level")
+	levels := []ledger.Level{ledger.LevelEvents, ledger.LevelEvents, ledger.LevelObjects, ledger.LevelChain}
+	q.o.Level = rapid.SampledFrom(levels).Draw(t, "level")
 	if rapid.IntRange(0, 3).Draw(t, "one log") == 0 {
 		q.o.Logs = []string{rapid.SampledFrom(w.logs).Draw(t, "log").name}
 	}
@@ -124,7 +125,8 @@ func (w *world) askWindow(t *rapid.T, q *question) {
 		l := rapid.SampledFrom(w.logs).Draw(t, label+" log")
 		list := times(l.chain())
 		at := list[rapid.IntRange(0, len(list)-1).Draw(t, label)]
-		return at.Add(rapid.SampledFrom([]time.Duration{0, time.Millisecond, -time.Millisecond, 20 * day, -20 * day}).Draw(t, label+" off"))
+		off := []time.Duration{0, time.Millisecond, -time.Millisecond, 20 * day, -20 * day}
+		return at.Add(rapid.SampledFrom(off).Draw(t, label+" off"))
 	}
 	if kind != "until" {
 		q.o.Since = edge("since")

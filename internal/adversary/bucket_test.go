@@ -155,7 +155,8 @@ func (b *bucket) Versions(_ context.Context, key string) ([]ledger.Version, erro
 	shown := b.versions(key)
 	for i, v := range shown {
 		list = append(list, ledger.Version{
-			Key: key, ID: v.id, ETag: etag(v), Size: int64(len(v.body)), LastModified: v.at, Latest: i == len(shown)-1, DeleteMarker: v.marker,
+			Key: key, ID: v.id, ETag: etag(v), Size: int64(len(v.body)), LastModified: v.at,
+			Latest: i == len(shown)-1, DeleteMarker: v.marker,
 		})
 	}
 	return list, nil

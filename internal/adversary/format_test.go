@@ -141,7 +141,8 @@ func (p *predicate) payload(format int) []byte {
 // seal is the envelope around a payload.
 func seal(payload []byte, by *keypair) []byte {
 	signed := fmt.Sprintf("DSSEv1 %d %s %d %s", len(payloadType), payloadType, len(payload), payload)
-	return encode(envelope{payloadType, base64.StdEncoding.EncodeToString(payload), []signature{{by.id, base64.StdEncoding.EncodeToString(by.sign([]byte(signed)))}}})
+	text := base64.StdEncoding.EncodeToString
+	return encode(envelope{payloadType, text(payload), []signature{{by.id, text(by.sign([]byte(signed)))}}})
 }
 
 // unseal is the payload of an envelope and what it says; nil where it is none.
@@ -219,8 +220,9 @@ func treeOf(leaves [][]byte) treeHead {
 // line is an event of a session.
 func line(session string, n int) []byte {
 	at := eventTime(n).Format("2006-01-02T15:04:05.000000000Z07:00")
-	return fmt.Appendf(nil, `{"schema_version":"1.1","event_id":"%s-%d","event_type":"tool_call","timestamp":"%s","session_id":"%s",`+
-		`"run_id":"%s","step_number":%d,"agent_id":"a","trace_id":"01000000000000000000000000000000","tool_name":"pay","tool_input":{"n":%d}}`,
+	return fmt.Appendf(nil, `{"schema_version":"1.1","event_id":"%s-%d","event_type":"tool_call","timestamp":"%s",`+
+		`"session_id":"%s","run_id":"%s","step_number":%d,"agent_id":"a","trace_id":"01000000000000000000000000000000",`+
+		`"tool_name":"pay","tool_input":{"n":%d}}`,
 		session, n, at, session, session, n, n)
 }
 
@@ -240,8 +242,10 @@ func describe(log, session string, n int, class string, lock promise, format int
 		folder += "class=" + class + "/"
 	}
 	o := object{
-		Key:    folder + "date=" + at.Format("2006-01-02") + "/" + log + "/" + at.Format("20060102T150405.000Z") + "-" + digest([]byte(session))[:8] + ".jsonl",
-		SHA256: digest(body), Bytes: len(body), Events: int64(n), UncompressedBytes: len(body), MerkleRoot: hex.EncodeToString(root(leaves)),
+		Key: folder + "date=" + at.Format("2006-01-02") + "/" + log + "/" +
+			at.Format("20060102T150405.000Z") + "-" + digest([]byte(session))[:8] + ".jsonl",
+		SHA256: digest(body), Bytes: len(body), Events: int64(n), UncompressedBytes: len(body),
+		MerkleRoot: hex.EncodeToString(root(leaves)),
 		EventTypes: map[string]int{"tool_call": n}, MissingFields: map[string]int{},
 	}
 	if format > 1 {

@@ -2,7 +2,6 @@ package adversary
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -82,7 +81,8 @@ func (l *logTruth) at(w *world) time.Time { return w.now.Add(l.skew) }
 // open opens a log as its writers do.
 func (w *world) open(l *logTruth) *ledger.Chain {
 	o := ledger.ChainOptions{
-		Log: l.name, Signer: l.signer().signer, Now: func() time.Time { return l.at(w) }, Writer: ledger.Writer{Version: "test"},
+		Log: l.name, Signer: l.signer().signer, Writer: ledger.Writer{Version: "test"},
+		Now: func() time.Time { return l.at(w) },
 		Retention: func(now time.Time) ledger.Retention {
 			return ledger.Retention{Mode: w.mode, Until: now.Add(l.retention)}
 		},
@@ -163,7 +163,9 @@ func (w *world) seal(l *logTruth, class string, lock ledger.Retention, n int) le
 	if w.sessions%8 == 0 {
 		compression = ledger.Gzip
 	}
-	b := ledger.NewObjectBuilder(ledger.ObjectOptions{Log: l.name, Compression: compression, Retention: lock, RetentionClass: class, Source: session}, l.at(w))
+	b := ledger.NewObjectBuilder(ledger.ObjectOptions{
+		Log: l.name, Compression: compression, Retention: lock, RetentionClass: class, Source: session,
+	}, l.at(w))
 	for i := 1; i <= n; i++ {
 		b.Add(line(session, i), semconv.Meta{EventType: "tool_call", Timestamp: eventTime(i), SessionID: session})
 	}
@@ -298,7 +300,8 @@ func (w *world) checkpoint(l *logTruth) {
 		}
 		key := checkpointKey(l.name, len(leaves))
 		if len(w.b.objs[key]) == 0 {
-			w.put(key, note(l.name, "", len(leaves), root(leaves), l.signer()), ledger.Retention{Mode: w.mode, Until: l.at(w).Add(l.retention)})
+			lock := ledger.Retention{Mode: w.mode, Until: l.at(w).Add(l.retention)}
+			w.put(key, note(l.name, "", len(leaves), root(leaves), l.signer()), lock)
 		}
 	} else if err := l.writers[0].Checkpoint(ctx, nil); err != nil {
 		w.t.Fatalf("checkpoint: %v\n%s", err, w)
@@ -332,7 +335,8 @@ func (w *world) clock(l *logTruth) {
 	if unmended["F7"] && l.old {
 		return
 	}
-	l.skew = rapid.SampledFrom([]time.Duration{0, -2 * time.Minute, -day, -2 * day, 3 * time.Hour, 2 * day}).Draw(w.t, "skew")
+	skews := []time.Duration{0, -2 * time.Minute, -day, -2 * day, 3 * time.Hour, 2 * day}
+	l.skew = rapid.SampledFrom(skews).Draw(w.t, "skew")
 	w.say("the clock of %s is %v off", l.name, l.skew)
 }
 
@@ -373,6 +377,9 @@ func (w *world) squat(l *logTruth) {
 		w.b.add(next, version{body: []byte("garbage")})
 		w.say("garbage at %s", next)
 	case "marker":
+		if unmended["F16"] {
+			return
+		}
 		at := manifestKey(l.name, len(l.chain())-1)
 		w.b.add(at, version{marker: true})
 		w.say("a delete marker over %s", at)
@@ -390,9 +397,4 @@ func (w *world) String() string {
 		text += "  " + s + "\n"
 	}
 	return text
-}
-
-func unhex(s string) []byte {
-	b, _ := hex.DecodeString(s)
-	return b
 }

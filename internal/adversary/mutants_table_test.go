@@ -58,7 +58,8 @@ var mutants = []mutant{
 		"a replaced key signs on (R2, A4b)", "walk.go",
 		`func (w *walker) due(l *link, m *Manifest) bool { return w.signed(l, m, l.key) }`,
 		`func (w *walker) due(l *link, m *Manifest) bool {
-	return w.signed(l, m, l.key) || slices.ContainsFunc(w.epochs, func(e epoch) bool { return slices.Contains(m.signers, e.key) })
+	old := func(e epoch) bool { return slices.Contains(m.signers, e.key) }
+	return w.signed(l, m, l.key) || slices.ContainsFunc(w.epochs, old)
 }`, `^TestAdversary$/replaced_key`,
 	},
 	{
@@ -79,7 +80,8 @@ var mutants = []mutant{
 	},
 	{
 		"what another log says unsigned is an error (R5, A5)", "witnessed.go",
-		`f := Finding{Severity: SeverityWarning, Code: CodeLogForked,`, `f := Finding{Severity: SeverityError, Code: CodeLogForked,`,
+		`f := Finding{Severity: SeverityWarning, Code: CodeLogForked,`,
+		`f := Finding{Severity: SeverityError, Code: CodeLogForked,`,
 		`^TestAdversary$/another_log's_key$`,
 	},
 	{
@@ -124,7 +126,8 @@ var mutants = []mutant{
 	},
 	{
 		"the digest of an object is not looked at", "verifyobject.go",
-		`if hexDigest(sum) == j.obj.SHA256 && int64(len(content)) == j.obj.Bytes {`, `if int64(len(content)) == j.obj.Bytes {`, remove,
+		`if hexDigest(sum) == j.obj.SHA256 && int64(len(content)) == j.obj.Bytes {`,
+		`if int64(len(content)) == j.obj.Bytes {`, remove,
 	},
 	{
 		"a key without a name vouches for what has expired (R4)", "begin.go",

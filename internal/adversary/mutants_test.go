@@ -64,8 +64,9 @@ func (m *mutant) check(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, body := range map[string][]byte{changed: []byte(strings.Replace(string(text), m.old, m.new, 1)), overlay: list} {
-		if err := os.WriteFile(name, body, 0o600); err != nil {
+	with := strings.Replace(string(text), m.old, m.new, 1)
+	for name, body := range map[string]string{changed: with, overlay: string(list)} {
+		if err := os.WriteFile(name, []byte(body), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -76,11 +77,13 @@ func (m *mutant) check(t *testing.T) {
 func (m *mutant) run(t *testing.T, overlay, binary string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute)
 	defer cancel()
-	if out, err := exec.CommandContext(ctx, "go", "test", "-c", "-overlay", overlay, "-o", binary, ".").CombinedOutput(); err != nil {
+	build := exec.CommandContext(ctx, "go", "test", "-c", "-overlay", overlay, "-o", binary, ".")
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("the mutant does not build: %v\n%s", err, out)
 	}
 	began := time.Now()
-	out, err := exec.CommandContext(ctx, binary, "-test.run", m.by, "-test.failfast", "-rapid.nofailfile", "-rapid.shrinktime=1ms",
+	out, err := exec.CommandContext(ctx, binary, "-test.run", m.by, "-test.failfast",
+		"-rapid.nofailfile", "-rapid.shrinktime=1ms",
 		"-adversary.histories="+strconv.Itoa(*mutateBy), "-adversary.seed="+strconv.FormatUint(*seed, 10)).CombinedOutput()
 	found := regexp.MustCompile(`failed after (\d+) tests?: (.*)`).FindStringSubmatch(string(out))
 	switch {

@@ -157,7 +157,11 @@ func (s *scope) places() string {
 		switch {
 		case f.Seq < int(s.l.First) || have == f:
 		case have == nil:
-			if wrong := s.excused(cut, f.Seq); wrong != "" {
+			what := cut
+			if s.path[0].forged && !s.w.forgedBy(s.path[0], s.a) {
+				what = swapped
+			}
+			if wrong := s.excused(what, f.Seq); wrong != "" && !(what == swapped && s.gone()) {
 				return wrong
 			}
 		case s.w.forgedBy(have, s.a):
@@ -202,8 +206,8 @@ func (s *scope) excused(what string, seq int) string {
 	if at := times(s.path); what == cut && s.a.r.denies && !s.q.o.Until.IsZero() && at[len(at)-1].After(s.q.o.Until) {
 		return "" // behind the window nothing is said
 	}
-	if end := int(s.l.Last) + 1; what == cut && end < len(s.chain) && !s.chain[end].until.After(s.w.now) && s.witness(seq) == "" {
-		return "" // what follows the newest has expired, and with it what led on from there
+	if what == cut && s.trailing() && s.witness(seq) == "" {
+		return ""
 	}
 	if !allowed(what, s.a.r, s.q) {
 		return fmt.Sprintf("CONFIRMED without the sealed manifest %d", seq)
@@ -212,6 +216,13 @@ func (s *scope) excused(what string, seq int) string {
 		return fmt.Sprintf("CONFIRMED without the sealed manifest %d, of which %s knows", seq, by)
 	}
 	return ""
+}
+
+// trailing reports whether what followed the newest manifest of the report has expired, and
+// with it what led on from there.
+func (s *scope) trailing() bool {
+	next := int(s.l.Last) + 1
+	return next < len(s.chain) && !s.chain[next].until.After(s.w.now)
 }
 
 // witness names what is left that knew of a manifest: a checkpoint of more manifests
@@ -317,7 +328,8 @@ func (s *scope) rules() string {
 			return fmt.Sprintf("CONFIRMED, and version %d follows version %d at %d", f.format, before.format, f.Seq)
 		case f.format < 2 || before.format < 2:
 			continue
-		case f.Time.Before(*before.Time) || f.Time.Before(f.WrittenAt) || !f.Time.Equal(*before.Time) && !f.Time.Equal(f.WrittenAt):
+		case f.Time.Before(*before.Time) || f.Time.Before(f.WrittenAt) ||
+			!f.Time.Equal(*before.Time) && !f.Time.Equal(f.WrittenAt):
 			return fmt.Sprintf("CONFIRMED, and the time of %d is not the later of its own and that before", f.Seq)
 		case (f.PastUntil == nil) != (before.PastUntil == nil && before.Seq > 0):
 			return fmt.Sprintf("CONFIRMED, and %d does not say how long the past is locked", f.Seq)

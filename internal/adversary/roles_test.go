@@ -70,12 +70,18 @@ const (
 )
 
 var remains = []unseen{
-	{appended, "the current key is what the trail is believed by", func(r *role, _ *question) bool { return r.key == current }},
+	{
+		appended, "the current key is what the trail is believed by",
+		func(r *role, _ *question) bool { return r.key == current },
+	},
 	{
 		appended, "who holds a key after its time can date manifests back into it while no honest one is newer",
 		func(r *role, _ *question) bool { return r.key == expired },
 	},
-	{cut, "nothing is left that knew of it: keep checkpoints, or lock in COMPLIANCE mode", func(r *role, _ *question) bool { return r.takes() }},
+	{
+		cut, "nothing is left that knew of it: keep checkpoints, or lock in COMPLIANCE mode",
+		func(r *role, _ *question) bool { return r.takes() },
+	},
 	{
 		rewrote, "who has the key and can remove writes the past anew: keep checkpoints, or lock in COMPLIANCE mode",
 		func(r *role, _ *question) bool { return r.takes() && (r.key == current || r.key == expired) },

@@ -139,7 +139,8 @@ func (w *world) learn(body []byte, by *keypair) *fact {
 	if st == nil {
 		panic("no manifest: " + string(body))
 	}
-	f := &fact{predicate: st.Predicate, digest: digest(payload), payload: payload, body: body, format: int(st.PredicateType[len(st.PredicateType)-1] - '0'), by: by}
+	f := &fact{predicate: st.Predicate, digest: digest(payload), payload: payload, body: body, by: by}
+	f.format = int(st.PredicateType[len(st.PredicateType)-1] - '0')
 	w.facts[f.digest] = f
 	return f
 }
@@ -169,7 +170,8 @@ func events(f *fact) (n int64) {
 
 // follow is the manifest that goes on from a chain, as an honest writer would write it.
 func follow(log string, base []*fact, format int, at time.Time, lock promise) predicate {
-	p := predicate{Log: log, Seq: len(base), Kind: "heartbeat", WrittenAt: at.UTC().Truncate(time.Millisecond), Objects: []object{}, Heads: []headRef{}}
+	p := predicate{Log: log, Seq: len(base), Kind: "heartbeat", Objects: []object{}, Heads: []headRef{}}
+	p.WrittenAt = at.UTC().Truncate(time.Millisecond)
 	var leaves [][]byte
 	past, known := time.Time{}, true
 	for _, f := range base {

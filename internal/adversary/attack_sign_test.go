@@ -76,13 +76,13 @@ func (a *attacker) make(log string, base []*fact, n int, by *keypair) []*fact {
 		if i == 0 {
 			told.tell(a, &p)
 		}
-		payload := p.payload(format)
+		payload, honest := p.payload(format), told.name == "nothing"
 		if i == 0 && rapid.IntRange(0, 9).Draw(a.t, "names in another case") == 0 {
-			payload = otherCase(payload)
+			payload, honest = otherCase(payload), false
 			a.say("the next has its objects under a name in another case as well")
 		}
 		f := a.w.learn(seal(payload, by), by)
-		f.forged, f.honest, f.Objects = true, told.name == "nothing", p.Objects // as its exact names say
+		f.forged, f.honest, f.Objects = true, honest, p.Objects // as its exact names say
 		chain = append(chain, f)
 	}
 	a.say("signs %s %d to %d by %s, the first with %s, dated back %v",

@@ -79,7 +79,7 @@ func (a *attacker) layTwin() {
 	format := rapid.IntRange(1, 2).Draw(a.t, "twin version")
 	chain := a.twinOf(l, format)
 	from := rapid.IntRange(0, len(chain)-1).Draw(a.t, "first")
-	if unmended["F9"] && format == 1 {
+	if unmended["F9"] && format == 1 || unmended["F18"] && len(a.w.grave) > 0 {
 		return
 	}
 	to := rapid.IntRange(from, len(chain)-1).Draw(a.t, "last")

@@ -126,6 +126,9 @@ func (a *attacker) fork() {
 		at = len(base) - 1
 	}
 	n := rapid.IntRange(1, len(base)-at+2).Draw(a.t, "n")
+	if unmended["F17"] && at == 0 && len(a.w.grave) > 0 {
+		return
+	}
 	a.place(a.make(l.name, base[:at], n, a.key), at)
 }
 

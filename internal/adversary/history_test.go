@@ -32,7 +32,7 @@ var steps = []step{
 	{"checkpoint", (*world).checkpoint}, {"checkpoint", (*world).checkpoint},
 	{"retention", (*world).retain},
 	{"time", (*world).wait}, {"time", (*world).wait},
-	{"lifecycle", (*world).expire},
+	{"lifecycle", (*world).expire}, {"lifecycle", (*world).expire},
 	{"clock", (*world).clock},
 	{"squat", (*world).squat},
 	{"upgrade", (*world).upgrade},
@@ -343,6 +343,7 @@ func (w *world) clock(l *logTruth) {
 // expire is a lifecycle that removes what is not locked any more, in any order, and may
 // be interrupted. Logs that are written have their newest manifest before it comes.
 func (w *world) expire(*logTruth) {
+	w.now = w.now.Add(time.Duration(rapid.SampledFrom([]int{0, 5, 12, 40}).Draw(w.t, "days")) * day)
 	for _, l := range w.logs {
 		if !l.stopped {
 			// Both writers: one that sleeps until its head has expired would fork the log.

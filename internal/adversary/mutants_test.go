@@ -27,7 +27,10 @@ type mutant struct {
 	file     string
 	old, new string
 	by       string // the tests that must find it, as for -run
+	and      []edit // of the same file
 }
+
+type edit struct{ old, new string }
 
 // TestMutants: the adversary finds every fault that was once there. A text that is not
 // found is an error: the table has to follow the code.
@@ -54,8 +57,12 @@ func (m *mutant) check(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(string(text), m.old); n != 1 {
-		t.Fatalf("%s holds %q %d times, need it once: bring the table of mutants up to date", m.file, m.old, n)
+	with := string(text)
+	for _, e := range append([]edit{{m.old, m.new}}, m.and...) {
+		if n := strings.Count(with, e.old); n != 1 {
+			t.Fatalf("%s holds %q %d times, need it once: bring the table of mutants up to date", m.file, e.old, n)
+		}
+		with = strings.Replace(with, e.old, e.new, 1)
 	}
 	dir := t.TempDir()
 	changed := filepath.Join(dir, m.file)
@@ -64,7 +71,6 @@ func (m *mutant) check(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	with := strings.Replace(string(text), m.old, m.new, 1)
 	for name, body := range map[string]string{changed: with, overlay: string(list)} {
 		if err := os.WriteFile(name, []byte(body), 0o600); err != nil {
 			t.Fatal(err)

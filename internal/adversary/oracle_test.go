@@ -255,11 +255,9 @@ func (s *scope) witness(seq int) string {
 // believed reports whether the auditor can know that a key signs the log at a size: by the
 // chain that he sees, or since he named the key for it.
 func (s *scope) believed(k *keypair, size int) bool {
-	if !unmended["F8"] {
-		for i := range s.q.o.Keys {
-			if given := &s.q.o.Keys[i]; given.ID == k.id && given.Names(s.l.Log) && given.May.NotAfter.IsZero() {
-				return true
-			}
+	for i := range s.q.o.Keys {
+		if given := &s.q.o.Keys[i]; given.ID == k.id && given.Names(s.l.Log) && given.May.NotAfter.IsZero() {
+			return true
 		}
 	}
 	for i, span := range s.l.Keys {

@@ -246,5 +246,8 @@ func (a *attacker) beginOther() {
 		}
 		a.forget(l, 0)
 	}
+	if unmended["F19"] && len(a.w.grave) > 0 {
+		return
+	}
 	a.place(a.make(l.name, nil, rapid.IntRange(1, 3).Draw(a.t, "n"), a.key), 0)
 }

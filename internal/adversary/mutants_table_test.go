@@ -34,7 +34,8 @@ var mutants = []mutant{
 	},
 	{
 		"a key that is named for another log begins this one (R2)", "span.go",
-		`if r.named && k.Names(log) ||`, `if true ||`, `^TestAdversary$/another_log's_key,_with_bypass`, []edit{{`	case s.Logs != nil && !slices.Contains(s.Logs, log):
+		`if r.named && k.Names(log) ||`, `if true ||`, `^TestAdversary$/another_log's_key,_with_bypass`,
+		[]edit{{`	case s.Logs != nil && !slices.Contains(s.Logs, log):
 		return false
 `, ``}},
 	},
@@ -128,7 +129,7 @@ var mutants = []mutant{
 	{
 		"the digest of an object is not looked at", "verifyobject.go",
 		`if hexDigest(sum) == j.obj.SHA256 && int64(len(content)) == j.obj.Bytes {`,
-		`if int64(len(content)) == j.obj.Bytes {`, remove, nil,
+		`if hexDigest(sum) != "" && int64(len(content)) == j.obj.Bytes {`, remove, nil,
 	},
 	{
 		"a key without a name vouches for what has expired (R4)", "begin.go",

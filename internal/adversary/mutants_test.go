@@ -88,15 +88,24 @@ func (m *mutant) run(t *testing.T, overlay, binary string) {
 		t.Fatalf("the mutant does not build: %v\n%s", err, out)
 	}
 	began := time.Now()
-	out, err := exec.CommandContext(ctx, binary, "-test.run", m.by, "-test.failfast",
-		"-rapid.nofailfile", "-rapid.shrinktime=1ms",
-		"-adversary.histories="+strconv.Itoa(*mutateBy), "-adversary.seed="+strconv.FormatUint(*seed, 10)).CombinedOutput()
-	found := regexp.MustCompile(`failed after (\d+) tests?: (.*)`).FindStringSubmatch(string(out))
+	adversary := func(binary, run, histories, seed string) (string, error) {
+		out, err := exec.CommandContext(ctx, binary, "-test.run", run, "-test.failfast", "-test.parallel=1",
+			"-rapid.nofailfile", "-rapid.shrinktime=1ms",
+			"-adversary.histories="+histories, "-adversary.seed="+seed).CombinedOutput()
+		return string(out), err
+	}
+	out, err := adversary(binary, m.by, strconv.Itoa(*mutateBy), strconv.FormatUint(*seed, 10))
+	found := regexp.MustCompile(`failed after (\d+) tests?: (.*)`).FindStringSubmatch(out)
+	again := regexp.MustCompile(`-run="(.*)" .*-rapid.seed=(\d+)`).FindStringSubmatch(out)
 	switch {
 	case err == nil:
 		t.Fatalf("SURVIVED %d histories of %s", *mutateBy, m.by)
-	case found == nil:
+	case found == nil || again == nil:
 		t.Fatalf("the test ended otherwise: %v\n%s", err, out)
+	}
+	// It must be the mutant that the history finds: os.Args[0] is the test without it.
+	if out, err := adversary(os.Args[0], "^"+strings.ReplaceAll(again[1], "/", "$/^")+"$", "1", again[2]); err != nil {
+		t.Fatalf("the history fails without the mutant, too:\n%s", out)
 	}
 	t.Logf("found after %s histories, %v: %s", found[1], time.Since(began).Round(time.Millisecond), found[2])
 }

@@ -98,7 +98,9 @@ func TestOneReading(t *testing.T) {
 	}
 	s.Overwrite(ledger.ManifestKey("gw-0", 1), body)
 	r, _ := ledger.Verify(ctx, s, ledger.VerifyOptions{Keys: []ledger.PublicKey{public(t, signer)}})
-	require.Equal(t, int64(0), r.Logs[0].Last, "it is not taken")
+	require.Equal(t, ledger.NotConfirmed, r.Verdict)
+	require.Equal(t, []string{ledger.CodeChainBroken}, codes(r, ledger.SeverityError)[:1])
+	require.Equal(t, int64(0), r.Events, "it is not taken")
 }
 
 // replacedKey is a log whose key was replaced: 0 and 1 by the old one, 2 to 18 by the new,

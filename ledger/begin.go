@@ -110,6 +110,8 @@ func (w *walker) beginning() {
 	held := w.anchored != nil && w.anchored()
 	key := w.epochs[0].key
 	switch {
+	case w.older:
+		w.doubt(CodeStartMissing, w.first, at, "the keys that signed "+gone, "none", gone+" are there, and no given key signed them: give the key that began the log")
 	case w.expiry != nil && w.expiry.After(w.now):
 		w.fail(CodeStartMissing, w.first, at, gone+", locked until "+stamp(*w.expiry)+" at the latest", "none", gone+" are gone before their time")
 	case held:

@@ -50,10 +50,10 @@ type Chain struct {
 	key   PublicKey
 	head  *link
 
-	pending *pending        // a manifest that may or may not have been written
-	named   map[string]bool // objects named by manifests that others, or a lost answer, wrote
-	tiles   *TileWriter     // nil until WriteTiles has found what is there
-	note    []byte          // the newest checkpoint, of the size noted
+	pending *pending             // a manifest that may or may not have been written
+	named   map[string]time.Time // objects that manifests named lately, others' too, with the end of the lock that was promised
+	tiles   *TileWriter          // nil until WriteTiles has found what is there
+	note    []byte               // the newest checkpoint, of the size noted
 	noted   int64
 	next    *NextKey // for the manifest of a rotation
 }
@@ -84,7 +84,7 @@ func OpenChain(ctx context.Context, s Store, o ChainOptions) (*Chain, error) {
 	if o.format == 0 {
 		o.format = 2
 	}
-	c := &Chain{store: s, o: o, key: own, named: map[string]bool{}}
+	c := &Chain{store: s, o: o, key: own, named: map[string]time.Time{}}
 	if c.head, err = findHead(ctx, s, o.Log, own, o.Earlier, c.warn); err != nil {
 		return nil, err
 	}
@@ -198,11 +198,12 @@ func (c *Chain) Commit(ctx context.Context, kind Kind, objects []Object) error {
 	return c.write(ctx)
 }
 
-// unnamed leaves out the objects that a manifest names already.
+// unnamed leaves out the objects that a manifest names already, with a lock as long: what
+// many events rely on is named again when it is locked for longer.
 func (c *Chain) unnamed(objects []Object) []Object {
 	var left []Object
 	for _, o := range objects {
-		if !c.named[o.Key] {
+		if until, ok := c.named[o.Key]; !ok || until.Before(o.Retention.Until) {
 			left = append(left, o)
 		}
 	}
@@ -417,15 +418,13 @@ func (c *Chain) advance(m *Manifest) {
 	if c.tiles != nil {
 		c.tiles.Append(hashLeaf(m.Payload))
 	}
-	for i := range m.Predicate.Objects {
-		c.named[m.Predicate.Objects[i].Key] = true
-	}
 	if len(c.named) > maxNamed {
 		// An object is asked for again only until its commit is known to have succeeded.
 		clear(c.named)
-		for i := range m.Predicate.Objects {
-			c.named[m.Predicate.Objects[i].Key] = true
-		}
+	}
+	for i := range m.Predicate.Objects {
+		o := &m.Predicate.Objects[i]
+		c.named[o.Key] = latest(c.named[o.Key], o.Retention.Until)
 	}
 	c.pending = nil
 }

@@ -52,7 +52,7 @@ func (v *verifier) place(ctx context.Context, at where, lately map[[2]uint64]*Ma
 	m := lately[k]
 	if m == nil {
 		var err error
-		if m, err = v.again(ctx, j.log, j.seq, at.obj); err != nil {
+		if m, err = v.again(ctx, j.log, j.seq, int(at.obj)); err != nil {
 			return j, err
 		}
 		if len(lately) >= maxPlaces {
@@ -64,8 +64,8 @@ func (v *verifier) place(ctx context.Context, at where, lately map[[2]uint64]*Ma
 	return j, nil
 }
 
-// again reads a manifest that was read before, and names at least so many objects.
-func (v *verifier) again(ctx context.Context, log string, seq int64, obj uint64) (*Manifest, error) {
+// again reads a manifest that was read before, and names more than so many objects.
+func (v *verifier) again(ctx context.Context, log string, seq int64, objects int) (*Manifest, error) {
 	versions, err := v.r.Versions(ctx, ManifestKey(log, seq))
 	if err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func (v *verifier) again(ctx context.Context, log string, seq int64, obj uint64)
 		if err != nil && !errors.Is(err, ErrForbidden) {
 			return nil, err
 		}
-		if m, _, err := parseEnvelope(body); err == nil && m.Predicate.Log == log && obj < uint64(len(m.Predicate.Objects)) {
+		if m, _, err := parseEnvelope(body); err == nil && m.Predicate.Log == log && objects < len(m.Predicate.Objects) {
 			return m, nil
 		}
 	}

@@ -89,6 +89,7 @@ func (f *finder) at(ctx context.Context, seq int64) ([]*Manifest, error) {
 			f.foreign = key
 		case m.version() == 0:
 			return nil, fmt.Errorf("%s: %w", key, ErrNewerVersion)
+		case m.malformed:
 		default:
 			m.KeyID = m.signers[0]
 			if slices.Contains(m.signers, f.key.ID) {

@@ -33,6 +33,9 @@ func noLink() *link { return &link{seq: -1, tree: NewTree()} }
 
 // link is the place of a manifest, and the one before it, for which its own word is taken.
 func (m *Manifest) link() (at, before *link, err error) {
+	if m.malformed {
+		return nil, nil, errMalformed
+	}
 	t, err := m.tree()
 	if err != nil {
 		return nil, nil, err
@@ -94,6 +97,8 @@ func (l *link) pastUntil() *time.Time {
 func (l *link) accepts(m *Manifest) error {
 	p := &m.Predicate
 	switch {
+	case m.malformed:
+		return errMalformed
 	case p.Seq != l.seq+1:
 		return fmt.Errorf("sequence number %d after %d", p.Seq, l.seq)
 	case m.version() < l.version:

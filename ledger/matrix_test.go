@@ -555,7 +555,7 @@ var matrix = []attack{
 	}, ledger.CodeLogAmbiguous, noVerdict, ""},
 	{operator, "a name of the payload in another case, for a second reading", func(w *world) {
 		w.over(ledger.ManifestKey("gw-0", 5), otherCase(w.t, w.signer, w.manifest("gw-0", 4), w.seal("gw-0", "hidden", 1, 2)))
-	}, ledger.CodeForeignManifest, confirmed, ""},
+	}, ledger.CodeChainBroken, notConfirmed, ""},
 	{operator, "a wrong Merkle root signed", func(w *world) { w.sealLie(nil, func(o *ledger.Object) { o.MerkleRoot = strings.Repeat("0", 64) }) }, ledger.CodeMerkleMismatch, notConfirmed, ""},
 	{operator, "a wrong number of events signed", func(w *world) { w.sealLie(nil, func(o *ledger.Object) { o.Events = 2 }) }, ledger.CodeCountMismatch, notConfirmed, ""},
 	{operator, "a wrong size signed", func(w *world) { w.sealLie(nil, func(o *ledger.Object) { o.UncompressedBytes-- }) }, ledger.CodeCountMismatch, notConfirmed, ""},

@@ -257,11 +257,28 @@ func newestCheckpoint(ctx context.Context, r Reader, keys []PublicKey, log, afte
 		if err != nil || CheckpointKey(log, c.Size) != v.Key {
 			continue
 		}
-		c.Timestamp, err = r.Get(ctx, TimestampKey(log, c.Size), "")
-		if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrForbidden) {
-			return nil, err
+		c.Timestamp, err = timestampOf(ctx, r, c)
+		return c, err
+	}
+	return nil, nil
+}
+
+// timestampOf reads what stands beside a checkpoint as its timestamp: the newest version
+// that may be one by its size, since anyone can put anything there.
+func timestampOf(ctx context.Context, r Reader, c *Checkpoint) ([]byte, error) {
+	versions, err := r.Versions(ctx, TimestampKey(c.Log, c.Size))
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range slices.Backward(versions) {
+		if v.DeleteMarker || v.Size > maxCheckpoint {
+			continue
 		}
-		return c, nil
+		text, err := r.Get(ctx, v.Key, v.ID)
+		if errors.Is(err, ErrNotFound) || errors.Is(err, ErrForbidden) {
+			continue
+		}
+		return text, err
 	}
 	return nil, nil
 }

@@ -61,7 +61,7 @@ func (s *shortcut) version(ctx context.Context, key, id string, seq int64) (*Man
 		return nil, err
 	}
 	m, err := openManifest(body, s.w.ring.all)
-	if err != nil || m.version() != 2 || m.Predicate.Log != s.w.log || m.Predicate.Seq != seq {
+	if err != nil || m.malformed || m.version() != 2 || m.Predicate.Log != s.w.log || m.Predicate.Seq != seq {
 		return nil, errNoShortcut
 	}
 	return m, nil

@@ -61,6 +61,15 @@ func (b *bystanders) String() string {
 
 // foreign notes what no given key signed.
 func (w *walker) foreign(seq int64, v Version, m *Manifest, err error) {
+	if m != nil && m.Predicate.Log == w.log && m.Predicate.Seq == seq {
+		if len(w.unread) > maxNamedKeys {
+			clear(w.unread)
+		}
+		if w.unread == nil {
+			w.unread = map[string]int64{}
+		}
+		w.unread[hexDigest(m.Digest)] = seq
+	}
 	w.others.add(Finding{Severity: SeverityWarning, Code: CodeForeignManifest, Log: w.log, Seq: seq, Object: v.Key, Version: v.ID, Expected: "a manifest signed by a key of the log", Found: err.Error(), Message: "something else stands at the key of a manifest; it is not believed"}, m, w.note)
 }
 

@@ -46,9 +46,11 @@ type walker struct {
 	pins    map[string]bool  // ids of keys whose last manifest, as pinned, was met
 	denied  *refused         // a version that the store refused, at a place where nothing counts
 	others  bystanders
-	doubted bool // something keeps the log from a verdict
-	stuck   bool // nothing is known of what follows the newest place
-	two     bool // there are two logs of this name, and which is meant is not known
+	unread  map[string]int64 // digests of manifests that no given key signed, to their place; the newest places only
+	older   bool             // what is before the oldest manifest is there, and no given key signed it
+	doubted bool             // something keeps the log from a verdict
+	stuck   bool             // nothing is known of what follows the newest place
+	two     bool             // there are two logs of this name, and which is meant is not known
 }
 
 // tip is a manifest that may stand at its place: it continues what is before, prev.
@@ -326,6 +328,8 @@ func (w *walker) walkedOver(seq int64) bool {
 // open takes the oldest manifest that is there.
 func (w *walker) open(t *tip) error {
 	w.first, w.expiry, w.start = t.seq, t.m.Predicate.PastUntil, t.at
+	seq, there := w.unread[t.m.Predicate.Previous]
+	w.older = there && seq == t.seq-1
 	w.others.flush(w.note)
 	if w.began == nil {
 		return nil

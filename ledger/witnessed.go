@@ -95,6 +95,9 @@ func (v *verifier) gone(ctx context.Context, s sighting) error {
 			return nil
 		}
 		f.Expected, f.Message = cp.signed()+s.source(), "a log of which nothing that counts is left: it has expired, or it was removed"
+		if by, err := v.again(ctx, s.by, s.seq, -1); err == nil && by.Predicate.Retention != nil && !by.Predicate.Retention.Until.After(v.now) {
+			f.Severity = SeverityInfo // the time of what speaks of it is over as well
+		}
 		v.note(f)
 		return nil
 	}

@@ -45,7 +45,7 @@ var acts = []act{
 	{"tiles", lays, (*attacker).falseTiles},
 	{"plant", lays, (*attacker).plant},
 	{"remove", takes, (*attacker).remove},
-	{"tail", takes, (*attacker).tail},
+	{"tail", takes, (*attacker).tail}, {"tail", takes, (*attacker).tail},
 	{"past", takes, (*attacker).past},
 	{"past", takes, (*attacker).past},
 	{"log", takes, (*attacker).wholeLog},

@@ -28,7 +28,7 @@ var steps = []step{
 	{"close", (*world).closed},
 	{"lost answer", (*world).lostAnswer},
 	{"rotate", (*world).rotate},
-	{"watch", (*world).watch},
+	{"watch", (*world).watch}, {"watch", (*world).watch},
 	{"checkpoint", (*world).checkpoint}, {"checkpoint", (*world).checkpoint},
 	{"retention", (*world).retain},
 	{"time", (*world).wait}, {"time", (*world).wait},
@@ -277,6 +277,9 @@ func (w *world) watch(l *logTruth) {
 	of := rapid.SampledFrom(w.logs).Draw(w.t, "watched")
 	if of == l || l.old {
 		return
+	}
+	if rapid.Bool().Draw(w.t, "its checkpoint") {
+		w.checkpoint(of)
 	}
 	var given []ledger.PublicKey
 	for _, k := range of.keys {

@@ -124,7 +124,11 @@ var mutants = []mutant{
 	},
 	{
 		"locks of manifests are not looked at", "verify.go",
-		`		return v.manifestLock(ctx, m, at)`, `		return nil`, remove, nil,
+		`				if j.manifest != nil {
+					check = v.manifestLock
+				}`, `				if j.manifest != nil {
+					continue
+				}`, `^TestAdversary$/administrator`, nil,
 	},
 	{
 		"the digest of an object is not looked at", "verifyobject.go",
@@ -136,7 +140,7 @@ var mutants = []mutant{
 		`case !w.ring.pinned(key, w.genesis):`, `case false:`, `^TestAdversary$/another_log's_key`, nil,
 	},
 	{
-		"the genesis is not compared (R1, F2)", "link.go",
-		`p.Genesis != l.genesis && !unknown {`, `false && !unknown {`, `^TestAdversary$/bucket_writer`, nil,
+		"a rotation that is not met ends nothing: the window is led into another tree (R6, F15)", "shortcut.go",
+		`!equal(m.Predicate.RotatedAt, rotated)`, `false`, `^TestAdversary$/replaced_key`, nil,
 	},
 }

@@ -258,6 +258,9 @@ func (s *scope) witness(seq int) string {
 // chain that he sees, or since he named the key for it.
 func (s *scope) believed(k *keypair, size int) bool {
 	for i := range s.q.o.Keys {
+		if unmended["F8"] {
+			break
+		}
 		if given := &s.q.o.Keys[i]; given.ID == k.id && given.Names(s.l.Log) && given.May.NotAfter.IsZero() {
 			return true
 		}
@@ -297,6 +300,10 @@ func (s *scope) beginning() string {
 		held := slices.ContainsFunc(s.q.held, func(n written) bool { return n.log == s.l.Log && n.size >= int(s.l.First) })
 		if held && s.path[0].PastUntil == nil && s.a.r.takes() {
 			continue // version 1 did not sign how long: the checkpoint is the beginning
+		}
+		// Who may write the log anew may lie about how long its past was locked.
+		if s.path[0].forged && s.excused(rewrote, f.Seq) == "" {
+			continue
 		}
 		return fmt.Sprintf("CONFIRMED from %d on, and %d is locked until %v", s.l.First, f.Seq, f.until)
 	}
@@ -342,7 +349,7 @@ func (s *scope) rules() string {
 	}
 	seen := map[string]bool{}
 	for _, k := range s.l.Keys {
-		if seen[k.KeyID] {
+		if seen[k.KeyID] && !(unmended["F20"] && s.l.Keys[0].KeyID == k.KeyID) {
 			return "CONFIRMED, and a key that was replaced came back"
 		}
 		seen[k.KeyID] = true

@@ -126,7 +126,7 @@ func (a *attacker) fork() {
 		at = len(base) - 1
 	}
 	n := rapid.IntRange(1, len(base)-at+2).Draw(a.t, "n")
-	if unmended["F17"] && at == 0 && len(a.w.grave) > 0 {
+	if (unmended["F17"] || unmended["F21"]) && len(a.w.grave) > 0 {
 		return
 	}
 	a.place(a.make(l.name, base[:at], n, a.key), at)
@@ -139,6 +139,9 @@ func (a *attacker) privateTree() {
 	base := l.chain()
 	at := rapid.IntRange(1, len(base)).Draw(a.t, "fork at")
 	chain := base[:at:at]
+	if unmended["F21"] && len(a.w.grave) > 0 {
+		return
+	}
 	when := times(base)
 	for i := at; i < len(base)+rapid.IntRange(1, 3).Draw(a.t, "behind the end"); i++ {
 		p := follow(l.name, chain, 2, when[min(i, len(when)-1)], promise{a.w.mode, a.w.now.Add(30 * day)})

@@ -14,5 +14,6 @@ var unmended = map[string]bool{
 	"F17": true, // a replaced key begins a log anew where manifest 0 has expired
 	"F18": true, // another trail's manifests beside a v1 log are called a fork
 	"F19": true, // as F17, through a window
+	"F21": true, // a key goes on from a place that has expired, before older versions of what followed
 	"F20": true, // a rotation to the key itself at manifest 0
 }

@@ -29,6 +29,9 @@ func (w *world) accused(a *attacker, q *question, r *ledger.Report) string {
 	if a.r.spoils() {
 		return ""
 	}
+	if unmended["F14"] && q.how == pinnedKeys && len(w.grave) > 0 {
+		return ""
+	}
 	for _, f := range r.Findings {
 		if f.Severity == ledger.SeverityError && (a.r.key == "" || !a.owns(f.Log, r)) {
 			return "NOT CONFIRMED through what the " + a.r.name + " did, who breaks no promise: " + f.Code

@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	histories = flag.Int("adversary.histories", 3000, "how many histories are drawn, over all roles")
+	histories = flag.Int("adversary.histories", 2000, "how many histories are drawn, over all roles")
 	seed      = flag.Uint64("adversary.seed", 0, "of the histories; 0 is a new one")
 )
 

@@ -167,6 +167,8 @@ func (s *scope) places() string {
 			if wrong := s.excused(what, f.Seq); wrong != "" && !(what == swapped && s.gone()) {
 				return wrong
 			}
+		case s.a.key != nil && s.goneFrom(f.Seq):
+			// Expired, with all that followed: who has the key may go on from there.
 		case s.w.forgedBy(have, s.a):
 			what := rewrote
 			if s.l.First == 0 && s.path[0] != s.chain[0] && allowed(took, s.a.r, s.q) {
@@ -279,6 +281,13 @@ func (s *scope) believed(k *keypair, size int) bool {
 // gone reports whether nothing is left of the log as it was sealed.
 func (s *scope) gone() bool {
 	return !slices.ContainsFunc(s.chain, func(f *fact) bool { return s.there(manifestKey(f.Log, f.Seq), f.body) })
+}
+
+// goneFrom reports whether a manifest and all behind it have expired and are gone.
+func (s *scope) goneFrom(seq int) bool {
+	return !slices.ContainsFunc(s.chain[seq:], func(f *fact) bool {
+		return f.until.After(s.w.now) || s.there(manifestKey(f.Log, f.Seq), f.body)
+	})
 }
 
 // there reports whether the auditor can read a content at a key.

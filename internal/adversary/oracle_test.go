@@ -360,8 +360,8 @@ func (s *scope) rules() string {
 		}
 	}
 	seen := map[string]bool{}
-	for _, k := range s.l.Keys {
-		if seen[k.KeyID] && !(unmended["F20"] && s.l.Keys[0].KeyID == k.KeyID) {
+	for i, k := range s.l.Keys {
+		if seen[k.KeyID] && !(unmended["F20"] && i == 1) {
 			return "CONFIRMED, and a key that was replaced came back"
 		}
 		seen[k.KeyID] = true

@@ -29,7 +29,7 @@ func (w *walker) refuse(seq int64, list []candidate) (bool, error) {
 		case version < w.at.version:
 			w.keyNotValid(c) // of an older state of a log of this name
 			continue
-		case w.forked(c.m):
+		case version > 1 && w.forked(c.m):
 			w.fork(c)
 		case version == 1:
 			// Version 1 does not say whose log it is: this may be of another trail.

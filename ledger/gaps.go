@@ -124,7 +124,7 @@ func (w *walker) rotatedBehind(l *link, m *Manifest) bool {
 // expired reports whether everything before a manifest may be gone by its own signed
 // word: then what stands before the gap is a rest, or was put back.
 func (w *walker) expired(l *link, m *Manifest) bool {
-	return w.over(m) && !l.until.IsZero() && !m.Predicate.PastUntil.Before(l.until)
+	return w.over(m) && !m.Predicate.PastUntil.Before(l.until)
 }
 
 // over reports whether everything before a manifest may be gone by its own signed word.

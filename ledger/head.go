@@ -147,10 +147,32 @@ func (f *finder) any(ctx context.Context) (int64, error) {
 			if slices.ContainsFunc(list, func(m *Manifest) bool { return m.KeyID == f.key.ID }) {
 				return seq, nil
 			}
-			return -1, nil // of an earlier key
+			return f.behind(ctx, seq) // of an earlier key
 		}
 		if looked++; looked > maxSquatted {
 			return 0, fmt.Errorf("log %q has more than %d keys of manifests that the configured key did not sign: choose a new `log`", f.log, maxSquatted)
+		}
+	}
+	return -1, nil
+}
+
+// behind looks for a place of key among the newest, where an earlier key signed a place.
+func (f *finder) behind(ctx context.Context, seq int64) (int64, error) {
+	const newest = 64
+	var places []int64
+	for v, err := range f.r.List(ctx, ManifestPrefix+f.log+"/", ManifestKey(f.log, seq)) {
+		if err != nil {
+			return 0, err
+		}
+		if log, n, ok := parseManifestKey(v.Key); ok && log == f.log && (len(places) == 0 || places[len(places)-1] != n) {
+			if places = append(places, n); len(places) > newest {
+				places = places[1:]
+			}
+		}
+	}
+	for _, n := range slices.Backward(places) {
+		if ok, err := f.has(ctx, n); ok || err != nil {
+			return n, err
 		}
 	}
 	return -1, nil
@@ -174,6 +196,8 @@ func (f *finder) walked(ctx context.Context) (*link, error) {
 		return nil, err
 	case broken != nil:
 		return nil, fmt.Errorf("log %q does not hold (%w): run `agentaudit verify`, and choose a new `log`", f.log, broken)
+	case w.stuck:
+		return nil, fmt.Errorf("log %q cannot be followed to its newest manifest from what is left of its oldest: choose a new `log`", f.log)
 	case w.at == nil:
 		return nil, nil
 	}

@@ -131,7 +131,6 @@ func newSealer(set exporter.Settings, c *Config, open openBucket) (*sealer, erro
 func (s *sealer) start(ctx context.Context, host component.Host) error {
 	s.status.add(host)
 	s.startOnce.Do(func() {
-		tuneGC(s.set.BuildInfo)
 		if s.startErr = s.open(ctx); s.startErr != nil {
 			s.release()
 			if s.spool != nil {

@@ -20,7 +20,7 @@ type putter struct {
 // put writes an object under its key, and succeeds where an earlier try, or another
 // writer, has already done so. It writes over what anyone else put there, who can neither
 // take a key from the exporter nor have it believe that something is locked.
-func (p *putter) put(ctx context.Context, key string, body []byte, opts ledger.PutOptions) error {
+func (p putter) put(ctx context.Context, key string, body []byte, opts ledger.PutOptions) error {
 	written, err := p.store.Put(ctx, key, body, opts)
 	if err != nil && !errors.Is(err, ledger.ErrExists) || err == nil && !sharedKey(key) {
 		return err
@@ -66,7 +66,7 @@ func sharedKey(key string) bool {
 }
 
 // lock extends the lock of a version where it falls short.
-func (p *putter) lock(ctx context.Context, key, version string, want ledger.Retention) error {
+func (p putter) lock(ctx context.Context, key, version string, want ledger.Retention) error {
 	have, err := p.store.Retention(ctx, key, version)
 	if err != nil {
 		return err

@@ -58,7 +58,7 @@ func TestSpoolerPassesOnAndForgets(t *testing.T) {
 	require.NoError(t, s.part.push(context.Background(), lines(t, numbered(0, 3)...)))
 	o := s.sent.next(t)
 	require.Equal(t, int64(3), o.sealed.Events, "it is built")
-	require.Len(t, s.part.slots, 2, "one is its own, one waits for the next segment")
+	require.Eventually(t, func() bool { return len(s.part.slots) == 2 }, time.Minute, time.Millisecond, "one is its own, one waits for the next segment")
 	require.Equal(t, 1, s.files())
 	o.finish(nil)
 	require.Eventually(t, func() bool { return s.files() == 0 }, time.Minute, time.Millisecond)

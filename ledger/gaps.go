@@ -18,8 +18,8 @@ func (w *walker) refuse(seq int64, list []candidate) (bool, error) {
 		err := w.acceptable(w.at, c.m)
 		version := c.m.version()
 		switch {
-		case w.at.seq == w.first && w.first > 0 && w.over(c.m):
-			// The oldest version that is there need not be the oldest that there was.
+		case w.first > 0 && (w.expired(w.at, c.m) || w.at.seq == w.first && w.over(c.m)):
+			// What stands before it was put back, or is a version that did not count.
 			return true, w.restart(c, w.at.key)
 		case errors.Is(err, ErrNewerVersion):
 			return true, w.newer(c)
@@ -156,7 +156,7 @@ func (w *walker) restart(c candidate, key string) error {
 		w.fail(CodeChainBroken, m.Predicate.Seq, c.v, "", err.Error(), "a manifest that contradicts itself")
 		return w.resume(c, key)
 	}
-	w.first, w.epochs, w.spans = -1, nil, nil
+	w.first, w.epochs, w.spans, w.again = -1, nil, nil, true
 	return w.take([]*tip{{link: l, prev: prev, m: &m, v: c.v}})
 }
 

@@ -254,6 +254,9 @@ func (s *system) start(p *place, cores int) (*process, error) {
 	x.cmd = exec.Command(s.binary, s.args(p)...) //nolint:gosec // one of the systems above
 	x.cmd.Stdout, x.cmd.Stderr = out, out
 	x.cmd.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(cores))
+	if s.ours && os.Getenv("GOGC") == "" {
+		x.cmd.Env = append(x.cmd.Env, "GOGC=200") // as the exporter's documentation recommends
+	}
 	started := func() error { return x.cmd.Start() }
 	if cores == 1 {
 		err = pinned(0, started)

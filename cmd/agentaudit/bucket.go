@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/agentaudit/otelcol-agentaudit/exporter/agentauditexporter"
+	"github.com/agentaudit/otelcol-agentaudit/internal/days"
 	"github.com/agentaudit/otelcol-agentaudit/internal/termsafe"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 	"github.com/agentaudit/otelcol-agentaudit/store"
@@ -35,7 +35,7 @@ func (f *lockFlags) add(cmd *cobra.Command) {
 }
 
 func (f *lockFlags) duration() (time.Duration, error) {
-	var d agentauditexporter.Duration
+	var d days.Duration
 	if err := d.UnmarshalText([]byte(f.retention)); err != nil {
 		return 0, fmt.Errorf("--retention: %w", err)
 	}

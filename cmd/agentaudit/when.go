@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/agentaudit/otelcol-agentaudit/exporter/agentauditexporter"
+	"github.com/agentaudit/otelcol-agentaudit/internal/days"
 )
 
 // parseTime reads the value of a flag: a time, or how long ago it was.
@@ -16,7 +16,7 @@ func parseTime(flag, text string, t *time.Time) (err error) {
 	if *t, err = time.Parse(time.RFC3339, text); err == nil {
 		return nil
 	}
-	var ago agentauditexporter.Duration
+	var ago days.Duration
 	if ago.UnmarshalText([]byte(text)) != nil || ago < 0 {
 		return fmt.Errorf("--%s %q must be a time such as 2026-11-23T10:00:00Z, or how long ago, such as 24h or 7d",
 			flag, text)

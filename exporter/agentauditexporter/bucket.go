@@ -5,8 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 	"github.com/agentaudit/otelcol-agentaudit/store"
 )
@@ -27,16 +25,6 @@ type openBucket func(ctx context.Context, c store.Config) (bucket, error)
 type watch struct {
 	timeout time.Duration // 0 is none
 	result  func(error)   // is told of every request that was not broken off here; nil for an answer
-}
-
-// watch makes one for requests to something: status tells of each by itself.
-func (s *sealer) watch(what string) watch {
-	return watch{timeout: s.cfg.TimeoutConfig.Timeout, result: func(err error) {
-		if err != nil {
-			s.telemetry.AgentauditExporterRequestFailures.Add(context.Background(), 1)
-		}
-		s.status.report(what, err)
-	}}
 }
 
 func (w *watch) request(ctx context.Context, f func(context.Context) error) error {
@@ -74,18 +62,6 @@ func (w *watched) Put(ctx context.Context, key string, body []byte, opts ledger.
 		return err
 	})
 	return version, err
-}
-
-// checkLifecycle warns of what the lifecycle rules of the bucket do not, or do too early. It
-// stops nothing: these credentials need not be allowed to read them.
-func (s *sealer) checkLifecycle(ctx context.Context) {
-	missing, err := s.bucket.CheckLifecycle(ctx, time.Duration(s.cfg.ObjectLock.Retention))
-	if err != nil {
-		s.set.Logger.Debug("the lifecycle rules of the bucket are not known", zap.Error(err))
-	}
-	for _, line := range missing {
-		s.set.Logger.Warn("lifecycle rules of the bucket: " + line)
-	}
 }
 
 func (w *watched) Get(ctx context.Context, key, version string) (body []byte, err error) {

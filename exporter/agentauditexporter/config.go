@@ -72,6 +72,14 @@ type LockConfig struct {
 	_ struct{}
 }
 
+// from is the lock of what is written now. Its end is the next midnight after the
+// retention, so that whatever is written later on a day is not retained for less than
+// what it speaks for.
+func (c *LockConfig) from(now time.Time) ledger.Retention {
+	until := now.UTC().Add(time.Duration(c.Retention))
+	return ledger.Retention{Mode: c.Mode, Until: until.Truncate(day).Add(day)}
+}
+
 // SigningConfig is the key that signs the manifests.
 type SigningConfig struct {
 	// KeyFile is a PEM file with an Ed25519 or ECDSA P-256 private key that only its owner can read.

@@ -26,11 +26,11 @@ func newFactory(open openBucket) exporter.Factory {
 
 func (s *shared) createTraces(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Traces, error) {
 	c := cfg.(*Config)
-	sl, err := s.join(set, c)
+	inner, err := s.join(set, c)
 	if err != nil {
 		return nil, err
 	}
-	e, err := exporterhelper.NewTraces(ctx, set, cfg, sl.pushTraces, options(sl, c)...)
+	e, err := exporterhelper.NewTraces(ctx, set, cfg, inner.pushTraces, options(inner, c)...)
 	if err != nil {
 		return nil, err
 	}
@@ -39,11 +39,11 @@ func (s *shared) createTraces(ctx context.Context, set exporter.Settings, cfg co
 
 func (s *shared) createLogs(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
 	c := cfg.(*Config)
-	sl, err := s.join(set, c)
+	inner, err := s.join(set, c)
 	if err != nil {
 		return nil, err
 	}
-	e, err := exporterhelper.NewLogs(ctx, set, cfg, sl.pushLogs, options(sl, c)...)
+	e, err := exporterhelper.NewLogs(ctx, set, cfg, inner.pushLogs, options(inner, c)...)
 	if err != nil {
 		return nil, err
 	}
@@ -52,9 +52,9 @@ func (s *shared) createLogs(ctx context.Context, set exporter.Settings, cfg comp
 
 // options leaves timeout and retry out of exporterhelper: a push that is begun again
 // would seal its events twice, so they apply to the requests to the bucket.
-func options(sl *sealer, c *Config) []exporterhelper.Option {
+func options(inner *auditExporter, c *Config) []exporterhelper.Option {
 	return []exporterhelper.Option{
-		exporterhelper.WithStart(sl.start),
+		exporterhelper.WithStart(inner.start),
 		exporterhelper.WithCapabilities(consumer.Capabilities{MutatesData: true}),
 		exporterhelper.WithTimeout(exporterhelper.TimeoutConfig{Timeout: 0}),
 		exporterhelper.WithQueue(c.QueueConfig),

@@ -4,31 +4,71 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/signer"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 )
 
-// openSigner opens the key that signs the manifests, with the function that lets go of
-// it.
-func (s *sealer) openSigner(ctx context.Context) (ledger.Signer, func(), error) {
-	c := &s.cfg.Signing
-	if c.KeyFile != "" {
-		key, err := signer.File(c.KeyFile)
+// keyring has the keys of a log: the one that signs it, and public ones.
+type keyring struct {
+	cfg    *SigningConfig
+	region string // of a key of KMS, where nothing else says it
+	watch  watch  // for requests to KMS
+
+	earlier []ledger.PublicKey // that signed this log before
+	others  []ledger.PublicKey // of other logs
+	signer  ledger.Signer
+	close   func()
+}
+
+// load reads the public keys.
+func (k *keyring) load() (err error) {
+	if k.earlier, err = loadKeys("signing::earlier_keys", k.cfg.EarlierKeys); err != nil {
+		return err
+	}
+	k.others, err = loadKeys("signing::watched_keys", k.cfg.WatchedKeys)
+	return err
+}
+
+// open opens the key that signs, once.
+func (k *keyring) open(ctx context.Context, timeout time.Duration) error {
+	if k.signer != nil {
+		return nil
+	}
+	if k.cfg.KeyFile != "" {
+		key, err := signer.File(k.cfg.KeyFile)
 		if err != nil {
-			return nil, nil, fmt.Errorf("`signing::key_file`: %w", err)
+			return fmt.Errorf("`signing::key_file`: %w", err)
 		}
-		return key, func() {}, nil
+		k.signer = key
+		return nil
 	}
-	at := c.KMS
-	if at.Region == "" && signer.KMSRegion(c.KMSKeyID) == "" {
-		at.Region = s.cfg.S3.Region
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	at := k.cfg.KMS
+	if at.Region == "" && signer.KMSRegion(k.cfg.KMSKeyID) == "" {
+		at.Region = k.region
 	}
-	key, err := signer.OpenKMS(ctx, c.KMSKeyID, at)
+	key, err := signer.OpenKMS(ctx, k.cfg.KMSKeyID, at)
 	if err != nil {
-		return nil, nil, fmt.Errorf("`signing::kms_key_id`: %w", err)
+		return fmt.Errorf("`signing::kms_key_id`: %w", err)
 	}
-	return &watchedSigner{Signer: key, watch: s.watch("the key")}, key.Close, nil
+	k.signer, k.close = &watchedSigner{Signer: key, watch: k.watch}, key.Close
+	return nil
+}
+
+// watched are the keys whose logs this one watches: its own besides.
+func (k *keyring) watched() []ledger.PublicKey {
+	own := k.signer.Public()
+	return append([]ledger.PublicKey{{ID: ledger.KeyID(own), Key: own}}, k.others...)
+}
+
+// release lets go of the key that signs.
+func (k *keyring) release() {
+	if k.close != nil {
+		k.close()
+	}
 }
 
 // watchedSigner is a key that is reached by requests.
@@ -60,13 +100,4 @@ func loadKeys(name string, paths []string) ([]ledger.PublicKey, error) {
 		keys = append(keys, k)
 	}
 	return keys, nil
-}
-
-// publicKey is the object that publishes the signer's public key.
-func publicKey(s ledger.Signer) kept {
-	return kept{
-		key:         ledger.KeyPrefix + ledger.KeyID(s.Public()) + ".pem",
-		body:        ledger.MarshalPublicKey(s.Public()),
-		contentType: "application/x-pem-file",
-	}
 }

@@ -64,26 +64,26 @@ func (tr *trail) requireLocked(key string, times int) {
 	}
 }
 
-// testSealer is a sealer whose inside a test can reach.
-type testSealer struct {
-	t      *testing.T
-	sealer *sealer
+// opened is an exporter whose inside a test can reach.
+type opened struct {
+	t        *testing.T
+	exporter *auditExporter
 }
 
-func newTestSealer(t *testing.T, c *Config) *testSealer {
-	s, err := newSealer(exportertest.NewNopSettings(metadata.Type), c, func(ctx context.Context, c store.Config) (bucket, error) { return store.Open(ctx, c) })
+func newOpened(t *testing.T, c *Config) *opened {
+	e, err := newAuditExporter(exportertest.NewNopSettings(metadata.Type), c, func(ctx context.Context, c store.Config) (bucket, error) { return store.Open(ctx, c) })
 	require.NoError(t, err)
-	require.NoError(t, s.start(context.Background(), componenttest.NewNopHost()))
-	return &testSealer{t, s}
+	require.NoError(t, e.start(context.Background(), componenttest.NewNopHost()))
+	return &opened{t, e}
 }
 
-func (s *testSealer) ConsumeTraces(td ptrace.Traces) error {
-	return s.sealer.pushTraces(context.Background(), td)
+func (o *opened) ConsumeTraces(td ptrace.Traces) error {
+	return o.exporter.pushTraces(context.Background(), td)
 }
 
-func (s *testSealer) stop() {
-	s.sealer.flush()
-	require.NoError(s.t, s.sealer.shutdown(context.Background()))
+func (o *opened) stop() {
+	o.exporter.flush()
+	require.NoError(o.t, o.exporter.shutdown(context.Background()))
 }
 
 // A prompt that events rely on is named in a manifest, so that its removal is found.
@@ -130,12 +130,12 @@ func TestPromptsAreSealed(t *testing.T) {
 // A prompt that is still in use after a day is locked longer, and named with that lock.
 func TestPromptsAreNamedAgain(t *testing.T) {
 	tr := newTrail(t)
-	set := newTestSealer(t, tr.config())
+	set := newOpened(t, tr.config())
 	td, key := prompted(0, "You are a careful agent.")
 	require.NoError(t, set.ConsumeTraces(td))
 	before := tr.named(key)
-	set.sealer.prompts.Add(key, time.Now().Add(-keepInterval))
-	set.sealer.cfg.ObjectLock.Retention += Duration(5 * day) // as if days had passed
+	set.exporter.maker.prompts.named.Add(key, time.Now().Add(-keepInterval))
+	set.exporter.cfg.ObjectLock.Retention += Duration(5 * day) // as if days had passed
 	td, _ = prompted(1, "You are a careful agent.")
 	require.NoError(t, set.ConsumeTraces(td))
 	require.Len(t, before, 1)
@@ -195,7 +195,7 @@ func TestPromptOfAnotherDigestIsNotStored(t *testing.T) {
 // A blob that is used again when its lock is longer is promised that.
 func TestBlobsAreNamedAgain(t *testing.T) {
 	tr := newTrail(t)
-	set := newTestSealer(t, tr.config())
+	set := newOpened(t, tr.config())
 	whole := strings.Repeat("all of it ", 1000)
 	sum := sha256.Sum256([]byte(whole))
 	key := ledger.BlobKey(hex.EncodeToString(sum[:]))
@@ -207,7 +207,7 @@ func TestBlobsAreNamedAgain(t *testing.T) {
 		td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).Attributes().PutEmptyMap(semconv.AttrOversizeText).PutStr("output_text", whole)
 		require.NoError(t, set.ConsumeTraces(td))
 		if i == 1 {
-			set.sealer.cfg.ObjectLock.Retention += Duration(5 * day)
+			set.exporter.cfg.ObjectLock.Retention += Duration(5 * day)
 		}
 	}
 	set.stop()

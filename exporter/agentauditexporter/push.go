@@ -2,7 +2,6 @@ package agentauditexporter
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"go.opentelemetry.io/collector/consumer/consumererror"
@@ -13,7 +12,7 @@ import (
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
-func (s *sealer) pushTraces(ctx context.Context, td ptrace.Traces) error {
+func (e *auditExporter) pushTraces(ctx context.Context, td ptrace.Traces) error {
 	r := request{lines: newLines()}
 	for _, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
@@ -25,10 +24,10 @@ func (s *sealer) pushTraces(ctx context.Context, td ptrace.Traces) error {
 	}
 	// Nothing need wait in memory beside its line until that is sealed.
 	td.ResourceSpans().RemoveIf(func(ptrace.ResourceSpans) bool { return true })
-	return s.push(ctx, r.lines, r.refused)
+	return e.push(ctx, r.lines, r.refused)
 }
 
-func (s *sealer) pushLogs(ctx context.Context, ld plog.Logs) error {
+func (e *auditExporter) pushLogs(ctx context.Context, ld plog.Logs) error {
 	r := request{lines: newLines()}
 	for _, rl := range ld.ResourceLogs().All() {
 		for _, sl := range rl.ScopeLogs().All() {
@@ -39,7 +38,7 @@ func (s *sealer) pushLogs(ctx context.Context, ld plog.Logs) error {
 		}
 	}
 	ld.ResourceLogs().RemoveIf(func(plog.ResourceLogs) bool { return true })
-	return s.push(ctx, r.lines, r.refused)
+	return e.push(ctx, r.lines, r.refused)
 }
 
 // request is what one call of push brings: its events as lines, and what it refuses.
@@ -70,39 +69,18 @@ func (r *request) add(line []byte, m semconv.Meta, err error) {
 // what an OK means. It does not wait longer than ctx, which is the sender's; the objects
 // are sealed all the same, and readers drop the doubles that the sender will make. After
 // an error the sender will come again with all of them. It has the memory of the lines.
-func (s *sealer) push(ctx context.Context, l *ledger.Lines, no refused) error {
+func (e *auditExporter) push(ctx context.Context, l *ledger.Lines, no refused) error {
 	events := len(l.Metas)
-	var objects []*object
-	err := ctx.Err()
-	switch {
-	case err != nil:
-	case s.cfg.spooled():
-		err = s.append(ctx, l)
-	default:
-		objects, err = s.add(ctx, l)
+	if err := ctx.Err(); err != nil {
+		return notYet(e.cfg.Durability, err)
 	}
-	if err != nil && consumererror.IsPermanent(err) {
+	if err := e.intake.push(ctx, l); err != nil {
 		return err
-	}
-	if err != nil {
-		return fmt.Errorf("not all events of the request are %s yet: %w", s.cfg.Durability, err)
-	}
-	for _, o := range objects {
-		select {
-		case <-o.done:
-			if o.err != nil {
-				return o.err
-			}
-		case <-ctx.Done():
-			return fmt.Errorf("not all events of the request are sealed yet: %w", ctx.Err())
-		}
 	}
 	if no.n == 0 {
 		return nil
 	}
-	s.telemetry.AgentauditExporterRefusedRecords.Add(context.Background(), int64(no.n))
+	e.report.AgentauditExporterRefusedRecords.Add(context.Background(), int64(no.n))
 	return consumererror.NewPermanent(fmt.Errorf("refused %d of %d records, the others are %s: put the agentaudit processor in front of this exporter: %w",
-		no.n, no.n+events, s.cfg.Durability, no.reason))
+		no.n, no.n+events, e.cfg.Durability, no.reason))
 }
-
-var errStopped = errors.New("the exporter is stopping")

@@ -15,7 +15,7 @@ import (
 const shutdownGrace = 30 * time.Second
 
 // shared gives the traces and the logs exporter of one configuration the same
-// sealer, since one log has one writer.
+// auditExporter, since one log has one writer.
 type shared struct {
 	open openBucket
 
@@ -24,28 +24,28 @@ type shared struct {
 }
 
 type member struct {
-	sealer *sealer
-	users  int
+	exporter *auditExporter
+	users    int
 }
 
-// join gives the sealer of the configuration to one more exporter.
-func (s *shared) join(set exporter.Settings, c *Config) (*sealer, error) {
+// join gives the exporter of the configuration to one more exporter.
+func (s *shared) join(set exporter.Settings, c *Config) (*auditExporter, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := s.members[c]
 	if m == nil {
-		sl, err := newSealer(set, c, s.open)
+		e, err := newAuditExporter(set, c, s.open)
 		if err != nil {
 			return nil, err
 		}
-		m = &member{sealer: sl}
+		m = &member{exporter: e}
 		s.members[c] = m
 	}
 	m.users++
-	return m.sealer, nil
+	return m.exporter, nil
 }
 
-// leave shuts an exporter down, and with the last one the sealer. The requests
+// leave shuts an exporter down, and with the last one what they share. The requests
 // that drain waits for are answered when ctx ends, sealed or not.
 func (s *shared) leave(ctx context.Context, c *Config, drain component.ShutdownFunc) error {
 	s.mu.Lock()
@@ -57,10 +57,10 @@ func (s *shared) leave(ctx context.Context, c *Config, drain component.ShutdownF
 
 	ctx, cancel := context.WithTimeout(ctx, shutdownGrace)
 	defer cancel()
-	stop := context.AfterFunc(ctx, m.sealer.cancel)
+	stop := context.AfterFunc(ctx, m.exporter.end)
 	defer stop()
 
-	m.sealer.flush()
+	m.exporter.flush()
 	err := drain(ctx)
 
 	s.mu.Lock()
@@ -71,7 +71,7 @@ func (s *shared) leave(ctx context.Context, c *Config, drain component.ShutdownF
 	}
 	s.mu.Unlock()
 	if last {
-		err = errors.Join(err, m.sealer.shutdown(ctx))
+		err = errors.Join(err, m.exporter.shutdown(ctx))
 	}
 	return err
 }

@@ -7,7 +7,7 @@ import (
 	"go.opentelemetry.io/collector/component/componentstatus"
 )
 
-// status tells the Collector, for all exporters that share a sealer, whether the
+// status tells the Collector, for all exporters that share an auditExporter, whether the
 // bucket answers, and the key where that is reached by requests.
 type status struct {
 	mu      sync.Mutex

@@ -13,11 +13,14 @@ import (
 	"text/tabwriter"
 
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/processor"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
+	"go.uber.org/zap"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/termsafe"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor"
@@ -48,7 +51,7 @@ const maxHeld = 256 << 20
 func New(ctx context.Context, cfg *agentauditprocessor.Config, out io.Writer) (*Mapper, error) {
 	f := agentauditprocessor.NewFactory()
 	m := &Mapper{spans: ptrace.NewTraces(), records: plog.NewLogs(), sink: &sink{out: out, card: coverage.NewCard(), types: map[semconv.EventType]int{}}}
-	set := processor.Settings{ID: component.NewID(f.Type()), TelemetrySettings: componenttest.NewNopTelemetrySettings()}
+	set := processor.Settings{ID: component.NewID(f.Type()), TelemetrySettings: silent()}
 	var err error
 	if m.traces, err = f.CreateTraces(ctx, set, cfg, m.sink); err != nil {
 		return nil, err
@@ -56,8 +59,23 @@ func New(ctx context.Context, cfg *agentauditprocessor.Config, out io.Writer) (*
 	if m.logs, err = f.CreateLogs(ctx, set, cfg, m.sink); err != nil {
 		return nil, err
 	}
-	return m, errors.Join(m.traces.Start(ctx, componenttest.NewNopHost()), m.logs.Start(ctx, componenttest.NewNopHost()))
+	return m, errors.Join(m.traces.Start(ctx, noHost{}), m.logs.Start(ctx, noHost{}))
 }
+
+// silent is the telemetry of a component that nobody watches.
+func silent() component.TelemetrySettings {
+	return component.TelemetrySettings{
+		Logger:         zap.NewNop(),
+		TracerProvider: tracenoop.NewTracerProvider(),
+		MeterProvider:  metricnoop.NewMeterProvider(),
+		Resource:       pcommon.NewResource(),
+	}
+}
+
+// noHost is no Collector, and has no extensions.
+type noHost struct{}
+
+func (noHost) GetExtensions() map[component.ID]component.Component { return nil }
 
 // Close maps what was read and ends the mapper.
 func (m *Mapper) Close(ctx context.Context) error {

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 )
 
 // lineDepth allows a line the nesting of the JSON it embeds and its own two levels.
-const lineDepth = maxJSONDepth + 2
+const lineDepth = jsontext.MaxDepth + 2
 
 // ParseLine reads a line as the encoder writes it, without the newline. It is
 // strict, for it judges evidence: one JSON object in UTF-8, no key twice at any
@@ -30,7 +32,7 @@ func ParseLine(line []byte) (*Event, error) {
 type LineReader struct {
 	text []byte // the line in canonical form
 	at   []fieldAt
-	keys []span // for the compactor
+	in   jsontext.ObjectReader
 	e    Event
 }
 
@@ -83,35 +85,21 @@ func (r *LineReader) AppendTold(dst []byte) []byte {
 	return dst
 }
 
-var errJSON = errors.New("not a JSON text that every parser reads alike")
-
 // read finds the fields of a line.
 func (r *LineReader) read(line []byte) error {
-	c := compactor{src: line, dst: r.text[:0], max: lineDepth, keys: r.keys[:0]}
 	r.at = r.at[:0]
-	c.space()
-	if c.pos < len(line) && line[c.pos] != '{' {
-		if !c.value(0) {
-			return errJSON
-		}
-		return errors.New("not a JSON object")
-	}
 	unknown := ""
-	ok := c.members(0, func(key []byte, from int) {
+	text, err := r.in.Object(r.text[:0], line, lineDepth, func(key []byte, from, to int) {
 		if i, known := fieldNames[string(key)]; known {
-			r.at = append(r.at, fieldAt{i, from, c.end()})
+			r.at = append(r.at, fieldAt{i, from, to})
 		} else if unknown == "" {
 			unknown = string(key)
 		}
 	})
-	c.space()
-	if !c.copied {
-		c.dst = append(c.dst, line...) // which is the caller's
-	}
-	r.text, r.keys = c.dst, c.keys
+	r.text = text
 	switch {
-	case !ok || c.pos != len(line):
-		return errJSON
+	case err != nil:
+		return err
 	case unknown != "":
 		return fmt.Errorf("unknown field %q", unknown)
 	}
@@ -267,7 +255,7 @@ func decodeString(text []byte, p *string) error {
 	if *p != "" && string(text[1:len(text)-1]) == *p && bytes.IndexByte(text, '\\') < 0 {
 		return nil
 	}
-	s, ok := unescape(text[1 : len(text)-1])
+	s, ok := jsontext.Unescape(text[1 : len(text)-1])
 	if !ok {
 		return errNoString
 	}

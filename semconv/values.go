@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
@@ -129,4 +131,12 @@ func stringList(v pcommon.Value) []string {
 		}
 	}
 	return list
+}
+
+// Text returns the JSON string s as a JSON value, for fields that hold JSON.
+func Text(s string) json.RawMessage { return jsontext.AppendString(nil, s) }
+
+// AppendJSON appends a JSON text in the one form that lines hold: see jsontext.Append.
+func AppendJSON[T string | []byte](dst []byte, src T) ([]byte, bool) {
+	return jsontext.Append(dst, src)
 }

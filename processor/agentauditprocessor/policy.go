@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
@@ -89,7 +91,7 @@ func shorten(e *semconv.Event, limit int) (whole map[string]string) {
 			e.Set(f.Name, pcommon.NewValueStr(begin))
 			continue
 		}
-		short := semconv.AppendString(nil, begin)
+		short := jsontext.AppendString(nil, begin)
 		if f.Kind == semconv.KindArray {
 			short = append(append([]byte{'['}, short...), ']')
 		}

@@ -8,8 +8,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/runs"
-	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
 // prompts hashes system prompts and takes their text out of events.
@@ -123,6 +124,6 @@ func (s *secret) scrub(e *runs.Event) {
 
 // inner is a text as it stands inside a JSON string.
 func inner(s string) string {
-	b := semconv.AppendString(nil, s)
+	b := jsontext.AppendString(nil, s)
 	return string(b[1 : len(b)-1])
 }

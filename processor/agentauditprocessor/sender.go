@@ -7,12 +7,13 @@ import (
 	"encoding/json"
 	"slices"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+
 	"go.opentelemetry.io/collector/client"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
 
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/runs"
-	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
 // sender is who authenticated to the receiver; the zero sender is nobody.
@@ -106,6 +107,6 @@ func addMember(object []byte, key, text string) []byte {
 	} else {
 		out[len(out)-1] = ','
 	}
-	out = append(semconv.AppendString(out, key), ':')
-	return append(semconv.AppendString(out, text), '}')
+	out = append(jsontext.AppendString(out, key), ':')
+	return append(jsontext.AppendString(out, text), '}')
 }

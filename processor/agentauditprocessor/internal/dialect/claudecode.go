@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
@@ -230,9 +232,9 @@ func (e *Draft) claudeTool(r *Record) {
 	}
 	if len(e.ToolInput) == 0 {
 		if s := r.takeText("full_command"); s != "" {
-			e.ToolInput = append(semconv.AppendString([]byte(`{"command":`), s), '}')
+			e.ToolInput = append(jsontext.AppendString([]byte(`{"command":`), s), '}')
 		} else if s := r.takeText("file_path"); s != "" {
-			e.ToolInput = append(semconv.AppendString([]byte(`{"file_path":`), s), '}')
+			e.ToolInput = append(jsontext.AppendString([]byte(`{"file_path":`), s), '}')
 		}
 	}
 	if v, ok := r.get("tool_parameters"); ok {

@@ -3,6 +3,8 @@ package dialect
 import (
 	"strings"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -103,7 +105,7 @@ func copilotFinish(r *Record, e *Draft) {
 					if len(out) > 1 {
 						out = append(out, ',')
 					}
-					out = semconv.AppendString(append(semconv.AppendString(out, p), ':'), s)
+					out = jsontext.AppendString(append(jsontext.AppendString(out, p), ':'), s)
 				}
 			}
 			if len(out) > 1 {

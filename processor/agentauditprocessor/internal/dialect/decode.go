@@ -4,6 +4,8 @@ import (
 	"strings"
 	"unsafe"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+
 	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
@@ -103,7 +105,7 @@ func parseJSON(s string) (gjson.Result, bool) {
 	if t == "" || t[0] != '{' && t[0] != '[' && t[0] != '"' {
 		return gjson.Result{}, false
 	}
-	out, ok := semconv.Canonical(t)
+	out, ok := jsontext.Canonical(t)
 	if !ok {
 		return gjson.Result{}, false
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+
 	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
@@ -293,8 +295,8 @@ func (e *Draft) leftoverEvents() []byte {
 		t := e.Record.spanEvent(ev)
 		t.use(keys...)
 		o := objectWriter{}
-		o.put("name", string(semconv.AppendString(nil, ev.Name())))
-		o.put("timestamp", string(semconv.AppendString(nil, t.Start.Format(time.RFC3339Nano))))
+		o.put("name", string(jsontext.AppendString(nil, ev.Name())))
+		o.put("timestamp", string(jsontext.AppendString(nil, t.Start.Format(time.RFC3339Nano))))
 		attrs := objectWriter{}
 		e.leftover(t.attrs, &attrs)
 		if a := attrs.close(); a != nil {
@@ -313,7 +315,7 @@ func (e *Draft) leftoverEvents() []byte {
 // objectWriter writes a JSON object whose keys differ.
 type objectWriter struct {
 	out  []byte
-	keys semconv.Keys
+	keys jsontext.Keys
 }
 
 // key begins a member.
@@ -323,7 +325,7 @@ func (o *objectWriter) key(key string) {
 	} else {
 		o.out = append(o.out, ',')
 	}
-	o.out = append(semconv.AppendString(o.out, o.keys.Add(key)), ':')
+	o.out = append(jsontext.AppendString(o.out, o.keys.Add(key)), ':')
 }
 
 func (o *objectWriter) put(key, raw string) {

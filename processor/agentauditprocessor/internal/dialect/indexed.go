@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tidwall/gjson"
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 
-	"github.com/agentaudit/otelcol-agentaudit/semconv"
+	"github.com/tidwall/gjson"
 )
 
 // Bounds of indexed keys such as llm.input_messages.12.message.content, so that an
@@ -156,7 +156,7 @@ func (t *tree) append(out []byte) []byte {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		out = append(semconv.AppendString(out, k.key), ':')
+		out = append(jsontext.AppendString(out, k.key), ':')
 		out = k.append(out)
 	}
 	return append(out, '}')

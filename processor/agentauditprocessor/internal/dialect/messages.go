@@ -3,9 +3,9 @@ package dialect
 import (
 	"strings"
 
-	"github.com/tidwall/gjson"
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 
-	"github.com/agentaudit/otelcol-agentaudit/semconv"
+	"github.com/tidwall/gjson"
 )
 
 // Conversation is a list of messages brought to the one shape of the schema,
@@ -318,9 +318,9 @@ func (w *messageWriter) open(role, name string) {
 	w.n++
 	w.parts = 0
 	w.role = role
-	w.out = semconv.AppendString(append(w.out, `{"role":`...), role)
+	w.out = jsontext.AppendString(append(w.out, `{"role":`...), role)
 	if name != "" {
-		w.out = semconv.AppendString(append(w.out, `,"name":`...), name)
+		w.out = jsontext.AppendString(append(w.out, `,"name":`...), name)
 	}
 	w.out = append(w.out, `,"parts":[`...)
 }
@@ -328,7 +328,7 @@ func (w *messageWriter) open(role, name string) {
 func (w *messageWriter) close(finish string) {
 	w.out = append(w.out, ']')
 	if finish != "" {
-		w.out = semconv.AppendString(append(w.out, `,"finish_reason":`...), finish)
+		w.out = jsontext.AppendString(append(w.out, `,"finish_reason":`...), finish)
 		w.c.Finish = append(w.c.Finish, finish)
 	}
 	w.out = append(w.out, '}')

@@ -3,6 +3,8 @@ package dialect
 import (
 	"strings"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+
 	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
@@ -284,7 +286,7 @@ func messageOf(list []byte, name string, m pcommon.Map) []byte {
 		if n++; n > 1 {
 			list = append(list, ',')
 		}
-		list = append(semconv.AppendString(list, k), ':')
+		list = append(jsontext.AppendString(list, k), ':')
 		list = append(list, leaf(k, v).Raw...)
 	}
 	for k, v := range m.All() {
@@ -309,7 +311,7 @@ func messageOf(list []byte, name string, m pcommon.Map) []byte {
 		if n > 0 {
 			list = append(list, ',')
 		}
-		list = semconv.AppendString(append(list, `"role":`...), messageRole(name))
+		list = jsontext.AppendString(append(list, `"role":`...), messageRole(name))
 	}
 	return append(list, '}')
 }

@@ -3,6 +3,8 @@ package dialect
 import (
 	"strings"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+
 	"github.com/tidwall/gjson"
 
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
@@ -152,9 +154,9 @@ func appendCall(out []byte, id, name string, arguments []byte) []byte {
 		out = append(out, ',')
 	}
 	if id != "" {
-		out = append(semconv.AppendString(append(out, `"id":`...), id), ',')
+		out = append(jsontext.AppendString(append(out, `"id":`...), id), ',')
 	}
-	out = semconv.AppendString(append(out, `"name":`...), name)
+	out = jsontext.AppendString(append(out, `"name":`...), name)
 	if len(arguments) > 0 {
 		out = append(append(out, `,"arguments":`...), arguments...)
 	}
@@ -170,7 +172,7 @@ func (w *messageWriter) result(id string, v gjson.Result) {
 	w.comma()
 	w.out = append(w.out, `{"type":"tool_call_response"`...)
 	if id != "" {
-		w.out = semconv.AppendString(append(w.out, `,"id":`...), id)
+		w.out = jsontext.AppendString(append(w.out, `,"id":`...), id)
 	}
 	if len(out) > 0 {
 		w.out = append(append(w.out, `,"result":`...), out...)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -349,8 +351,8 @@ func (r *Record) Source(dialectName string) []byte {
 		if len(out) > 1 {
 			out = append(out, ',')
 		}
-		out = append(semconv.AppendString(out, m[0]), ':')
-		out = semconv.AppendString(out, m[1])
+		out = append(jsontext.AppendString(out, m[0]), ':')
+		out = jsontext.AppendString(out, m[1])
 	}
 	out = append(out, '}')
 	r.of.sources[of] = out
@@ -362,7 +364,7 @@ func (r *Record) Fingerprint() string {
 	h := sha256.New()
 	var buf []byte
 	for i := range r.attrs {
-		buf = semconv.AppendString(buf[:0], r.attrs[i].key)
+		buf = jsontext.AppendString(buf[:0], r.attrs[i].key)
 		buf = semconv.AppendValue(append(buf, ':'), r.attrs[i].val)
 		h.Write(buf)
 	}

@@ -5,9 +5,9 @@ import (
 	"strings"
 	"unsafe"
 
-	"github.com/tidwall/gjson"
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 
-	"github.com/agentaudit/otelcol-agentaudit/semconv"
+	"github.com/tidwall/gjson"
 )
 
 // What dialects read is JSON in canonical form (semconv.AppendJSON): where a value of
@@ -20,13 +20,13 @@ func parse(canonical []byte) gjson.Result {
 }
 
 // jsonString is a text as a JSON string.
-func jsonString(s string) gjson.Result { return parse(semconv.AppendString(nil, s)) }
+func jsonString(s string) gjson.Result { return parse(jsontext.AppendString(nil, s)) }
 
 // read is the value that a text in canonical form is.
 func read(raw string) gjson.Result {
 	v := unread(raw)
 	if v.Type == gjson.String && v.Str == "" {
-		v.Str, _ = semconv.ParseString(raw)
+		v.Str, _ = jsontext.ParseString(raw)
 	}
 	return v
 }

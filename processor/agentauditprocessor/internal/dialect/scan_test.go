@@ -6,10 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+
 	"github.com/stretchr/testify/require"
 	"github.com/tidwall/gjson"
-
-	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
 // FuzzScan walks through JSON and finds in it what a parser finds.
@@ -20,7 +20,7 @@ func FuzzScan(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		canonical, ok := semconv.AppendJSON(nil, []byte(s))
+		canonical, ok := jsontext.Append(nil, []byte(s))
 		if !ok {
 			return
 		}
@@ -46,7 +46,7 @@ func walk(v gjson.Result) any {
 		m := map[string]any{}
 		for _, x := range appendMembers(nil, v) {
 			m[x.key] = walk(read(x.raw))
-			if quoted := string(semconv.AppendString(nil, x.key)); len(quoted) == len(x.key)+2 && !strings.Contains(x.key, ".") {
+			if quoted := string(jsontext.AppendString(nil, x.key)); len(quoted) == len(x.key)+2 && !strings.Contains(x.key, ".") {
 				if found := get(v, x.key); found.Raw != x.raw {
 					panic("get finds another value: " + found.Raw)
 				}

@@ -3,6 +3,8 @@ package runs
 import (
 	"strconv"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
@@ -105,7 +107,7 @@ func (b *batch) emitDecisions(n *node) {
 			}
 			e.ToolInput = d.Edited
 		}
-		e.Content = append(semconv.AppendString([]byte(`{"decision":`), d.Word), '}')
+		e.Content = append(jsontext.AppendString([]byte(`{"decision":`), d.Word), '}')
 		p := b.place(n, e, semconv.SpanEventID(n.key.trace, n.key.span, "decision/"+strconv.Itoa(i)), -1)
 		if of != nil {
 			p.ev.ParentEventID = of.event

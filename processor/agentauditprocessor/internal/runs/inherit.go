@@ -4,8 +4,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
-	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
 // inherit lets each record have the facts of its run that it does not hold itself:
@@ -46,7 +47,7 @@ func (n *node) learn() {
 	}
 	if d.Kind == dialect.LLM || d.Kind == dialect.Message {
 		if r.userText == "" && r.room(len(d.UserJSON)) {
-			text, _ := semconv.ParseString(d.UserJSON)
+			text, _ := jsontext.ParseString(d.UserJSON)
 			r.userText = strings.Clone(text)
 		}
 		if d.OutputText != "" && len(d.Requested) == 0 && r.room(len(d.OutputText)-len(r.lastText)) {

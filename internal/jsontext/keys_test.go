@@ -1,4 +1,4 @@
-package semconv
+package jsontext
 
 import (
 	"fmt"

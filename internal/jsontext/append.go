@@ -1,9 +1,9 @@
-package semconv
+package jsontext
 
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/json"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,15 +15,15 @@ import (
 
 // maxJSONDepth bounds the nesting of JSON that is embedded in a line, well below
 // what common parsers refuse (Python about 1,000, Go 10,000).
-const maxJSONDepth = 100
+const MaxDepth = 100
 
-// AppendJSON appends src, one JSON text, to dst in canonical form: no space
+// Append appends src, one JSON text, to dst in canonical form: no space
 // between tokens, strings with the fewest escapes. It reports false and returns
 // dst unchanged where a strict parser might object to src: it is no JSON or more
 // than one text, is not UTF-8, holds an object with the same key twice, a number
 // beyond float64, or nests deeper than 100 levels.
-func AppendJSON[T string | []byte](dst []byte, src T) ([]byte, bool) {
-	return compact(dst, bytesOf(src), maxJSONDepth)
+func Append[T string | []byte](dst []byte, src T) ([]byte, bool) {
+	return compact(dst, bytesOf(src), MaxDepth)
 }
 
 // bytesOf is a text as bytes that are only read.
@@ -52,11 +52,11 @@ func compact(dst, src []byte, depth int) ([]byte, bool) {
 	return c.dst, true
 }
 
-// Canonical is AppendJSON to nothing. A text that is in canonical form, as many are, is
+// Canonical is Append to nothing. A text that is in canonical form, as many are, is
 // returned as it is.
 func Canonical(src string) (string, bool) {
 	keys := keyPool.Get().(*[]span)
-	c := compactor{src: bytesOf(src), max: maxJSONDepth, keys: (*keys)[:0]}
+	c := compactor{src: bytesOf(src), max: MaxDepth, keys: (*keys)[:0]}
 	ok := c.text()
 	*keys = c.keys
 	keyPool.Put(keys)
@@ -425,7 +425,7 @@ func escape(b []byte) (r rune, n int, ok bool) {
 }
 
 // unescape is the text of a string token without its quotes.
-func unescape(tok []byte) (string, bool) {
+func Unescape(tok []byte) (string, bool) {
 	at := bytes.IndexByte(tok, '\\')
 	if at < 0 {
 		return string(tok), true
@@ -451,7 +451,7 @@ func ParseString(raw string) (string, bool) {
 	if len(raw) < 2 || raw[0] != '"' || raw[len(raw)-1] != '"' {
 		return "", false
 	}
-	return unescape(bytesOf(raw[1 : len(raw)-1]))
+	return Unescape(bytesOf(raw[1 : len(raw)-1]))
 }
 
 func hex4(b []byte) (rune, bool) {
@@ -539,5 +539,44 @@ func (c *compactor) newKey(base int, seen *map[string]struct{}, key span) bool {
 	return true
 }
 
-// Text returns the JSON string s as a JSON value, for fields that hold JSON.
-func Text(s string) json.RawMessage { return AppendString(nil, s) }
+// ObjectReader reads many objects. The zero ObjectReader is ready; it is not safe for
+// concurrent use.
+type ObjectReader struct{ keys []span }
+
+// Errors of ObjectReader.
+var (
+	errText   = errors.New("not a JSON text that every parser reads alike")
+	errObject = errors.New("not a JSON object")
+)
+
+// Object appends an object in canonical form to dst, as Append does with depth as
+// the bound, and calls each with every member of it: its key as it stands between the quotes, and
+// where its value is in what is returned.
+func (r *ObjectReader) Object(dst, src []byte, depth int, each func(key []byte, from, to int)) ([]byte, error) {
+	c := compactor{src: src, dst: dst, base: len(dst), max: depth, keys: r.keys[:0]}
+	c.space()
+	if c.pos < len(src) && src[c.pos] != '{' {
+		if !c.value(0) {
+			return dst, errText
+		}
+		return dst, errObject
+	}
+	ok := c.members(0, func(key []byte, from int) { each(key, from, c.end()) })
+	c.space()
+	if !c.copied {
+		c.dst = append(c.dst, src...) // which is the caller's
+	}
+	r.keys = c.keys
+	if !ok || c.pos != len(src) {
+		return c.dst, errText
+	}
+	return c.dst, nil
+}
+
+// validText is s as AppendString writes it: U+FFFD for each byte that is no UTF-8.
+func ValidText(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return string([]rune(s))
+}

@@ -1,4 +1,4 @@
-package semconv
+package jsontext
 
 import (
 	"slices"
@@ -21,7 +21,7 @@ const maxPrimes = 4
 // Add takes a key into the object and returns what it is called there: itself, in valid
 // UTF-8; where it is taken, with up to four primes after it, then with one and a number.
 func (k *Keys) Add(key string) string {
-	key = validText(key)
+	key = ValidText(key)
 	if k.add(key) {
 		return key
 	}

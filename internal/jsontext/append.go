@@ -424,7 +424,7 @@ func escape(b []byte) (r rune, n int, ok bool) {
 	return 0, 0, false
 }
 
-// unescape is the text of a string token without its quotes.
+// Unescape is the text of a string token without its quotes.
 func Unescape(tok []byte) (string, bool) {
 	at := bytes.IndexByte(tok, '\\')
 	if at < 0 {
@@ -573,7 +573,7 @@ func (r *ObjectReader) Object(dst, src []byte, depth int, each func(key []byte, 
 	return c.dst, nil
 }
 
-// validText is s as AppendString writes it: U+FFFD for each byte that is no UTF-8.
+// ValidText is s as AppendString writes it: U+FFFD for each byte that is no UTF-8.
 func ValidText(s string) string {
 	if utf8.ValidString(s) {
 		return s

@@ -238,7 +238,7 @@ func (e *Draft) claudeTool(r *Record) {
 		}
 	}
 	if v, ok := r.get("tool_parameters"); ok {
-		e.MCPServer = get(valueJSON(v), "mcp_server_name").Str
+		e.MCPServer = jsontext.Get(valueJSON(v), "mcp_server_name").Str
 	}
 	if r.Log {
 		e.claudeOutcome(r)

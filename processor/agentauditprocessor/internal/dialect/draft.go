@@ -41,7 +41,7 @@ func asJSON(field string) Decoder {
 		if v.Type() == pcommon.ValueTypeStr && cutAtSource(v.Str()) {
 			e.ContentState = semconv.ContentTruncatedAtSource
 		}
-		return e.SetJSON(field, bytesOf(valueJSON(v).Raw))
+		return e.SetJSON(field, jsontext.Bytes(valueJSON(v).Raw))
 	}
 }
 
@@ -81,7 +81,7 @@ func (e *Draft) system(v gjson.Result) {
 		return
 	}
 	w := &messageWriter{c: &Conversation{}, role: "system"}
-	if p := get(v, "0"); v.IsArray() && (get(p, "role").Exists() || get(p, "parts").Exists()) {
+	if p := jsontext.Get(v, "0"); v.IsArray() && (jsontext.Get(p, "role").Exists() || jsontext.Get(p, "parts").Exists()) {
 		w.list(v, "system", 0)
 	} else {
 		w.content(v)
@@ -126,7 +126,7 @@ func asTools(e *Draft, v pcommon.Value) bool {
 	list := valueJSON(v)
 	out := []byte{'['}
 	list.ForEach(func(_, t gjson.Result) bool {
-		out = appendElement(out, decodeString(t).Raw)
+		out = appendElement(out, jsontext.OpenString(t).Raw)
 		return true
 	})
 	return e.SetJSON("tools_available", append(out, ']'))

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
@@ -224,6 +226,6 @@ func (e *Draft) qwenBlocked(r *Record) {
 func asGeminiOutput(e *Draft, v pcommon.Value) bool {
 	out := valueJSON(v)
 	raw := strings.ReplaceAll(out.Raw, `"role":"system"`, `"role":"assistant"`)
-	e.output(ReadMessages(read(raw), "assistant"))
+	e.output(ReadMessages(jsontext.Read(raw), "assistant"))
 	return len(e.OutputMessages) > 0
 }

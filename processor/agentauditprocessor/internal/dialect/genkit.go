@@ -3,6 +3,8 @@ package dialect
 import (
 	"strings"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+
 	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
@@ -51,7 +53,7 @@ func genkitFinish(r *Record, e *Draft) {
 	case LLM:
 		if v, ok := r.get("genkit:input"); ok {
 			in := valueJSON(v)
-			if t := get(in, "tools"); t.IsArray() && len(t.Array()) > 0 {
+			if t := jsontext.Get(in, "tools"); t.IsArray() && len(t.Array()) > 0 {
 				e.tools(t, "")
 			}
 			for field, path := range map[string]string{"temperature": "config.temperature", "top_p": "config.topP", "max_tokens": "config.maxOutputTokens"} {
@@ -62,13 +64,13 @@ func genkitFinish(r *Record, e *Draft) {
 		}
 		if v, ok := r.get("genkit:output"); ok {
 			out := valueJSON(v)
-			e.ResponseID = first(e.ResponseID, get(out, "custom.responseId").Str)
-			e.ResponseModelID = first(e.ResponseModelID, get(out, "custom.modelVersion").Str)
+			e.ResponseID = first(e.ResponseID, jsontext.Get(out, "custom.responseId").Str)
+			e.ResponseModelID = first(e.ResponseModelID, jsontext.Get(out, "custom.modelVersion").Str)
 			for p, paths := range map[*semconv.Optional[int64]][]string{
 				&e.InputTokens: {"usage.inputTokens", "custom.usageMetadata.promptTokenCount"}, &e.OutputTokens: {"usage.outputTokens", "custom.usageMetadata.candidatesTokenCount"},
 				&e.CachedInputTokens: {"usage.cachedContentTokens", "custom.usageMetadata.cachedContentTokenCount"}, &e.ReasoningTokens: {"usage.thoughtsTokens", "custom.usageMetadata.thoughtsTokenCount"},
 			} {
-				if n := firstOf(out, paths...); n.Type == gjson.Number {
+				if n := jsontext.First(out, paths...); n.Type == gjson.Number {
 					*p = semconv.Some(n.Int())
 				}
 			}
@@ -90,7 +92,7 @@ func genkitFinish(r *Record, e *Draft) {
 		e.Requested = nil
 	case Retrieval:
 		if v, ok := r.take("genkit:output"); ok {
-			e.documents(firstOf(valueJSON(v), "documents"))
+			e.documents(jsontext.First(valueJSON(v), "documents"))
 		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+
 	"github.com/tidwall/gjson"
 
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
@@ -60,14 +62,14 @@ func adkFinish(r *Record, e *Draft) {
 		if e.ToolName == "" {
 			e.ToolName = strings.TrimPrefix(r.Name, "execute_tool ")
 		}
-		out := parse(e.ToolOutput)
+		out := jsontext.Parse(e.ToolOutput)
 		if e.Kind == Approval {
-			e.Asks = []Asked{{Call{e.ToolCallID, e.ToolName, e.ToolInput}, get(out, "error").Str}}
+			e.Asks = []Asked{{Call{e.ToolCallID, e.ToolName, e.ToolInput}, jsontext.Get(out, "error").Str}}
 			return
 		}
-		if strings.Contains(get(out, "error").Str, "is rejected") {
+		if strings.Contains(jsontext.Get(out, "error").Str, "is rejected") {
 			e.Outcome = semconv.OutcomeDenied
-			e.Answers = append(e.Answers, Answer{ID: e.ToolCallID, Name: e.ToolName, Reason: get(out, "error").Str})
+			e.Answers = append(e.Answers, Answer{ID: e.ToolCallID, Name: e.ToolName, Reason: jsontext.Get(out, "error").Str})
 		}
 	case Agent:
 		if e.AgentName == "" {
@@ -87,11 +89,11 @@ func (e *Draft) adkCall(r *Record) {
 			}
 		}
 		if e.ModelID == "" {
-			e.ModelID = get(req, "model").Str
+			e.ModelID = jsontext.Get(req, "model").Str
 		}
 		tools := []byte{'['}
-		firstOf(req, "config.tools").ForEach(func(_, t gjson.Result) bool {
-			firstOf(t, "functionDeclarations", "function_declarations").ForEach(func(_, f gjson.Result) bool {
+		jsontext.First(req, "config.tools").ForEach(func(_, t gjson.Result) bool {
+			jsontext.First(t, "functionDeclarations", "function_declarations").ForEach(func(_, f gjson.Result) bool {
 				tools = appendElement(tools, f.Raw)
 				return true
 			})
@@ -103,10 +105,10 @@ func (e *Draft) adkCall(r *Record) {
 	}
 	if v, ok := r.get("gcp.vertex.agent.llm_response"); ok {
 		resp := valueJSON(v)
-		if c := get(resp, "content"); c.IsObject() {
+		if c := jsontext.Get(resp, "content"); c.IsObject() {
 			e.output(ReadMessages(c, "assistant"))
 		}
-		usage := firstOf(resp, "usageMetadata", "usage_metadata")
+		usage := jsontext.First(resp, "usageMetadata", "usage_metadata")
 		for _, f := range []struct {
 			p     *semconv.Optional[int64]
 			paths []string
@@ -116,7 +118,7 @@ func (e *Draft) adkCall(r *Record) {
 			{&e.CachedInputTokens, []string{"cachedContentTokenCount", "cached_content_token_count"}},
 			{&e.ReasoningTokens, []string{"thoughtsTokenCount", "thoughts_token_count"}},
 		} {
-			if n := firstOf(usage, f.paths...); n.Type == gjson.Number && !f.p.Valid {
+			if n := jsontext.First(usage, f.paths...); n.Type == gjson.Number && !f.p.Valid {
 				*f.p = semconv.Some(n.Int())
 			}
 		}

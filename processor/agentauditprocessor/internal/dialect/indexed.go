@@ -44,7 +44,7 @@ func (r *Record) indexed(prefix string) gjson.Result {
 	if slots == 0 {
 		return gjson.Result{}
 	}
-	return parse(root.append(nil))
+	return jsontext.Parse(root.append(nil))
 }
 
 // splitPath appends the parts of an indexed key, which begins with an index. It reports

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+
 	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
@@ -73,7 +75,7 @@ func langfuseFinish(r *Record, e *Draft) {
 	switch e.Kind {
 	case LLM:
 		if v, ok := r.get("langfuse.observation.input"); ok && len(e.ToolsAvailable) == 0 {
-			if t := get(valueJSON(v), "tools"); t.IsArray() {
+			if t := jsontext.Get(valueJSON(v), "tools"); t.IsArray() {
 				e.tools(t, "")
 			}
 		}
@@ -86,7 +88,7 @@ func langfuseFinish(r *Record, e *Draft) {
 			}
 		}
 		e.langfuseUsage(r)
-		if v := decodeString(gjson.Parse(r.text("langfuse.observation.completion_start_time"))); v.Exists() {
+		if v := jsontext.OpenString(gjson.Parse(r.text("langfuse.observation.completion_start_time"))); v.Exists() {
 			if t, err := time.Parse(time.RFC3339Nano, v.Str); err == nil && t.After(r.Start) {
 				e.TimeToFirstTokenMS = semconv.Some(float64(t.Sub(r.Start).Microseconds()) / 1000)
 			}

@@ -3,6 +3,8 @@ package dialect
 import (
 	"strings"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -45,16 +47,16 @@ var langsmith = &Dialect{
 		switch e.Kind {
 		case LLM:
 			if v, ok := r.get("gen_ai.prompt"); ok && len(e.ToolsAvailable) == 0 {
-				if t := get(valueJSON(v), "tools"); t.IsArray() {
+				if t := jsontext.Get(valueJSON(v), "tools"); t.IsArray() {
 					e.tools(t, "")
 				}
 			}
 			if v, ok := r.take("langsmith.usage_metadata"); ok {
 				u := valueJSON(v)
-				if n := get(u, "input_token_details.cache_read"); n.Exists() {
+				if n := jsontext.Get(u, "input_token_details.cache_read"); n.Exists() {
 					e.CachedInputTokens = semconv.Some(n.Int())
 				}
-				if n := get(u, "output_token_details.reasoning"); n.Exists() {
+				if n := jsontext.Get(u, "output_token_details.reasoning"); n.Exists() {
 					e.ReasoningTokens = semconv.Some(n.Int())
 				}
 			}
@@ -67,12 +69,12 @@ var langsmith = &Dialect{
 			if v, ok := r.take("gen_ai.prompt"); ok {
 				e.UserMessage = userText(v)
 				if r.ParentID.IsEmpty() { // steps inside repeat it
-					e.Decisions = decisions(firstOf(valueJSON(v), "resume", "input.resume"))
+					e.Decisions = decisions(jsontext.First(valueJSON(v), "resume", "input.resume"))
 				}
 			}
 			if v, ok := r.take("gen_ai.completion"); ok {
 				e.FinalOutput = answerText(v)
-				if i := firstOf(valueJSON(v), "__interrupt__", "output.__interrupt__", "outputs.__interrupt__"); r.ParentID.IsEmpty() && i.IsArray() {
+				if i := jsontext.First(valueJSON(v), "__interrupt__", "output.__interrupt__", "outputs.__interrupt__"); r.ParentID.IsEmpty() && i.IsArray() {
 					e.Asks, e.FinalOutput = asks(i), ""
 				}
 			}

@@ -3,6 +3,8 @@ package dialect
 import (
 	"strings"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+
 	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
@@ -86,7 +88,7 @@ func mastraType(r *Record) string { return strings.ToLower(r.text("mastra.span.t
 
 // asMastraInput reads messages, or what holds them.
 func asMastraInput(e *Draft, v pcommon.Value) bool {
-	if m := firstOf(valueJSON(v), "messages", "body.messages"); m.IsArray() {
+	if m := jsontext.First(valueJSON(v), "messages", "body.messages"); m.IsArray() {
 		e.input(ReadMessages(m, "user"))
 		return len(e.InputMessages) > 0
 	}
@@ -96,14 +98,14 @@ func asMastraInput(e *Draft, v pcommon.Value) bool {
 // asMastraOutput reads messages, or the text, the reasoning and the calls of a step.
 func asMastraOutput(e *Draft, v pcommon.Value) bool {
 	out := valueJSON(v)
-	calls := firstOf(out, "toolCalls", "tool_calls")
-	text := get(out, "text")
+	calls := jsontext.First(out, "toolCalls", "tool_calls")
+	text := jsontext.Get(out, "text")
 	if !out.IsObject() || text.Type != gjson.String && !calls.IsArray() {
 		return asOutput(e, v)
 	}
 	w := &messageWriter{c: &Conversation{}}
 	w.open("assistant", "")
-	reasoning := firstOf(out, "reasoning", "reasoningText")
+	reasoning := jsontext.First(out, "reasoning", "reasoningText")
 	if reasoning.Type == gjson.String {
 		w.reasoning(reasoning)
 	}
@@ -125,5 +127,5 @@ func unwrapped(list gjson.Result, key string) gjson.Result {
 		out = appendElement(out, v.Raw)
 		return true
 	})
-	return parse(append(out, ']'))
+	return jsontext.Parse(append(out, ']'))
 }

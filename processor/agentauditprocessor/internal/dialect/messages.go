@@ -27,7 +27,7 @@ type Conversation struct {
 }
 
 // User is the text of the first user message.
-func (c *Conversation) User() string { return read(c.user).Str }
+func (c *Conversation) User() string { return jsontext.Read(c.user).Str }
 
 // Text is what the assistant's messages say, part by part.
 func (c *Conversation) Text() string { return unquoted(c.text) }
@@ -41,11 +41,11 @@ func (c *Conversation) LastText() string { return unquoted(c.text[max(0, len(c.t
 // unquoted are JSON strings as lines of text.
 func unquoted(list []string) string {
 	if len(list) == 1 {
-		return read(list[0]).Str
+		return jsontext.Read(list[0]).Str
 	}
 	lines := make([]string, 0, len(list))
 	for _, s := range list {
-		lines = append(lines, read(s).Str)
+		lines = append(lines, jsontext.Read(s).Str)
 	}
 	return strings.Join(lines, "\n")
 }
@@ -96,7 +96,7 @@ func ReadMessages(v gjson.Result, role string) *Conversation {
 func said(role, text string) *Conversation {
 	w := &messageWriter{c: &Conversation{}}
 	w.open(role, "")
-	w.text(jsonString(text))
+	w.text(jsontext.Quote(text))
 	w.close("")
 	if w.parts > 0 {
 		w.c.JSON = append(w.out, ']')
@@ -113,18 +113,18 @@ type messageWriter struct {
 
 	calls    map[string]int  // place in Conversation.Calls, by id
 	confirms map[string]Call // what ADK asked about, by the id of its request
-	arena    object          // members of the objects that are being read
+	arena    jsontext.Object // members of the objects that are being read
 }
 
 // members reads the members of an object once: a message is asked for many keys, and
 // each would be looked for in the whole of it. They are good until release.
-func (w *messageWriter) members(v gjson.Result) object {
+func (w *messageWriter) members(v gjson.Result) jsontext.Object {
 	from := len(w.arena)
-	w.arena = appendMembers(w.arena, v)
+	w.arena = jsontext.AppendMembers(w.arena, v)
 	return w.arena[from:len(w.arena):len(w.arena)]
 }
 
-func (w *messageWriter) release(o object) { w.arena = w.arena[:len(w.arena)-len(o)] }
+func (w *messageWriter) release(o jsontext.Object) { w.arena = w.arena[:len(w.arena)-len(o)] }
 
 // maxWrap bounds how deep containers around messages are opened.
 const maxWrap = 6
@@ -135,7 +135,7 @@ func (w *messageWriter) list(v gjson.Result, role string, depth int) {
 	}
 	switch {
 	case v.IsArray():
-		elements(v, func(m gjson.Result) {
+		jsontext.Elements(v, func(m gjson.Result) {
 			if m.IsArray() {
 				w.list(m, role, depth+1)
 			} else {
@@ -154,20 +154,20 @@ func (w *messageWriter) list(v gjson.Result, role string, depth int) {
 }
 
 // container opens an object that holds messages rather than being one.
-func (w *messageWriter) container(o object, role string, depth int) bool {
-	if o.has("role") {
+func (w *messageWriter) container(o jsontext.Object, role string, depth int) bool {
+	if o.Has("role") {
 		return false
 	}
 	found := false
-	if s := o.first("system", "systemInstruction", "system_instruction", "config.systemInstruction", "config.system_instruction", "instructions"); s.Exists() {
+	if s := o.First("system", "systemInstruction", "system_instruction", "config.systemInstruction", "config.system_instruction", "instructions"); s.Exists() {
 		w.list(s, "system", depth+1)
 		found = true
 	}
-	if o.has("type") {
+	if o.Has("type") {
 		return found
 	}
 	for _, key := range []string{"messages", "contents", "input", "choices", "generations", "candidates", "output"} {
-		if m := read(o.raw(key)); m.Exists() && (m.IsArray() || key == "input" || key == "output") {
+		if m := jsontext.Read(o.Raw(key)); m.Exists() && (m.IsArray() || key == "input" || key == "output") {
 			w.list(m, role, depth+1)
 			found = true
 		}
@@ -192,13 +192,13 @@ func (w *messageWriter) message(m gjson.Result, role string, depth int) {
 }
 
 // object writes the message that an object is, whose members are o.
-func (w *messageWriter) object(m gjson.Result, o object, role string, depth int) {
-	finish := o.first("finish_reason", "finishReason", "generationInfo.finish_reason").Str
-	if inner := unread(o.raw("message")); inner.IsObject() && depth <= maxWrap { // a choice, a candidate, a generation
-		if !get(inner, "tool_calls").Exists() && o.has("tool_calls") {
-			w.open(roleOf(appendMembers(nil, inner), role), "")
-			w.content(firstOf(inner, "parts", "content"))
-			w.toolCalls(o.get("tool_calls"))
+func (w *messageWriter) object(m gjson.Result, o jsontext.Object, role string, depth int) {
+	finish := o.First("finish_reason", "finishReason", "generationInfo.finish_reason").Str
+	if inner := jsontext.Unread(o.Raw("message")); inner.IsObject() && depth <= maxWrap { // a choice, a candidate, a generation
+		if !jsontext.Get(inner, "tool_calls").Exists() && o.Has("tool_calls") {
+			w.open(roleOf(jsontext.AppendMembers(nil, inner), role), "")
+			w.content(jsontext.First(inner, "parts", "content"))
+			w.toolCalls(o.Get("tool_calls"))
 			w.close(finish)
 			return
 		}
@@ -209,7 +209,7 @@ func (w *messageWriter) object(m gjson.Result, o object, role string, depth int)
 		}
 		return
 	}
-	if inner := unread(o.raw("content")); inner.IsObject() && get(inner, "parts").Exists() && depth <= maxWrap { // Gemini's candidate
+	if inner := jsontext.Unread(o.Raw("content")); inner.IsObject() && jsontext.Get(inner, "parts").Exists() && depth <= maxWrap { // Gemini's candidate
 		n := len(w.c.Finish)
 		w.message(inner, role, depth+1)
 		if finish != "" && len(w.c.Finish) == n {
@@ -217,15 +217,15 @@ func (w *messageWriter) object(m gjson.Result, o object, role string, depth int)
 		}
 		return
 	}
-	if lc := o.get("kwargs"); lc.IsObject() && o.has("lc") { // LangChain's serialisation
-		w.langChain(o.get("id"), lc)
+	if lc := o.Get("kwargs"); lc.IsObject() && o.Has("lc") { // LangChain's serialisation
+		w.langChain(o.Get("id"), lc)
 		return
 	}
-	switch o.get("type").Str {
+	switch o.Get("type").Str {
 	case "function_call", "mcp_call", "function_call_output", "reasoning", "mcp_approval_request", "mcp_approval_response", "function_approval_request":
-		if !o.has("role") { // an item of OpenAI's Responses, which is a part and not a message
+		if !o.Has("role") { // an item of OpenAI's Responses, which is a part and not a message
 			r := "assistant"
-			switch o.get("type").Str {
+			switch o.Get("type").Str {
 			case "function_call_output":
 				r = "tool"
 			case "mcp_approval_response":
@@ -238,25 +238,25 @@ func (w *messageWriter) object(m gjson.Result, o object, role string, depth int)
 		}
 	}
 	r := roleOf(o, role)
-	callID := o.first("tool_call_id", "toolCallId").Str
+	callID := o.First("tool_call_id", "toolCallId").Str
 	if callID == "" && r == "tool" {
-		callID = o.get("id").Str
+		callID = o.Get("id").Str
 	}
-	w.open(r, o.get("name").Str)
-	body := unread(o.firstRaw("parts", "content", "contents", "text", "message"))
+	w.open(r, o.Get("name").Str)
+	body := jsontext.Unread(o.FirstRaw("parts", "content", "contents", "text", "message"))
 	if callID != "" && body.Exists() {
-		w.result(callID, read(body.Raw))
+		w.result(callID, jsontext.Read(body.Raw))
 	} else {
 		w.content(body)
 	}
-	if s := unread(o.firstRaw("reasoning_content", "reasoning")); s.Type == gjson.String {
+	if s := jsontext.Unread(o.FirstRaw("reasoning_content", "reasoning")); s.Type == gjson.String {
 		w.reasoning(s)
 	}
-	w.toolCalls(o.first("tool_calls", "toolCalls"))
-	if fc := o.get("function_call"); fc.IsObject() {
-		w.call("", get(fc, "name").Str, get(fc, "arguments"))
+	w.toolCalls(o.First("tool_calls", "toolCalls"))
+	if fc := o.Get("function_call"); fc.IsObject() {
+		w.call("", jsontext.Get(fc, "name").Str, jsontext.Get(fc, "arguments"))
 	}
-	if s := unread(o.raw("refusal")); s.Type == gjson.String {
+	if s := jsontext.Unread(o.Raw("refusal")); s.Type == gjson.String {
 		w.text(s)
 	}
 	w.close(finish)
@@ -264,7 +264,7 @@ func (w *messageWriter) object(m gjson.Result, o object, role string, depth int)
 
 func (w *messageWriter) langChain(id, lc gjson.Result) {
 	role := "user"
-	switch last := lastOf(id).Str; {
+	switch last := jsontext.LastOf(id).Str; {
 	case strings.HasPrefix(last, "AIMessage"):
 		role = "assistant"
 	case strings.HasPrefix(last, "SystemMessage"):
@@ -273,23 +273,23 @@ func (w *messageWriter) langChain(id, lc gjson.Result) {
 		role = "tool"
 	}
 	w.open(role, "")
-	if call := get(lc, "tool_call_id").Str; call != "" {
-		w.result(call, get(lc, "content"))
+	if call := jsontext.Get(lc, "tool_call_id").Str; call != "" {
+		w.result(call, jsontext.Get(lc, "content"))
 	} else {
-		w.content(get(lc, "content"))
+		w.content(jsontext.Get(lc, "content"))
 	}
-	calls := get(lc, "tool_calls")
+	calls := jsontext.Get(lc, "tool_calls")
 	if !calls.Exists() || len(calls.Array()) == 0 {
-		calls = get(lc, "additional_kwargs.tool_calls")
+		calls = jsontext.Get(lc, "additional_kwargs.tool_calls")
 	}
 	w.toolCalls(calls)
-	w.close(get(lc, "response_metadata.finish_reason").Str)
+	w.close(jsontext.Get(lc, "response_metadata.finish_reason").Str)
 }
 
-func roleOf(o object, fallback string) string {
-	r := o.get("role").Str
+func roleOf(o jsontext.Object, fallback string) string {
+	r := o.Get("role").Str
 	if r == "" {
-		r = first(messageRole(o.get("event.name").Str), o.get("type").Str)
+		r = first(messageRole(o.Get("event.name").Str), o.Get("type").Str)
 	}
 	switch strings.ToLower(r) {
 	case "human":
@@ -303,7 +303,7 @@ func roleOf(o object, fallback string) string {
 	case "", "message":
 		return fallback
 	}
-	if o.has("role") {
+	if o.Has("role") {
 		return r
 	}
 	return fallback

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+
 	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
@@ -89,7 +91,7 @@ func openInferenceFinish(r *Record, e *Draft) {
 		}
 		if len(e.ToolInput) == 0 {
 			if v, ok := r.get("tool.parameters"); ok && !valueJSON(v).Get("properties").Exists() { // arguments, not their schema
-				e.SetJSON("tool_input", bytesOf(valueJSON(v).Raw))
+				e.SetJSON("tool_input", jsontext.Bytes(valueJSON(v).Raw))
 				r.use("tool.parameters")
 			}
 		}
@@ -124,8 +126,8 @@ func openInferenceFinish(r *Record, e *Draft) {
 // openInferenceFrame reads what a frame was asked, or resumed with, and its answer.
 func (e *Draft) openInferenceFrame(r *Record) {
 	if v, ok := r.take("input.value"); ok {
-		if in := valueJSON(v); get(in, "lg_name").Str == "Command" {
-			e.Decisions = decisions(get(in, "resume"))
+		if in := valueJSON(v); jsontext.Get(in, "lg_name").Str == "Command" {
+			e.Decisions = decisions(jsontext.Get(in, "resume"))
 		} else {
 			e.UserMessage = userText(v)
 		}
@@ -145,7 +147,7 @@ func (e *Draft) metadata(r *Record) {
 	}
 	m := valueJSON(v)
 	set := func(p *string, paths ...string) {
-		if s := firstOf(m, paths...); *p == "" && s.Type == gjson.String {
+		if s := jsontext.First(m, paths...); *p == "" && s.Type == gjson.String {
 			*p = s.Str
 		}
 	}
@@ -185,7 +187,7 @@ func (e *Draft) openInferenceLLM(r *Record) {
 		}
 		e.UserJSON = first(e.UserJSON, c.user)
 		e.Secrets = append(e.Secrets, c.System...)
-		e.Prompt = first(e.Prompt, strings.Join(c.System, "\n"), get(out, "instructions").Str, get(params, "system").Str)
+		e.Prompt = first(e.Prompt, strings.Join(c.System, "\n"), jsontext.Get(out, "instructions").Str, jsontext.Get(params, "system").Str)
 	}
 	lacks := len(e.OutputMessages) == 0 || lackIDs(e.Requested)
 	if lacks || e.Reasoning == "" && mayReason(out.Raw) {
@@ -197,9 +199,9 @@ func (e *Draft) openInferenceLLM(r *Record) {
 		}
 	}
 	if e.ModelID == "" {
-		e.ModelID = first(firstOf(in, "model", "modelId").Str, get(params, "model").Str)
+		e.ModelID = first(jsontext.First(in, "model", "modelId").Str, jsontext.Get(params, "model").Str)
 	}
-	e.ResponseID = first(e.ResponseID, get(out, "id").Str)
+	e.ResponseID = first(e.ResponseID, jsontext.Get(out, "id").Str)
 	e.parameters(params)
 	if e.Operation == "" {
 		switch strings.ToUpper(r.text("openinference.span.kind")) {
@@ -236,7 +238,7 @@ func interrupt(r *Record) gjson.Result {
 	if json.NewDecoder(strings.NewReader(text)).Decode(&raw) != nil {
 		return gjson.Result{}
 	}
-	v, _ := parseJSON(string(raw))
+	v, _ := jsontext.Open(string(raw))
 	return v
 }
 
@@ -244,12 +246,12 @@ func interrupt(r *Record) gjson.Result {
 // interrupt its value is the reason.
 func asks(v gjson.Result) (list []Asked) {
 	v.ForEach(func(_, i gjson.Result) bool {
-		requests := firstOf(i, "value.actionRequests", "value.action_requests")
+		requests := jsontext.First(i, "value.actionRequests", "value.action_requests")
 		if !requests.IsArray() {
-			list = append(list, Asked{Reason: firstOf(i, "value").String()})
+			list = append(list, Asked{Reason: jsontext.First(i, "value").String()})
 		}
 		requests.ForEach(func(_, q gjson.Result) bool {
-			list = append(list, Asked{Call{Name: firstOf(q, "name", "action").Str, Arguments: jsonOf(firstOf(q, "args", "arguments"))}, get(q, "description").Str})
+			list = append(list, Asked{Call{Name: jsontext.First(q, "name", "action").Str, Arguments: jsontext.Value(jsontext.First(q, "args", "arguments"))}, jsontext.Get(q, "description").Str})
 			return true
 		})
 		return true
@@ -259,14 +261,14 @@ func asks(v gjson.Result) (list []Asked) {
 
 // decisions reads what a graph was resumed with.
 func decisions(v gjson.Result) (list []Decision) {
-	get(v, "decisions").ForEach(func(_, d gjson.Result) bool {
-		out := Decision{Word: get(d, "type").Str, Reason: firstOf(d, "message", "args").Str}
+	jsontext.Get(v, "decisions").ForEach(func(_, d gjson.Result) bool {
+		out := Decision{Word: jsontext.Get(d, "type").Str, Reason: jsontext.First(d, "message", "args").Str}
 		switch out.Word {
 		case "approve", "accept":
 			out.Status = semconv.ApprovalApproved
 		case "edit":
 			out.Status = semconv.ApprovalApproved
-			out.Edited = jsonOf(firstOf(d, "editedAction.args", "edited_action.args"))
+			out.Edited = jsontext.Value(jsontext.First(d, "editedAction.args", "edited_action.args"))
 		case "reject":
 			out.Status = semconv.ApprovalRejected
 		}
@@ -292,7 +294,7 @@ func (e *Draft) parameters(params gjson.Result) {
 		return
 	}
 	number := func(field string, paths ...string) {
-		if v := firstOf(params, paths...); v.Type == gjson.Number && !e.Has(field) {
+		if v := jsontext.First(params, paths...); v.Type == gjson.Number && !e.Has(field) {
 			e.Set(field, pcommon.NewValueStr(v.Raw))
 		}
 	}
@@ -323,7 +325,7 @@ func (e *Draft) tools(v gjson.Result, path string) {
 		if path != "" {
 			t = t.Get(path)
 		}
-		out = appendElement(out, decodeString(t).Raw)
+		out = appendElement(out, jsontext.OpenString(t).Raw)
 		return true
 	})
 	e.SetJSON("tools_available", append(out, ']'))
@@ -335,7 +337,7 @@ func (e *Draft) documents(v gjson.Result) {
 	}
 	out := []byte{'['}
 	v.ForEach(func(_, d gjson.Result) bool {
-		if in := get(d, "document"); in.IsObject() {
+		if in := jsontext.Get(d, "document"); in.IsObject() {
 			d = in
 		}
 		out = appendElement(out, d.Raw)
@@ -351,18 +353,18 @@ func asLangChainResult(e *Draft, v pcommon.Value) bool {
 }
 
 func (e *Draft) langChainResult(v gjson.Result) bool {
-	if in := get(v, "output"); get(in, "lc").Exists() {
+	if in := jsontext.Get(v, "output"); jsontext.Get(in, "lc").Exists() {
 		v = in
 	}
-	if k := get(v, "kwargs"); get(v, "lc").Exists() && k.IsObject() {
-		e.ToolCallID = first(e.ToolCallID, get(k, "tool_call_id").Str)
+	if k := jsontext.Get(v, "kwargs"); jsontext.Get(v, "lc").Exists() && k.IsObject() {
+		e.ToolCallID = first(e.ToolCallID, jsontext.Get(k, "tool_call_id").Str)
 		if e.ToolName == "" || e.ToolName == "DynamicStructuredTool" {
-			e.ToolName = first(get(k, "name").Str, e.ToolName)
+			e.ToolName = first(jsontext.Get(k, "name").Str, e.ToolName)
 		}
-		if get(k, "status").Str == "error" {
+		if jsontext.Get(k, "status").Str == "error" {
 			e.Outcome = semconv.OutcomeError
 		}
-		v = decodeString(get(k, "content"))
+		v = jsontext.OpenString(jsontext.Get(k, "content"))
 	}
 	return e.result(v)
 }
@@ -383,15 +385,15 @@ func answerText(v pcommon.Value) string {
 	if out.Type == gjson.String {
 		return out.Str
 	}
-	if s := firstOf(out, "output", "answer", "text", "result"); s.Type == gjson.String {
+	if s := jsontext.First(out, "output", "answer", "text", "result"); s.Type == gjson.String {
 		return s.Str
 	}
 	c := ReadMessages(out, "assistant")
 	if len(c.JSON) == 0 {
 		return ""
 	}
-	last := lastOf(parse(c.JSON))
-	if get(last, "role").Str != "assistant" || last.Get(`parts.#(type=="tool_call")`).Exists() {
+	last := jsontext.LastOf(jsontext.Parse(c.JSON))
+	if jsontext.Get(last, "role").Str != "assistant" || last.Get(`parts.#(type=="tool_call")`).Exists() {
 		return ""
 	}
 	return c.LastText()

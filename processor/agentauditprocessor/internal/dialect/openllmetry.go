@@ -3,6 +3,8 @@ package dialect
 import (
 	"strings"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+
 	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
@@ -99,31 +101,31 @@ func thinking(v gjson.Result) gjson.Result {
 	out := []byte{'['}
 	v.ForEach(func(_, m gjson.Result) bool {
 		raw := m.Raw
-		if get(m, "role").Str == "thinking" {
-			raw = `{"role":"assistant","parts":[{"type":"reasoning","content":` + get(m, "content").Raw + `}]}`
+		if jsontext.Get(m, "role").Str == "thinking" {
+			raw = `{"role":"assistant","parts":[{"type":"reasoning","content":` + jsontext.Get(m, "content").Raw + `}]}`
 		}
 		out = appendElement(out, raw)
 		return true
 	})
-	return parse(append(out, ']'))
+	return jsontext.Parse(append(out, ']'))
 }
 
 // asTraceloopInput opens what the decorators and LangChain wrap arguments in.
 func asTraceloopInput(e *Draft, v pcommon.Value) bool {
 	in := valueJSON(v)
 	if in.IsObject() {
-		if get(in, "inputs").Exists() || get(in, "input_str").Exists() { // LangChain
-			if s := firstOf(in, "inputs"); s.IsObject() {
+		if jsontext.Get(in, "inputs").Exists() || jsontext.Get(in, "input_str").Exists() { // LangChain
+			if s := jsontext.First(in, "inputs"); s.IsObject() {
 				in = s
-			} else if s := firstOf(in, "input_str"); s.Exists() {
-				in = decodeString(s)
+			} else if s := jsontext.First(in, "input_str"); s.Exists() {
+				in = jsontext.OpenString(s)
 			}
-		} else if kw, args := get(in, "kwargs"), get(in, "args"); kw.Exists() || args.Exists() {
+		} else if kw, args := jsontext.Get(in, "kwargs"), jsontext.Get(in, "args"); kw.Exists() || args.Exists() {
 			switch {
 			case kw.IsObject() && len(kw.Map()) > 0 && len(args.Array()) == 0:
 				in = kw
 			case args.IsArray() && len(args.Array()) == 1 && len(kw.Map()) == 0:
-				in = decodeString(get(args, "0"))
+				in = jsontext.OpenString(jsontext.Get(args, "0"))
 			case args.IsArray() && len(args.Array()) > 0 && len(kw.Map()) == 0:
 				in = args
 			}
@@ -134,7 +136,7 @@ func asTraceloopInput(e *Draft, v pcommon.Value) bool {
 
 func asTraceloopOutput(e *Draft, v pcommon.Value) bool {
 	out := valueJSON(v)
-	if in := firstOf(out, "output", "outputs"); out.IsObject() && in.Exists() && get(out, "kwargs").Exists() && !get(out, "lc").Exists() {
+	if in := jsontext.First(out, "output", "outputs"); out.IsObject() && in.Exists() && jsontext.Get(out, "kwargs").Exists() && !jsontext.Get(out, "lc").Exists() {
 		out = in
 	}
 	return e.langChainResult(out)
@@ -150,7 +152,7 @@ func traceloopText(in gjson.Result) string {
 		}
 	}
 	text := ""
-	get(in, "kwargs").ForEach(func(_, v gjson.Result) bool {
+	jsontext.Get(in, "kwargs").ForEach(func(_, v gjson.Result) bool {
 		if v.Type == gjson.String {
 			text = v.Str
 		}

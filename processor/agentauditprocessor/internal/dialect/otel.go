@@ -184,7 +184,7 @@ func otelFinish(r *Record, e *Draft) {
 		e.Of = r.SpanID
 		r.bodyRead = true
 		list := messageOf(nil, r.Name, bodyMap(r))
-		c := ReadMessages(parse(append(list, ']')), messageRole(r.Name))
+		c := ReadMessages(jsontext.Parse(append(list, ']')), messageRole(r.Name))
 		if r.Name == "gen_ai.choice" {
 			e.output(c)
 		} else {
@@ -247,10 +247,10 @@ func (e *Draft) fromEvents(r *Record) {
 		}
 	}
 	if in != nil && len(e.InputMessages) == 0 {
-		e.input(ReadMessages(parse(append(in, ']')), "user"))
+		e.input(ReadMessages(jsontext.Parse(append(in, ']')), "user"))
 	}
 	if out != nil && len(e.OutputMessages) == 0 {
-		e.output(ReadMessages(parse(append(out, ']')), "assistant"))
+		e.output(ReadMessages(jsontext.Parse(append(out, ']')), "assistant"))
 	}
 }
 
@@ -347,11 +347,11 @@ func (e *Draft) result(v gjson.Result) bool {
 	if v.Type == gjson.String && cutAtSource(v.Str) {
 		e.ContentState = semconv.ContentTruncatedAtSource
 	}
-	if a := v.Array(); v.IsArray() && len(a) == 1 && get(a[0], "type").Str == "text" {
-		v = decodeString(get(a[0], "text"))
+	if a := v.Array(); v.IsArray() && len(a) == 1 && jsontext.Get(a[0], "type").Str == "text" {
+		v = jsontext.OpenString(jsontext.Get(a[0], "text"))
 	}
-	if get(v, "denied").Bool() || get(v, "type").Str == "execution-denied" {
+	if jsontext.Get(v, "denied").Bool() || jsontext.Get(v, "type").Str == "execution-denied" {
 		e.Outcome = semconv.OutcomeDenied
 	}
-	return e.SetJSON("tool_output", bytesOf(v.Raw))
+	return e.SetJSON("tool_output", jsontext.Bytes(v.Raw))
 }

@@ -15,11 +15,11 @@ func (w *messageWriter) content(v gjson.Result) {
 	case v.Type == gjson.String:
 		w.text(v)
 	case v.IsArray():
-		elements(v, w.part)
+		jsontext.Elements(v, w.part)
 	case v.IsObject():
-		if o := w.members(v); len(o) == 1 && o[0].key == "content" { // a map that only holds the content
+		if o := w.members(v); len(o) == 1 && o[0].Key == "content" { // a map that only holds the content
 			w.release(o)
-			w.content(decodeString(read(o[0].raw)))
+			w.content(jsontext.OpenString(jsontext.Read(o[0].Raw)))
 			return
 		} else {
 			w.release(o)
@@ -45,7 +45,7 @@ func (w *messageWriter) text(v gjson.Result) {
 	w.out = append(append(append(w.out, `{"type":"text","content":`...), s...), '}')
 	switch w.role {
 	case "system", "developer":
-		w.c.System = append(w.c.System, read(s).Str)
+		w.c.System = append(w.c.System, jsontext.Read(s).Str)
 	case "user":
 		if w.c.user == "" {
 			w.c.user = s
@@ -73,16 +73,16 @@ func quoted(v gjson.Result) string {
 	if v.Type == gjson.String {
 		return v.Raw
 	}
-	return jsonString(v.String()).Raw
+	return jsontext.Quote(v.String()).Raw
 }
 
 func (w *messageWriter) toolCalls(v gjson.Result) {
 	v.ForEach(func(_, c gjson.Result) bool {
-		if in := get(c, "tool_call"); in.IsObject() {
+		if in := jsontext.Get(c, "tool_call"); in.IsObject() {
 			c = in
 		}
-		args := firstOf(c, "function.arguments", "arguments", "args", "input")
-		w.call(firstOf(c, "id", "call_id", "toolCallId").Str, firstOf(c, "function.name", "name", "toolName").Str, args)
+		args := jsontext.First(c, "function.arguments", "arguments", "args", "input")
+		w.call(jsontext.First(c, "id", "call_id", "toolCallId").Str, jsontext.First(c, "function.name", "name", "toolName").Str, args)
 		return true
 	})
 }
@@ -90,9 +90,9 @@ func (w *messageWriter) toolCalls(v gjson.Result) {
 // call writes a tool call, once: some libraries tell of it as a part and again
 // beside the parts.
 func (w *messageWriter) call(id, name string, args gjson.Result) {
-	arguments := jsonOf(args)
+	arguments := jsontext.Value(args)
 	if name == adkConfirmation {
-		w.adkAsks(id, parse(arguments))
+		w.adkAsks(id, jsontext.Parse(arguments))
 	} else if w.role == "assistant" {
 		if _, told := w.calls[id]; told && id != "" {
 			return
@@ -111,18 +111,18 @@ func (w *messageWriter) call(id, name string, args gjson.Result) {
 const adkConfirmation = "adk_request_confirmation"
 
 func (w *messageWriter) adkAsks(id string, args gjson.Result) {
-	of := firstOf(args, "originalFunctionCall", "original_function_call")
-	call := Call{ID: get(of, "id").Str, Name: get(of, "name").Str, Arguments: jsonOf(get(of, "args"))}
+	of := jsontext.First(args, "originalFunctionCall", "original_function_call")
+	call := Call{ID: jsontext.Get(of, "id").Str, Name: jsontext.Get(of, "name").Str, Arguments: jsontext.Value(jsontext.Get(of, "args"))}
 	if w.confirms == nil {
 		w.confirms = map[string]Call{}
 	}
 	w.confirms[id] = call
-	w.c.Asks = append(w.c.Asks, Asked{Call: call, Reason: firstOf(args, "toolConfirmation.hint", "tool_confirmation.hint").Str})
+	w.c.Asks = append(w.c.Asks, Asked{Call: call, Reason: jsontext.First(args, "toolConfirmation.hint", "tool_confirmation.hint").Str})
 }
 
 // adkAnswers reads what the person said; of a word that is not known it says nothing.
 func (w *messageWriter) adkAnswers(id string, response gjson.Result) {
-	confirmed := get(response, "confirmed")
+	confirmed := jsontext.Get(response, "confirmed")
 	if !confirmed.IsBool() {
 		return
 	}
@@ -164,10 +164,10 @@ func appendCall(out []byte, id, name string, arguments []byte) []byte {
 }
 
 func (w *messageWriter) result(id string, v gjson.Result) {
-	out := jsonOf(v)
+	out := jsontext.Value(v)
 	w.c.Results = append(w.c.Results, Result{id, out})
-	if r := parse(out); get(r, "denied").Bool() || get(r, "type").Str == "execution-denied" {
-		w.refused(id, get(r, "reason").Str)
+	if r := jsontext.Parse(out); jsontext.Get(r, "denied").Bool() || jsontext.Get(r, "type").Str == "execution-denied" {
+		w.refused(id, jsontext.Get(r, "reason").Str)
 	}
 	w.comma()
 	w.out = append(w.out, `{"type":"tool_call_response"`...)
@@ -202,23 +202,23 @@ func (w *messageWriter) part(p gjson.Result) {
 	}
 	o := w.members(p)
 	defer func() { w.release(o) }()
-	if in := o.get("message_content"); in.IsObject() { // OpenInference
-		if c := o.get("tool_call"); c.IsObject() {
-			w.call(get(c, "id").Str, get(c, "function.name").Str, get(c, "function.arguments"))
+	if in := o.Get("message_content"); in.IsObject() { // OpenInference
+		if c := o.Get("tool_call"); c.IsObject() {
+			w.call(jsontext.Get(c, "id").Str, jsontext.Get(c, "function.name").Str, jsontext.Get(c, "function.arguments"))
 			return
 		}
 		w.part(in)
 		return
 	}
-	switch o.get("type").Str {
+	switch o.Get("type").Str {
 	case "text", "input_text", "output_text":
-		w.text(unread(o.firstRaw("content", "text")))
+		w.text(jsontext.Unread(o.FirstRaw("content", "text")))
 		return
 	case "reasoning", "thinking":
-		s := o.first("content", "text", "thinking", "reasoning", "summary")
+		s := o.First("content", "text", "thinking", "reasoning", "summary")
 		if s.IsArray() {
 			s.ForEach(func(_, e gjson.Result) bool {
-				if s := firstOf(e, "text", "content"); s.Type == gjson.String {
+				if s := jsontext.First(e, "text", "content"); s.Type == gjson.String {
 					w.reasoning(s)
 				}
 				return true
@@ -228,31 +228,31 @@ func (w *messageWriter) part(p gjson.Result) {
 		}
 		return
 	case "tool_call", "tool-call", "tool_use", "function_call", "server_tool_call", "mcp_call":
-		id := o.first("call_id", "toolCallId", "id", "tool_call.id").Str
-		name := o.first("name", "toolName", "function.name", "tool_call.function.name").Str
-		w.call(id, name, o.first("arguments", "input", "args", "server_tool_call", "function.arguments", "tool_call.function.arguments"))
+		id := o.First("call_id", "toolCallId", "id", "tool_call.id").Str
+		name := o.First("name", "toolName", "function.name", "tool_call.function.name").Str
+		w.call(id, name, o.First("arguments", "input", "args", "server_tool_call", "function.arguments", "tool_call.function.arguments"))
 		return
 	case "tool_call_response", "tool-result", "tool_result", "function_call_output", "server_tool_call_response":
-		w.result(o.first("call_id", "toolCallId", "tool_use_id", "id").Str,
-			o.first("response", "result", "output.value", "output", "content", "server_tool_call_response"))
+		w.result(o.First("call_id", "toolCallId", "tool_use_id", "id").Str,
+			o.First("response", "result", "output.value", "output", "content", "server_tool_call_response"))
 		return
 	case "tool_approval_response", "tool-approval-response", "function_approval_response", "mcp_approval_response":
-		if a := o.first("approved", "approve"); a.IsBool() {
+		if a := o.First("approved", "approve"); a.IsBool() {
 			answer := Answer{
-				ID:       o.first("approval_id", "approvalId", "approval_request_id", "id").Str,
-				Name:     o.get("function_call.name").Str,
-				CallID:   o.first("function_call.call_id", "function_call.id").Str,
-				Approved: a.Bool(), Reason: o.get("reason").Str,
+				ID:       o.First("approval_id", "approvalId", "approval_request_id", "id").Str,
+				Name:     o.Get("function_call.name").Str,
+				CallID:   o.First("function_call.call_id", "function_call.id").Str,
+				Approved: a.Bool(), Reason: o.Get("reason").Str,
 			}
-			if call := o.get("function_call"); call.IsObject() && !a.Bool() {
-				answer.Refused = &Call{ID: answer.CallID, Name: answer.Name, Arguments: jsonOf(get(call, "arguments"))}
+			if call := o.Get("function_call"); call.IsObject() && !a.Bool() {
+				answer.Refused = &Call{ID: answer.CallID, Name: answer.Name, Arguments: jsontext.Value(jsontext.Get(call, "arguments"))}
 			}
 			w.c.Approvals = append(w.c.Approvals, answer)
 		}
 	case "function_approval_request", "mcp_approval_request":
 		w.approvalPart(p)
 	case "interrupt_response":
-		w.interruptAnswer(o.get("id").Str, o.get("response"))
+		w.interruptAnswer(o.Get("id").Str, o.Get("response"))
 	case "":
 		if w.untyped(o) {
 			return
@@ -264,31 +264,31 @@ func (w *messageWriter) part(p gjson.Result) {
 
 // untyped writes the parts of Bedrock, Gemini and Genkit, which name their kind by
 // the key they use.
-func (w *messageWriter) untyped(o object) bool {
-	if t := unread(o.raw("text")); t.Type == gjson.String {
-		if o.get("thought").Bool() {
+func (w *messageWriter) untyped(o jsontext.Object) bool {
+	if t := jsontext.Unread(o.Raw("text")); t.Type == gjson.String {
+		if o.Get("thought").Bool() {
 			w.reasoning(t)
 		} else {
 			w.text(t)
 		}
 		return true
 	}
-	if c := o.first("toolUse", "functionCall", "function_call", "toolRequest"); c.IsObject() {
-		w.call(firstOf(c, "toolUseId", "id", "ref").Str, get(c, "name").Str, firstOf(c, "input", "args", "arguments"))
+	if c := o.First("toolUse", "functionCall", "function_call", "toolRequest"); c.IsObject() {
+		w.call(jsontext.First(c, "toolUseId", "id", "ref").Str, jsontext.Get(c, "name").Str, jsontext.First(c, "input", "args", "arguments"))
 		return true
 	}
-	if c := o.get("interruptResponse"); c.IsObject() {
-		w.interruptAnswer(get(c, "interruptId").Str, get(c, "response"))
+	if c := o.Get("interruptResponse"); c.IsObject() {
+		w.interruptAnswer(jsontext.Get(c, "interruptId").Str, jsontext.Get(c, "response"))
 		return false // and the part is kept as it is
 	}
-	if c := o.first("toolResult", "functionResponse", "function_response", "toolResponse"); c.IsObject() {
-		if get(c, "name").Str == adkConfirmation {
-			w.adkAnswers(get(c, "id").Str, get(c, "response"))
+	if c := o.First("toolResult", "functionResponse", "function_response", "toolResponse"); c.IsObject() {
+		if jsontext.Get(c, "name").Str == adkConfirmation {
+			w.adkAnswers(jsontext.Get(c, "id").Str, jsontext.Get(c, "response"))
 		}
-		w.result(firstOf(c, "toolUseId", "id", "ref").Str, firstOf(c, "content", "response", "output"))
+		w.result(jsontext.First(c, "toolUseId", "id", "ref").Str, jsontext.First(c, "content", "response", "output"))
 		return true
 	}
-	if c := o.get("reasoningContent.reasoningText.text"); c.Exists() {
+	if c := o.Get("reasoningContent.reasoningText.text"); c.Exists() {
 		if c.Type == gjson.String {
 			w.reasoning(c)
 		}
@@ -299,11 +299,11 @@ func (w *messageWriter) untyped(o object) bool {
 
 // approvalPart reads the parts by which a model's answer asks for an approval.
 func (w *messageWriter) approvalPart(p gjson.Result) {
-	call := firstOf(p, "function_call", "functionCall", "tool_call")
+	call := jsontext.First(p, "function_call", "functionCall", "tool_call")
 	if !call.IsObject() {
 		call = p
 	}
 	w.c.Asks = append(w.c.Asks, Asked{Call: Call{
-		ID: firstOf(call, "call_id", "callId", "toolCallId", "id").Str, Name: firstOf(call, "name", "toolName").Str, Arguments: jsonOf(firstOf(call, "arguments", "args", "input")),
+		ID: jsontext.First(call, "call_id", "callId", "toolCallId", "id").Str, Name: jsontext.First(call, "name", "toolName").Str, Arguments: jsontext.Value(jsontext.First(call, "arguments", "args", "input")),
 	}})
 }

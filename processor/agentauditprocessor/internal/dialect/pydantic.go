@@ -3,6 +3,8 @@ package dialect
 import (
 	"strings"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+
 	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
@@ -65,8 +67,8 @@ func pydanticFinish(r *Record, e *Draft) {
 			if len(e.InputMessages) == 0 {
 				e.input(ReadMessages(req, "user"))
 			}
-			e.ModelID = first(e.ModelID, get(req, "model").Str)
-			if t := get(req, "tools"); t.IsArray() && len(e.ToolsAvailable) == 0 {
+			e.ModelID = first(e.ModelID, jsontext.Get(req, "model").Str)
+			if t := jsontext.Get(req, "tools"); t.IsArray() && len(e.ToolsAvailable) == 0 {
 				e.tools(t, "")
 			}
 		}
@@ -74,7 +76,7 @@ func pydanticFinish(r *Record, e *Draft) {
 			e.output(ReadMessages(valueJSON(v), "assistant"))
 		}
 		if v, ok := r.take("model_request_parameters"); ok && len(e.ToolsAvailable) == 0 {
-			if t := get(valueJSON(v), "function_tools"); t.IsArray() {
+			if t := jsontext.Get(valueJSON(v), "function_tools"); t.IsArray() {
 				e.tools(t, "")
 			}
 		}
@@ -99,10 +101,10 @@ func asEvents(e *Draft, v pcommon.Value) bool {
 		return true
 	})
 	if len(in) > 1 {
-		e.input(ReadMessages(parse(append(in, ']')), "user"))
+		e.input(ReadMessages(jsontext.Parse(append(in, ']')), "user"))
 	}
 	if len(out) > 1 {
-		e.output(ReadMessages(parse(append(out, ']')), "assistant"))
+		e.output(ReadMessages(jsontext.Parse(append(out, ']')), "assistant"))
 	}
 	return true
 }

@@ -3,6 +3,8 @@ package dialect
 import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -49,10 +51,10 @@ func strandsFinish(r *Record, e *Draft) {
 		e.Of = r.SpanID
 		r.bodyRead = true
 		body := valueJSON(r.Body)
-		if in := get(body, "input.messages"); in.IsArray() {
+		if in := jsontext.Get(body, "input.messages"); in.IsArray() {
 			e.input(ReadMessages(in, "user"))
 		}
-		if out := get(body, "output.messages"); out.IsArray() {
+		if out := jsontext.Get(body, "output.messages"); out.IsArray() {
 			e.output(ReadMessages(out, "assistant"))
 		}
 		return
@@ -68,7 +70,7 @@ func strandsFinish(r *Record, e *Draft) {
 		case "gen_ai.tool.message":
 			r.readEvent(i)
 			if v, ok := ev.Attributes().Get("content"); ok && len(e.ToolInput) == 0 {
-				e.SetJSON("tool_input", bytesOf(valueJSON(v).Raw))
+				e.SetJSON("tool_input", jsontext.Bytes(valueJSON(v).Raw))
 			}
 			if e.ToolCallID == "" {
 				e.ToolCallID = attrText(ev.Attributes(), "id")
@@ -77,8 +79,8 @@ func strandsFinish(r *Record, e *Draft) {
 			r.readEvent(i)
 			if v, ok := ev.Attributes().Get("message"); ok && len(e.ToolOutput) == 0 {
 				out := valueJSON(v)
-				if a := out.Array(); out.IsArray() && len(a) == 1 && get(a[0], "text").Exists() {
-					out = decodeString(get(a[0], "text"))
+				if a := out.Array(); out.IsArray() && len(a) == 1 && jsontext.Get(a[0], "text").Exists() {
+					out = jsontext.OpenString(jsontext.Get(a[0], "text"))
 				}
 				e.result(out)
 			}

@@ -3,6 +3,8 @@ package dialect
 import (
 	"strings"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+
 	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
@@ -107,8 +109,8 @@ func (e *Draft) vercelOutput(r *Record) {
 	}
 	w := &messageWriter{c: &Conversation{}}
 	w.open("assistant", "")
-	w.reasoning(jsonString(reasoning))
-	w.text(jsonString(first(text, object)))
+	w.reasoning(jsontext.Quote(reasoning))
+	w.text(jsontext.Quote(first(text, object)))
 	w.toolCalls(calls)
 	w.close("")
 	w.c.JSON = append(w.out, ']')
@@ -116,7 +118,7 @@ func (e *Draft) vercelOutput(r *Record) {
 }
 
 func asVercelPrompt(e *Draft, v pcommon.Value) bool {
-	e.Prompt = firstOf(valueJSON(v), "system", "instructions").Str
+	e.Prompt = jsontext.First(valueJSON(v), "system", "instructions").Str
 	e.Secrets = append(e.Secrets, e.Prompt)
 	return e.Prompt != ""
 }

@@ -1,39 +1,37 @@
-package dialect
+package jsontext
 
 import (
 	"strconv"
 	"strings"
 	"unsafe"
 
-	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
-
 	"github.com/tidwall/gjson"
 )
 
-// What dialects read is JSON in canonical form (semconv.AppendJSON): where a value of
+// What dialects read is JSON in canonical form (Append): where a value of
 // it ends is told by its quotes and brackets, and most values are passed over without
 // being read.
 
-// parse is JSON in canonical form as a value; it must not be changed after.
-func parse(canonical []byte) gjson.Result {
-	return read(unsafe.String(unsafe.SliceData(canonical), len(canonical))) //nolint:gosec // as said: not changed after
+// Parse is JSON in canonical form as a value; it must not be changed after.
+func Parse(canonical []byte) gjson.Result {
+	return Read(unsafe.String(unsafe.SliceData(canonical), len(canonical))) //nolint:gosec // as said: not changed after
 }
 
-// jsonString is a text as a JSON string.
-func jsonString(s string) gjson.Result { return parse(jsontext.AppendString(nil, s)) }
+// Quote is a text as a JSON string.
+func Quote(s string) gjson.Result { return Parse(AppendString(nil, s)) }
 
-// read is the value that a text in canonical form is.
-func read(raw string) gjson.Result {
-	v := unread(raw)
+// Read is the value that a text in canonical form is.
+func Read(raw string) gjson.Result {
+	v := Unread(raw)
 	if v.Type == gjson.String && v.Str == "" {
-		v.Str, _ = jsontext.ParseString(raw)
+		v.Str, _ = ParseString(raw)
 	}
 	return v
 }
 
-// unread is read, but that it leaves Str empty of a string that has an escape: for who
+// Unread is Read, but that it leaves Str empty of a string that has an escape: for who
 // wants the string as it is written.
-func unread(raw string) gjson.Result {
+func Unread(raw string) gjson.Result {
 	switch {
 	case raw == "":
 		return gjson.Result{}
@@ -49,25 +47,25 @@ func unread(raw string) gjson.Result {
 	return gjson.Parse(raw)
 }
 
-// elements calls f with each element of an array.
-func elements(v gjson.Result, f func(gjson.Result)) {
+// Elements calls f with each element of an array.
+func Elements(v gjson.Result, f func(gjson.Result)) {
 	s := v.Raw
 	for i := 1; i < len(s) && s[i] != ']'; i++ { // past the comma
 		end := valueEnd(s, i)
-		f(unread(s[i:end]))
+		f(Unread(s[i:end]))
 		i = end
 	}
 }
 
-// appendMembers appends the members of an object; of anything else there is none.
-func appendMembers(o object, v gjson.Result) object {
+// AppendMembers appends the members of an object; of anything else there is none.
+func AppendMembers(o Object, v gjson.Result) Object {
 	if !v.IsObject() {
 		return o
 	}
 	s := v.Raw
 	for i := 1; i < len(s) && s[i] == '"'; i++ { // past the comma
 		colon := stringEnd(s, i)
-		key := read(s[i:colon]).Str
+		key := Read(s[i:colon]).Str
 		if colon+1 >= len(s) {
 			break
 		}
@@ -78,16 +76,16 @@ func appendMembers(o object, v gjson.Result) object {
 	return o
 }
 
-// get is the value at a path: keys of objects without escapes and numbers of elements of
+// Get is the value at a path: keys of objects without escapes and numbers of elements of
 // arrays, with dots between them.
-func get(v gjson.Result, path string) gjson.Result {
+func Get(v gjson.Result, path string) gjson.Result {
 	raw := v.Raw
 	for more := true; more && raw != ""; {
 		var key string
 		key, path, more = strings.Cut(path, ".")
 		raw = below(raw, key)
 	}
-	return read(raw)
+	return Read(raw)
 }
 
 // below is the text of the member or element of a value; "" where there is none.

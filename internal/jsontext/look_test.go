@@ -1,12 +1,10 @@
-package dialect
+package jsontext
 
 import (
 	"encoding/json"
 	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 
 	"github.com/stretchr/testify/require"
 	"github.com/tidwall/gjson"
@@ -20,13 +18,13 @@ func FuzzScan(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		canonical, ok := jsontext.Append(nil, []byte(s))
+		canonical, ok := Append(nil, []byte(s))
 		if !ok {
 			return
 		}
 		var want any
 		require.NoError(t, json.Unmarshal(canonical, &want))
-		require.Equal(t, want, walk(parse(canonical)))
+		require.Equal(t, want, walk(Parse(canonical)))
 	})
 }
 
@@ -35,19 +33,19 @@ func walk(v gjson.Result) any {
 	switch {
 	case v.IsArray():
 		list := []any{}
-		elements(v, func(el gjson.Result) {
-			if found := get(v, strconv.Itoa(len(list))); found.Raw != el.Raw {
+		Elements(v, func(el gjson.Result) {
+			if found := Get(v, strconv.Itoa(len(list))); found.Raw != el.Raw {
 				panic("get finds another value: " + found.Raw)
 			}
-			list = append(list, walk(read(el.Raw)))
+			list = append(list, walk(Read(el.Raw)))
 		})
 		return list
 	case v.IsObject():
 		m := map[string]any{}
-		for _, x := range appendMembers(nil, v) {
-			m[x.key] = walk(read(x.raw))
-			if quoted := string(jsontext.AppendString(nil, x.key)); len(quoted) == len(x.key)+2 && !strings.Contains(x.key, ".") {
-				if found := get(v, x.key); found.Raw != x.raw {
+		for _, x := range AppendMembers(nil, v) {
+			m[x.Key] = walk(Read(x.Raw))
+			if quoted := string(AppendString(nil, x.Key)); len(quoted) == len(x.Key)+2 && !strings.Contains(x.Key, ".") {
+				if found := Get(v, x.Key); found.Raw != x.Raw {
 					panic("get finds another value: " + found.Raw)
 				}
 			}
@@ -60,8 +58,8 @@ func walk(v gjson.Result) any {
 // TestScanOfBrokenText: what is no JSON is not read, and ends.
 func TestScanOfBrokenText(*testing.T) {
 	for _, s := range []string{``, `[`, `[,`, `[,,]`, `[}`, `["`, `["\`, `{"`, `{"a`, `{"a"`, `{"a":`, `{"a":"`, `{"a":}`, `{"a",`, `{a}`, `[1`, `[]]`, `"`, `"\"`} {
-		walk(read(s))
-		get(read(s), "a.0")
-		get(read(s), "1.a")
+		walk(Read(s))
+		Get(Read(s), "a.0")
+		Get(Read(s), "1.a")
 	}
 }

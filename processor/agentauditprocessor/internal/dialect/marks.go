@@ -1,0 +1,19 @@
+package dialect
+
+import "strings"
+
+// withheld recognises what libraries write in the place of content that they were
+// told not to record.
+func withheld(s string) bool {
+	switch s {
+	case "<REDACTED>", "[REDACTED]", "__REDACTED__", "<not specified>", "<not serializable>", "<non-serializable>", "<replaced>", "FILTERED":
+		return true
+	}
+	return strings.HasPrefix(s, "<") && (strings.HasSuffix(s, "; not recorded>") || strings.HasPrefix(s, "<not recorded:"))
+}
+
+// cutAtSource recognises the marks of content that a library shortened.
+func cutAtSource(s string) bool {
+	tail := s[max(0, len(s)-64):]
+	return strings.Contains(tail, "[truncated]") || strings.Contains(tail, "[TRUNCATED") || strings.Contains(tail, "... telemetry preview truncated ...")
+}

@@ -166,3 +166,11 @@ func stringEnd(s string, i int) int {
 		}
 	}
 }
+
+// AppendElement appends a value to an array that is being written.
+func AppendElement(out []byte, raw string) []byte {
+	if len(out) > 1 {
+		out = append(out, ',')
+	}
+	return append(out, raw...)
+}

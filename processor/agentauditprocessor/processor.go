@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
+
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -56,7 +58,7 @@ func (a *auditor) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.T
 	req := request{distrust: !a.cfg.Trust.AuditAttributes}
 	for _, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
-			scope := dialect.NewScope(rs.Resource(), ss.Scope())
+			scope := record.NewScope(rs.Resource(), ss.Scope())
 			for _, span := range ss.Spans().All() {
 				if !req.add(scope.Span(span)) {
 					req.others = append(req.others, runs.Span{Trace: span.TraceID(), ID: span.SpanID(), Parent: span.ParentSpanID()})
@@ -88,7 +90,7 @@ func (a *auditor) processLogs(ctx context.Context, ld plog.Logs) (plog.Logs, err
 	req := request{distrust: !a.cfg.Trust.AuditAttributes}
 	for _, rl := range ld.ResourceLogs().All() {
 		for _, sl := range rl.ScopeLogs().All() {
-			scope := dialect.NewScope(rl.Resource(), sl.Scope())
+			scope := record.NewScope(rl.Resource(), sl.Scope())
 			for _, rec := range sl.LogRecords().All() {
 				req.add(scope.LogRecord(rec))
 			}
@@ -137,7 +139,7 @@ type request struct {
 }
 
 // add drafts the event of a record; it reports false where no dialect knows it.
-func (q *request) add(r *dialect.Record) bool {
+func (q *request) add(r *record.Record) bool {
 	if q.distrust {
 		r.Distrust()
 	}

@@ -7,6 +7,8 @@ package dialect
 import (
 	"slices"
 
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
+
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
@@ -44,14 +46,14 @@ type Dialect struct {
 	Name  string // in source.dialect
 	Title string // in the documentation
 	// Match recognises a record of this dialect.
-	Match func(*Record) bool
+	Match func(*record.Record) bool
 	// Kind says what a matching record tells of.
-	Kind func(*Record) Kind
+	Kind func(*record.Record) Kind
 	// Fields says where the dialect keeps each field, before the OpenTelemetry rules
 	// that hold for every dialect.
 	Fields []Source
 	// Finish, if any, completes a draft with what a table cannot say.
-	Finish func(*Record, *Draft)
+	Finish func(*record.Record, *Draft)
 	// Tells, if any, reports by its name whether an event of a span tells of something
 	// itself: it is then mapped like a log record of that name.
 	Tells func(event string) bool
@@ -98,7 +100,7 @@ func prepare(table []Source) {
 		s := &table[i]
 		s.field, s.frame = semconv.FieldNamed(s.Field), frameFields[s.Field]
 		for _, k := range s.Keys {
-			s.marks |= keyMark(k)
+			s.marks |= record.KeyMark(k)
 		}
 	}
 }
@@ -118,7 +120,7 @@ type Draft struct {
 	semconv.Event
 	Kind    Kind
 	Dialect *Dialect
-	Record  *Record
+	Record  *record.Record
 
 	Prompt    string         // the system prompt, as text
 	Secrets   []string       // every system text on the record, part by part
@@ -162,7 +164,7 @@ var dialects = []*Dialect{
 func All() []*Dialect { return append([]*Dialect(nil), dialects...) }
 
 // Detect finds the dialect of a record; nil where it is no GenAI telemetry.
-func Detect(r *Record) *Dialect {
+func Detect(r *record.Record) *Dialect {
 	for _, d := range dialects {
 		if d.Match(r) {
 			return d
@@ -172,7 +174,7 @@ func Detect(r *Record) *Dialect {
 }
 
 // Map drafts the audit event of a record of this dialect.
-func (d *Dialect) Map(r *Record) *Draft {
+func (d *Dialect) Map(r *record.Record) *Draft {
 	e := &Draft{Dialect: d, Record: r, Kind: d.Kind(r)}
 	e.EventType = typeOf[e.Kind]
 	e.Timestamp = r.Start
@@ -214,9 +216,9 @@ func (e *Draft) Told() []*Draft {
 		if name := ev.Name(); name != evaluation && (e.Dialect.Tells == nil || !e.Dialect.Tells(name)) {
 			continue
 		}
-		t := r.spanEvent(ev)
+		t := r.SpanEvent(ev)
 		if d := Detect(t); d != nil {
-			r.readEvent(i)
+			r.ReadEvent(i)
 			told = append(told, d.Map(t))
 		}
 	}
@@ -227,17 +229,17 @@ func (e *Draft) Told() []*Draft {
 func (e *Draft) apply(table []Source) {
 	for i := range table {
 		s := &table[i]
-		if e.Record.marks&s.marks == 0 { // most are not there
+		if !e.Record.MayHave(s.marks) { // most are not there
 			continue
 		}
 		if s.Field == Ignored {
-			e.Record.use(s.Keys...)
+			e.Record.Use(s.Keys...)
 			continue
 		}
-		if !e.Record.hasAny(s.Keys) || !s.wanted(e) {
+		if !e.Record.HasAny(s.Keys) || !s.wanted(e) {
 			continue
 		}
-		v, ok := e.Record.take(s.Keys...)
+		v, ok := e.Record.Take(s.Keys...)
 		if !ok {
 			continue
 		}
@@ -246,7 +248,7 @@ func (e *Draft) apply(table []Source) {
 			continue
 		}
 		if s.As != nil && !s.As(e, v) || s.As == nil && !s.field.Set(&e.Event, v) {
-			e.Record.keep(s.Keys...)
+			e.Record.Keep(s.Keys...)
 		}
 	}
 }

@@ -1,29 +1,23 @@
 package dialect
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"regexp"
 	"slices"
 	"strings"
-	"time"
+
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 
 	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
-
-// keep puts attributes back among what no field took.
-func (r *Record) keep(keys ...string) {
-	for _, k := range keys {
-		if a := r.find(k); a != nil {
-			a.used = false
-		}
-	}
-}
 
 // Derive notes that a field was filled by a fallback rather than by the source.
 func (e *Draft) Derive(field string) {
@@ -41,7 +35,7 @@ func asJSON(field string) Decoder {
 		if v.Type() == pcommon.ValueTypeStr && cutAtSource(v.Str()) {
 			e.ContentState = semconv.ContentTruncatedAtSource
 		}
-		return e.SetJSON(field, jsontext.Bytes(valueJSON(v).Raw))
+		return e.SetJSON(field, jsontext.Bytes(record.JSON(v).Raw))
 	}
 }
 
@@ -58,19 +52,19 @@ func asInput(e *Draft, v pcommon.Value) bool {
 	if v.Type() == pcommon.ValueTypeStr && cutAtSource(v.Str()) {
 		e.ContentState = semconv.ContentTruncatedAtSource
 	}
-	e.input(ReadMessages(valueJSON(v), "user"))
+	e.input(ReadMessages(record.JSON(v), "user"))
 	return len(e.InputMessages) > 0
 }
 
 // asOutput reads messages that a model answered.
 func asOutput(e *Draft, v pcommon.Value) bool {
-	e.output(ReadMessages(valueJSON(v), "assistant"))
+	e.output(ReadMessages(record.JSON(v), "assistant"))
 	return len(e.OutputMessages) > 0
 }
 
 // asSystem reads a system prompt: text, or a list of parts or messages.
 func asSystem(e *Draft, v pcommon.Value) bool {
-	e.system(valueJSON(v))
+	e.system(record.JSON(v))
 	return e.Prompt != ""
 }
 
@@ -80,7 +74,7 @@ func (e *Draft) system(v gjson.Result) {
 		e.Secrets = append(e.Secrets, v.Str)
 		return
 	}
-	w := &messageWriter{c: &Conversation{}, role: "system"}
+	w := &writer{c: &Conversation{}, role: "system"}
 	if p := jsontext.Get(v, "0"); v.IsArray() && (jsontext.Get(p, "role").Exists() || jsontext.Get(p, "parts").Exists()) {
 		w.list(v, "system", 0)
 	} else {
@@ -92,7 +86,7 @@ func (e *Draft) system(v gjson.Result) {
 
 func (e *Draft) input(c *Conversation) {
 	e.InputMessages = c.JSON
-	e.UserJSON = first(e.UserJSON, c.user)
+	e.UserJSON = cmp.Or(e.UserJSON, c.user)
 	e.Secrets = append(e.Secrets, c.System...)
 	if e.Prompt == "" {
 		e.Prompt = strings.Join(c.System, "\n")
@@ -123,31 +117,24 @@ func (e *Draft) output(c *Conversation) {
 // asTools reads the tools that were offered, in whatever shape; a list of JSON
 // texts is a list of JSON.
 func asTools(e *Draft, v pcommon.Value) bool {
-	list := valueJSON(v)
+	list := record.JSON(v)
 	out := []byte{'['}
 	list.ForEach(func(_, t gjson.Result) bool {
-		out = appendElement(out, jsontext.OpenString(t).Raw)
+		out = jsontext.AppendElement(out, jsontext.OpenString(t).Raw)
 		return true
 	})
 	return e.SetJSON("tools_available", append(out, ']'))
 }
 
-func appendElement(out []byte, raw string) []byte {
-	if len(out) > 1 {
-		out = append(out, ',')
-	}
-	return append(out, raw...)
-}
-
 // failure reads the status, the exception and error.type.
 func (e *Draft) failure() {
 	r := e.Record
-	errType := r.takeText("error.type")
-	if !r.Failed && r.Exception == (Exception{}) && errType == "" {
+	errType := r.TakeText("error.type")
+	if !r.Failed && r.Exception == (record.Exception{}) && errType == "" {
 		return
 	}
-	e.Error = first(e.Error, r.StatusText, r.Exception.Message, r.takeText("error.message"), errType, r.Exception.Type, "error")
-	e.ErrorType = first(e.ErrorType, errType, r.Exception.Type)
+	e.Error = cmp.Or(e.Error, r.StatusText, r.Exception.Message, r.TakeText("error.message"), errType, r.Exception.Type, "error")
+	e.ErrorType = cmp.Or(e.ErrorType, errType, r.Exception.Type)
 	e.Stack = r.Exception.Stack
 	if e.Outcome == "" {
 		e.Outcome = semconv.OutcomeError
@@ -175,19 +162,10 @@ func limit(texts ...string) string {
 	return ""
 }
 
-func first(list ...string) string {
-	for _, s := range list {
-		if s != "" {
-			return s
-		}
-	}
-	return ""
-}
-
 // complete derives what follows from what is there.
 func (e *Draft) complete() {
 	if e.Kind == Tool || e.Kind == Agent {
-		e.Record.use("gen_ai.operation.name") // the type of the event says it
+		e.Record.Use("gen_ai.operation.name") // the type of the event says it
 	}
 	if (e.Kind == Agent || e.Kind == Chain) && e.EndedBy == "" {
 		e.EndedBy = limit(append([]string{e.Error, e.ErrorType}, e.FinishReasons...)...)
@@ -229,136 +207,25 @@ func (e *Draft) complete() {
 // secretEvents finds system prompts in the events of a span that no field took, which
 // are kept as content.
 func (e *Draft) secretEvents() {
-	for i, ev := range e.Record.Events.All() {
-		if _, read := e.Record.eventsRead[i]; read {
-			continue
-		}
+	e.Record.UnreadEvents(func(ev ptrace.SpanEvent) {
 		if name := ev.Name(); name != "gen_ai.system.message" && name != "gen_ai.system.instructions" {
-			continue
+			return
 		}
 		other := &Draft{}
 		for _, key := range []string{"content", "gen_ai.event.content"} {
 			if v, ok := ev.Attributes().Get(key); ok {
-				other.system(valueJSON(v))
+				other.system(record.JSON(v))
 			}
 		}
 		e.Secrets = append(e.Secrets, other.Secrets...)
-	}
+	})
 }
 
 // override applies the audit.* attributes that the application set itself.
 func (e *Draft) override() {
-	if e.Record.distrusted {
-		return
-	}
-	for i := range e.Record.attrs {
-		a := &e.Record.attrs[i]
-		if field, ok := strings.CutPrefix(a.key, "audit."); ok && field != "event_type" {
-			a.used = a.used || e.Set(field, a.val)
-		}
-	}
+	e.Record.Claims(func(field string, v pcommon.Value) bool { return e.Set(field, v) })
 }
 
 // Leftover is the content object: what no field took, and what is not to be ignored.
 // It is nil when there is nothing.
-func (e *Draft) Leftover() []byte {
-	r := e.Record
-	o := objectWriter{}
-	e.leftover(r.attrs, &o)
-	if r.Log && !r.bodyRead && r.Body.Type() != pcommon.ValueTypeEmpty && !strings.HasSuffix(r.Body.AsString(), r.Name) {
-		o.put("body", valueJSON(r.Body).Raw)
-	}
-	if list := e.leftoverEvents(); list != nil {
-		o.put("span_events", string(list))
-	}
-	return o.close()
-}
-
-func (e *Draft) leftover(attrs []attr, o *objectWriter) {
-	for i := range attrs {
-		a := &attrs[i]
-		if a.used || ignored(a.key, e.Dialect.Ignore) || ignored(a.key, secrets) {
-			continue
-		}
-		o.value(a.key, a.val)
-	}
-}
-
-// leftoverEvents lists the events of a span that no field took.
-func (e *Draft) leftoverEvents() []byte {
-	list := []byte{'['}
-	for i, ev := range e.Record.Events.All() {
-		keys, read := e.Record.eventsRead[i]
-		if read && len(keys) == 0 || ignored(ev.Name(), e.Dialect.Ignore) {
-			continue
-		}
-		t := e.Record.spanEvent(ev)
-		t.use(keys...)
-		o := objectWriter{}
-		o.put("name", string(jsontext.AppendString(nil, ev.Name())))
-		o.put("timestamp", string(jsontext.AppendString(nil, t.Start.Format(time.RFC3339Nano))))
-		attrs := objectWriter{}
-		e.leftover(t.attrs, &attrs)
-		if a := attrs.close(); a != nil {
-			o.put("attributes", string(a))
-		} else if read {
-			continue
-		}
-		list = appendElement(list, string(o.close()))
-	}
-	if len(list) == 1 {
-		return nil
-	}
-	return append(list, ']')
-}
-
-// objectWriter writes a JSON object whose keys differ.
-type objectWriter struct {
-	out  []byte
-	keys jsontext.Keys
-}
-
-// key begins a member.
-func (o *objectWriter) key(key string) {
-	if o.out == nil {
-		o.out = append(make([]byte, 0, 128), '{')
-	} else {
-		o.out = append(o.out, ',')
-	}
-	o.out = append(jsontext.AppendString(o.out, o.keys.Add(key)), ':')
-}
-
-func (o *objectWriter) put(key, raw string) {
-	o.key(key)
-	o.out = append(o.out, raw...)
-}
-
-// value is put for an attribute.
-func (o *objectWriter) value(key string, v pcommon.Value) {
-	if v.Type() == pcommon.ValueTypeStr {
-		o.put(key, valueJSON(v).Raw)
-		return
-	}
-	o.key(key)
-	o.out = semconv.AppendValue(o.out, v)
-}
-
-// close ends the object; it is nil where there is nothing in it.
-func (o *objectWriter) close() []byte {
-	if o.out == nil {
-		return nil
-	}
-	return append(o.out, '}')
-}
-
-// secrets are keys that may hold credentials whatever the dialect.
-var secrets = []string{"ai.request.headers.*", "llm.headers", "gen_ai.headers", "http.request.header.*", "http.response.header.*", "process.command_args", "auth.*"}
-
-func ignored(key string, patterns []string) bool {
-	for _, p := range patterns {
-		if pre, ok := strings.CutSuffix(p, "*"); ok && strings.HasPrefix(key, pre) || key == p {
-			return true
-		}
-	}
-	return false
-}
+func (e *Draft) Leftover() []byte { return e.Record.Left(e.Dialect.Ignore) }

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
+
 	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 
 	"github.com/tidwall/gjson"
@@ -15,15 +17,15 @@ import (
 var googleADK = &Dialect{
 	Name:  "google-adk",
 	Title: "Google ADK",
-	Match: func(r *Record) bool {
-		return !r.Log && (r.Scope == "gcp.vertex.agent" || r.hasPrefix("gcp.vertex.agent."))
+	Match: func(r *record.Record) bool {
+		return !r.Log && (r.Scope == "gcp.vertex.agent" || r.HasPrefix("gcp.vertex.agent."))
 	},
-	Kind: func(r *Record) Kind {
+	Kind: func(r *record.Record) Kind {
 		switch {
-		case r.text("gen_ai.tool.name") == "(merged tools)":
+		case r.Text("gen_ai.tool.name") == "(merged tools)":
 			return Copy // parallel calls once more, for the debugger
 		case strings.HasPrefix(r.Name, "execute_tool "):
-			if strings.Contains(r.text("gcp.vertex.agent.tool_response"), "requires confirmation") {
+			if strings.Contains(r.Text("gcp.vertex.agent.tool_response"), "requires confirmation") {
 				return Approval // asked about, and not run
 			}
 			return Tool // one that throws has no attribute at all
@@ -54,7 +56,7 @@ var googleADK = &Dialect{
 // adkIdentity is what ADK writes around an agent's own instruction.
 var adkIdentity = regexp.MustCompile(`(?s)^You are an agent\. Your internal name is "[^"]*"\.\s*(The description about you is "[^"]*"\.?\s*)?|\s*You are an agent\. Your internal name is "[^"]*"\.\s*(The description about you is "[^"]*"\.?)?\s*$`)
 
-func adkFinish(r *Record, e *Draft) {
+func adkFinish(r *record.Record, e *Draft) {
 	switch e.Kind {
 	case LLM:
 		e.adkCall(r)
@@ -78,9 +80,9 @@ func adkFinish(r *Record, e *Draft) {
 	}
 }
 
-func (e *Draft) adkCall(r *Record) {
-	if v, ok := r.get("gcp.vertex.agent.llm_request"); ok {
-		req := valueJSON(v)
+func (e *Draft) adkCall(r *record.Record) {
+	if v, ok := r.Get("gcp.vertex.agent.llm_request"); ok {
+		req := record.JSON(v)
 		if c := ReadMessages(req, "user"); len(c.JSON) > 0 {
 			e.input(c)
 			if own := adkIdentity.ReplaceAllString(e.Prompt, ""); own != "" {
@@ -94,7 +96,7 @@ func (e *Draft) adkCall(r *Record) {
 		tools := []byte{'['}
 		jsontext.First(req, "config.tools").ForEach(func(_, t gjson.Result) bool {
 			jsontext.First(t, "functionDeclarations", "function_declarations").ForEach(func(_, f gjson.Result) bool {
-				tools = appendElement(tools, f.Raw)
+				tools = jsontext.AppendElement(tools, f.Raw)
 				return true
 			})
 			return true
@@ -103,8 +105,8 @@ func (e *Draft) adkCall(r *Record) {
 			e.SetJSON("tools_available", append(tools, ']'))
 		}
 	}
-	if v, ok := r.get("gcp.vertex.agent.llm_response"); ok {
-		resp := valueJSON(v)
+	if v, ok := r.Get("gcp.vertex.agent.llm_response"); ok {
+		resp := record.JSON(v)
 		if c := jsontext.Get(resp, "content"); c.IsObject() {
 			e.output(ReadMessages(c, "assistant"))
 		}

@@ -3,6 +3,8 @@ package dialect
 import (
 	"strings"
 
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
+
 	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
@@ -13,9 +15,9 @@ import (
 var langsmith = &Dialect{
 	Name:  "langsmith",
 	Title: "LangSmith",
-	Match: func(r *Record) bool { return !r.Log && (r.Scope == "langsmith" || r.hasPrefix("langsmith.")) },
-	Kind: func(r *Record) Kind {
-		switch r.text("langsmith.span.kind") {
+	Match: func(r *record.Record) bool { return !r.Log && (r.Scope == "langsmith" || r.HasPrefix("langsmith.")) },
+	Kind: func(r *record.Record) Kind {
+		switch r.Text("langsmith.span.kind") {
 		case "llm":
 			return LLM
 		case "embedding":
@@ -43,16 +45,16 @@ var langsmith = &Dialect{
 		{Field: "model_id", Keys: []string{"gen_ai.request.model", "langsmith.metadata.ls_model_name"}},
 		{Field: "provider", Keys: []string{"langsmith.metadata.ls_provider", "gen_ai.system"}, As: asProvider},
 	},
-	Finish: func(r *Record, e *Draft) {
+	Finish: func(r *record.Record, e *Draft) {
 		switch e.Kind {
 		case LLM:
-			if v, ok := r.get("gen_ai.prompt"); ok && len(e.ToolsAvailable) == 0 {
-				if t := jsontext.Get(valueJSON(v), "tools"); t.IsArray() {
+			if v, ok := r.Get("gen_ai.prompt"); ok && len(e.ToolsAvailable) == 0 {
+				if t := jsontext.Get(record.JSON(v), "tools"); t.IsArray() {
 					e.tools(t, "")
 				}
 			}
-			if v, ok := r.take("langsmith.usage_metadata"); ok {
-				u := valueJSON(v)
+			if v, ok := r.Take("langsmith.usage_metadata"); ok {
+				u := record.JSON(v)
 				if n := jsontext.Get(u, "input_token_details.cache_read"); n.Exists() {
 					e.CachedInputTokens = semconv.Some(n.Int())
 				}
@@ -66,15 +68,15 @@ var langsmith = &Dialect{
 				e.ToolName = r.Name
 			}
 		case Chain, Agent:
-			if v, ok := r.take("gen_ai.prompt"); ok {
+			if v, ok := r.Take("gen_ai.prompt"); ok {
 				e.UserMessage = userText(v)
 				if r.ParentID.IsEmpty() { // steps inside repeat it
-					e.Decisions = decisions(jsontext.First(valueJSON(v), "resume", "input.resume"))
+					e.Decisions = decisions(jsontext.First(record.JSON(v), "resume", "input.resume"))
 				}
 			}
-			if v, ok := r.take("gen_ai.completion"); ok {
+			if v, ok := r.Take("gen_ai.completion"); ok {
 				e.FinalOutput = answerText(v)
-				if i := jsontext.First(valueJSON(v), "__interrupt__", "output.__interrupt__", "outputs.__interrupt__"); r.ParentID.IsEmpty() && i.IsArray() {
+				if i := jsontext.First(record.JSON(v), "__interrupt__", "output.__interrupt__", "outputs.__interrupt__"); r.ParentID.IsEmpty() && i.IsArray() {
 					e.Asks, e.FinalOutput = asks(i), ""
 				}
 			}
@@ -89,6 +91,6 @@ var langsmith = &Dialect{
 var crewAI = &Dialect{
 	Name:  "crewai",
 	Title: "CrewAI's own product telemetry",
-	Match: func(r *Record) bool { return strings.HasPrefix(r.Scope, "crewai.telemetry") },
-	Kind:  func(*Record) Kind { return Copy },
+	Match: func(r *record.Record) bool { return strings.HasPrefix(r.Scope, "crewai.telemetry") },
+	Kind:  func(*record.Record) Kind { return Copy },
 }

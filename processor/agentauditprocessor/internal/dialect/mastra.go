@@ -3,6 +3,8 @@ package dialect
 import (
 	"strings"
 
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
+
 	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 
 	"github.com/tidwall/gjson"
@@ -19,8 +21,8 @@ import (
 var mastra = &Dialect{
 	Name:  "mastra",
 	Title: "Mastra",
-	Match: func(r *Record) bool { return !r.Log && r.has("mastra.span.type") },
-	Kind: func(r *Record) Kind {
+	Match: func(r *record.Record) bool { return !r.Log && r.Has("mastra.span.type") },
+	Kind: func(r *record.Record) Kind {
 		switch t := mastraType(r); t {
 		case "model_generation", "model_step", "model_inference", "llm_generation", "rag_embedding":
 			return LLM
@@ -55,7 +57,7 @@ var mastra = &Dialect{
 		{Field: "query", Keys: []string{"mastra.rag_vector_operation.input", "mastra.rag_retrieval.input"}},
 		{Field: "documents", Keys: []string{"mastra.rag_vector_operation.output", "mastra.rag_retrieval.output"}, As: asJSON("documents")},
 	},
-	Finish: func(r *Record, e *Draft) {
+	Finish: func(r *record.Record, e *Draft) {
 		switch e.Kind {
 		case LLM:
 			e.Operation = "chat"
@@ -64,15 +66,15 @@ var mastra = &Dialect{
 			}
 			e.fallbackModel()
 		case Tool:
-			if r.takeText("gen_ai.tool.success") == "false" {
+			if r.TakeText("gen_ai.tool.success") == "false" {
 				e.Outcome = semconv.OutcomeError
 			}
 		case Agent, Chain:
 			for _, prefix := range []string{"mastra.agent_run.", "mastra.workflow_run.", ""} {
-				if v, ok := r.take(prefix + "input"); ok && e.UserMessage == "" {
+				if v, ok := r.Take(prefix + "input"); ok && e.UserMessage == "" {
 					e.UserMessage = userText(v)
 				}
-				if v, ok := r.take(prefix + "output"); ok && e.FinalOutput == "" {
+				if v, ok := r.Take(prefix + "output"); ok && e.FinalOutput == "" {
 					e.FinalOutput = answerText(v)
 				}
 			}
@@ -84,11 +86,11 @@ var mastra = &Dialect{
 	},
 }
 
-func mastraType(r *Record) string { return strings.ToLower(r.text("mastra.span.type")) }
+func mastraType(r *record.Record) string { return strings.ToLower(r.Text("mastra.span.type")) }
 
 // asMastraInput reads messages, or what holds them.
 func asMastraInput(e *Draft, v pcommon.Value) bool {
-	if m := jsontext.First(valueJSON(v), "messages", "body.messages"); m.IsArray() {
+	if m := jsontext.First(record.JSON(v), "messages", "body.messages"); m.IsArray() {
 		e.input(ReadMessages(m, "user"))
 		return len(e.InputMessages) > 0
 	}
@@ -97,13 +99,13 @@ func asMastraInput(e *Draft, v pcommon.Value) bool {
 
 // asMastraOutput reads messages, or the text, the reasoning and the calls of a step.
 func asMastraOutput(e *Draft, v pcommon.Value) bool {
-	out := valueJSON(v)
+	out := record.JSON(v)
 	calls := jsontext.First(out, "toolCalls", "tool_calls")
 	text := jsontext.Get(out, "text")
 	if !out.IsObject() || text.Type != gjson.String && !calls.IsArray() {
 		return asOutput(e, v)
 	}
-	w := &messageWriter{c: &Conversation{}}
+	w := &writer{c: &Conversation{}}
 	w.open("assistant", "")
 	reasoning := jsontext.First(out, "reasoning", "reasoningText")
 	if reasoning.Type == gjson.String {
@@ -124,7 +126,7 @@ func unwrapped(list gjson.Result, key string) gjson.Result {
 		if in := v.Get(key); in.IsObject() {
 			v = in
 		}
-		out = appendElement(out, v.Raw)
+		out = jsontext.AppendElement(out, v.Raw)
 		return true
 	})
 	return jsontext.Parse(append(out, ']'))

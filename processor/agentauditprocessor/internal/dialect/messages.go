@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
@@ -83,7 +84,7 @@ type Answer struct {
 // gets the one given. The JSON must be valid.
 func ReadMessages(v gjson.Result, role string) *Conversation {
 	// The one shape is seldom much longer than the others.
-	w := &messageWriter{c: &Conversation{}, out: make([]byte, 0, len(v.Raw)+len(v.Raw)/16+64)}
+	w := &writer{c: &Conversation{}, out: make([]byte, 0, len(v.Raw)+len(v.Raw)/16+64)}
 	w.list(v, role, 0)
 	if w.n > 0 {
 		w.out = append(w.out, ']')
@@ -94,7 +95,7 @@ func ReadMessages(v gjson.Result, role string) *Conversation {
 
 // said is the conversation of one message of text.
 func said(role, text string) *Conversation {
-	w := &messageWriter{c: &Conversation{}}
+	w := &writer{c: &Conversation{}}
 	w.open(role, "")
 	w.text(jsontext.Quote(text))
 	w.close("")
@@ -104,7 +105,7 @@ func said(role, text string) *Conversation {
 	return w.c
 }
 
-type messageWriter struct {
+type writer struct {
 	c     *Conversation
 	out   []byte
 	n     int    // messages so far
@@ -118,18 +119,18 @@ type messageWriter struct {
 
 // members reads the members of an object once: a message is asked for many keys, and
 // each would be looked for in the whole of it. They are good until release.
-func (w *messageWriter) members(v gjson.Result) jsontext.Object {
+func (w *writer) members(v gjson.Result) jsontext.Object {
 	from := len(w.arena)
 	w.arena = jsontext.AppendMembers(w.arena, v)
 	return w.arena[from:len(w.arena):len(w.arena)]
 }
 
-func (w *messageWriter) release(o jsontext.Object) { w.arena = w.arena[:len(w.arena)-len(o)] }
+func (w *writer) release(o jsontext.Object) { w.arena = w.arena[:len(w.arena)-len(o)] }
 
 // maxWrap bounds how deep containers around messages are opened.
 const maxWrap = 6
 
-func (w *messageWriter) list(v gjson.Result, role string, depth int) {
+func (w *writer) list(v gjson.Result, role string, depth int) {
 	if depth > maxWrap {
 		return
 	}
@@ -154,7 +155,7 @@ func (w *messageWriter) list(v gjson.Result, role string, depth int) {
 }
 
 // container opens an object that holds messages rather than being one.
-func (w *messageWriter) container(o jsontext.Object, role string, depth int) bool {
+func (w *writer) container(o jsontext.Object, role string, depth int) bool {
 	if o.Has("role") {
 		return false
 	}
@@ -176,7 +177,7 @@ func (w *messageWriter) container(o jsontext.Object, role string, depth int) boo
 }
 
 // message writes one message; one that only wraps another is opened.
-func (w *messageWriter) message(m gjson.Result, role string, depth int) {
+func (w *writer) message(m gjson.Result, role string, depth int) {
 	if m.Type == gjson.String {
 		w.open(role, "")
 		w.text(m)
@@ -192,7 +193,7 @@ func (w *messageWriter) message(m gjson.Result, role string, depth int) {
 }
 
 // object writes the message that an object is, whose members are o.
-func (w *messageWriter) object(m gjson.Result, o jsontext.Object, role string, depth int) {
+func (w *writer) object(m gjson.Result, o jsontext.Object, role string, depth int) {
 	finish := o.First("finish_reason", "finishReason", "generationInfo.finish_reason").Str
 	if inner := jsontext.Unread(o.Raw("message")); inner.IsObject() && depth <= maxWrap { // a choice, a candidate, a generation
 		if !jsontext.Get(inner, "tool_calls").Exists() && o.Has("tool_calls") {
@@ -262,7 +263,7 @@ func (w *messageWriter) object(m gjson.Result, o jsontext.Object, role string, d
 	w.close(finish)
 }
 
-func (w *messageWriter) langChain(id, lc gjson.Result) {
+func (w *writer) langChain(id, lc gjson.Result) {
 	role := "user"
 	switch last := jsontext.LastOf(id).Str; {
 	case strings.HasPrefix(last, "AIMessage"):
@@ -289,7 +290,7 @@ func (w *messageWriter) langChain(id, lc gjson.Result) {
 func roleOf(o jsontext.Object, fallback string) string {
 	r := o.Get("role").Str
 	if r == "" {
-		r = first(messageRole(o.Get("event.name").Str), o.Get("type").Str)
+		r = cmp.Or(messageRole(o.Get("event.name").Str), o.Get("type").Str)
 	}
 	switch strings.ToLower(r) {
 	case "human":
@@ -309,7 +310,7 @@ func roleOf(o jsontext.Object, fallback string) string {
 	return fallback
 }
 
-func (w *messageWriter) open(role, name string) {
+func (w *writer) open(role, name string) {
 	if w.n == 0 {
 		w.out = append(w.out, '[')
 	} else {
@@ -325,7 +326,7 @@ func (w *messageWriter) open(role, name string) {
 	w.out = append(w.out, `,"parts":[`...)
 }
 
-func (w *messageWriter) close(finish string) {
+func (w *writer) close(finish string) {
 	w.out = append(w.out, ']')
 	if finish != "" {
 		w.out = jsontext.AppendString(append(w.out, `,"finish_reason":`...), finish)
@@ -334,7 +335,7 @@ func (w *messageWriter) close(finish string) {
 	w.out = append(w.out, '}')
 }
 
-func (w *messageWriter) comma() {
+func (w *writer) comma() {
 	if w.parts > 0 {
 		w.out = append(w.out, ',')
 	}

@@ -1,8 +1,11 @@
 package dialect
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
+
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 
@@ -17,12 +20,12 @@ import (
 var openInference = &Dialect{
 	Name:  "openinference",
 	Title: "OpenInference",
-	Match: func(r *Record) bool {
-		return !r.Log && (r.has("openinference.span.kind") || strings.HasPrefix(r.Scope, "openinference.") ||
+	Match: func(r *record.Record) bool {
+		return !r.Log && (r.Has("openinference.span.kind") || strings.HasPrefix(r.Scope, "openinference.") ||
 			strings.HasPrefix(r.Scope, "@arizeai/openinference-"))
 	},
-	Kind: func(r *Record) Kind {
-		switch strings.ToUpper(r.text("openinference.span.kind")) {
+	Kind: func(r *record.Record) Kind {
+		switch strings.ToUpper(r.Text("openinference.span.kind")) {
 		case "LLM", "EMBEDDING", "RERANKER":
 			return LLM
 		case "TOOL":
@@ -80,7 +83,7 @@ var openInference = &Dialect{
 	Ignore: []string{"openinference.span.kind", "input.mime_type", "output.mime_type", "llm.token_count.total"},
 }
 
-func openInferenceFinish(r *Record, e *Draft) {
+func openInferenceFinish(r *record.Record, e *Draft) {
 	e.metadata(r)
 	switch e.Kind {
 	case LLM:
@@ -90,9 +93,9 @@ func openInferenceFinish(r *Record, e *Draft) {
 			e.ToolName = r.Name
 		}
 		if len(e.ToolInput) == 0 {
-			if v, ok := r.get("tool.parameters"); ok && !valueJSON(v).Get("properties").Exists() { // arguments, not their schema
-				e.SetJSON("tool_input", jsontext.Bytes(valueJSON(v).Raw))
-				r.use("tool.parameters")
+			if v, ok := r.Get("tool.parameters"); ok && !record.JSON(v).Get("properties").Exists() { // arguments, not their schema
+				e.SetJSON("tool_input", jsontext.Bytes(record.JSON(v).Raw))
+				r.Use("tool.parameters")
 			}
 		}
 		// LangChain hands a tool with one parameter the bare value.
@@ -105,7 +108,7 @@ func openInferenceFinish(r *Record, e *Draft) {
 		}
 	case Agent, Chain:
 		if e.AgentName == "" && e.Kind == Agent {
-			e.AgentName = first(e.AgentID, r.Name)
+			e.AgentName = cmp.Or(e.AgentID, r.Name)
 		}
 		if e.Kind == Chain && !r.ParentID.IsEmpty() {
 			e.Frame = func() { e.openInferenceFrame(r) } // seldom asked for, and long
@@ -115,24 +118,24 @@ func openInferenceFinish(r *Record, e *Draft) {
 	case Approval:
 		e.Asks = asks(interrupt(r))
 		e.Error, e.ErrorType, e.Stack, e.Outcome = "", "", "", ""
-		r.use("input.value")
+		r.Use("input.value")
 	case Retrieval:
-		e.documents(r.indexed("retrieval.documents."))
+		e.documents(r.Indexed("retrieval.documents."))
 	case Guardrail:
-		e.GuardrailName = first(e.GuardrailName, r.Name)
+		e.GuardrailName = cmp.Or(e.GuardrailName, r.Name)
 	}
 }
 
 // openInferenceFrame reads what a frame was asked, or resumed with, and its answer.
-func (e *Draft) openInferenceFrame(r *Record) {
-	if v, ok := r.take("input.value"); ok {
-		if in := valueJSON(v); jsontext.Get(in, "lg_name").Str == "Command" {
+func (e *Draft) openInferenceFrame(r *record.Record) {
+	if v, ok := r.Take("input.value"); ok {
+		if in := record.JSON(v); jsontext.Get(in, "lg_name").Str == "Command" {
 			e.Decisions = decisions(jsontext.Get(in, "resume"))
 		} else {
 			e.UserMessage = userText(v)
 		}
 	}
-	if v, ok := r.take("output.value"); ok {
+	if v, ok := r.Take("output.value"); ok {
 		e.FinalOutput = answerText(v)
 	}
 	e.Requested = nil
@@ -140,12 +143,12 @@ func (e *Draft) openInferenceFrame(r *Record) {
 
 // metadata reads the JSON attribute of that name, where LangChain keeps what the
 // caller said of the run.
-func (e *Draft) metadata(r *Record) {
-	v, ok := r.get("metadata")
+func (e *Draft) metadata(r *record.Record) {
+	v, ok := r.Get("metadata")
 	if !ok {
 		return
 	}
-	m := valueJSON(v)
+	m := record.JSON(v)
 	set := func(p *string, paths ...string) {
 		if s := jsontext.First(m, paths...); *p == "" && s.Type == gjson.String {
 			*p = s.Str
@@ -156,38 +159,38 @@ func (e *Draft) metadata(r *Record) {
 	set(&e.AgentName, "lc_agent_name")
 }
 
-func (e *Draft) openInferenceLLM(r *Record) {
-	if v := r.indexed("llm.input_messages."); v.Exists() && len(e.InputMessages) == 0 {
+func (e *Draft) openInferenceLLM(r *record.Record) {
+	if v := r.Indexed("llm.input_messages."); v.Exists() && len(e.InputMessages) == 0 {
 		e.input(ReadMessages(v, "user"))
 	}
-	if v := r.indexed("llm.output_messages."); v.Exists() && len(e.OutputMessages) == 0 {
+	if v := r.Indexed("llm.output_messages."); v.Exists() && len(e.OutputMessages) == 0 {
 		e.output(ReadMessages(v, "assistant"))
 	}
-	if v := r.indexed("llm.tools."); v.Exists() && len(e.ToolsAvailable) == 0 {
+	if v := r.Indexed("llm.tools."); v.Exists() && len(e.ToolsAvailable) == 0 {
 		e.tools(v, "tool.json_schema")
 	}
-	e.documents(r.indexed("retrieval.documents."))
+	e.documents(r.Indexed("retrieval.documents."))
 
 	// The raw request and response of the provider fill what the flattened keys lack;
 	// otherwise they repeat them.
 	var in, out, params gjson.Result
-	if v, ok := r.take("input.value"); ok {
-		in = valueJSON(v)
+	if v, ok := r.Take("input.value"); ok {
+		in = record.JSON(v)
 	}
-	if v, ok := r.take("output.value"); ok {
-		out = valueJSON(v)
+	if v, ok := r.Take("output.value"); ok {
+		out = record.JSON(v)
 	}
-	if v, ok := r.take("llm.invocation_parameters"); ok {
-		params = valueJSON(v)
+	if v, ok := r.Take("llm.invocation_parameters"); ok {
+		params = record.JSON(v)
 	}
 	if e.Prompt == "" || len(e.InputMessages) == 0 {
 		c := ReadMessages(in, "user")
 		if len(e.InputMessages) == 0 || len(c.System) > 0 && len(c.JSON) > 0 {
 			e.InputMessages = c.JSON // the flattened system message had no content
 		}
-		e.UserJSON = first(e.UserJSON, c.user)
+		e.UserJSON = cmp.Or(e.UserJSON, c.user)
 		e.Secrets = append(e.Secrets, c.System...)
-		e.Prompt = first(e.Prompt, strings.Join(c.System, "\n"), jsontext.Get(out, "instructions").Str, jsontext.Get(params, "system").Str)
+		e.Prompt = cmp.Or(e.Prompt, strings.Join(c.System, "\n"), jsontext.Get(out, "instructions").Str, jsontext.Get(params, "system").Str)
 	}
 	lacks := len(e.OutputMessages) == 0 || lackIDs(e.Requested)
 	if lacks || e.Reasoning == "" && mayReason(out.Raw) {
@@ -199,12 +202,12 @@ func (e *Draft) openInferenceLLM(r *Record) {
 		}
 	}
 	if e.ModelID == "" {
-		e.ModelID = first(jsontext.First(in, "model", "modelId").Str, jsontext.Get(params, "model").Str)
+		e.ModelID = cmp.Or(jsontext.First(in, "model", "modelId").Str, jsontext.Get(params, "model").Str)
 	}
-	e.ResponseID = first(e.ResponseID, jsontext.Get(out, "id").Str)
+	e.ResponseID = cmp.Or(e.ResponseID, jsontext.Get(out, "id").Str)
 	e.parameters(params)
 	if e.Operation == "" {
-		switch strings.ToUpper(r.text("openinference.span.kind")) {
+		switch strings.ToUpper(r.Text("openinference.span.kind")) {
 		case "EMBEDDING":
 			e.Operation = "embeddings"
 		case "RERANKER":
@@ -229,8 +232,8 @@ func mayReason(raw string) bool {
 
 // interrupt is the request for a decision that stopped a graph of LangGraph, which
 // tells of it as an error: JSON at the beginning of the status message.
-func interrupt(r *Record) gjson.Result {
-	text := first(r.StatusText, r.Exception.Message)
+func interrupt(r *record.Record) gjson.Result {
+	text := cmp.Or(r.StatusText, r.Exception.Message)
 	if !r.Failed || !strings.HasPrefix(text, "[") || !strings.Contains(text, "GraphInterrupt") && !strings.Contains(text, `"actionRequests"`) && !strings.Contains(text, `"action_requests"`) {
 		return gjson.Result{}
 	}
@@ -308,14 +311,13 @@ func (e *Draft) parameters(params gjson.Result) {
 		switch k.Str {
 		case "model", "messages", "tools", "system", "instructions", "input", "temperature", "top_p", "max_tokens", "max_completion_tokens", "max_output_tokens", "maxTokens", "topP", "seed", "output":
 		default:
-			rest = append(appendElement(rest, k.Raw), ':')
+			rest = append(jsontext.AppendElement(rest, k.Raw), ':')
 			rest = append(rest, v.Raw...)
 		}
 		return true
 	})
-	if a := e.Record.find("llm.invocation_parameters"); a != nil && len(rest) > 1 {
-		a.val = pcommon.NewValueStr(string(append(rest, '}')))
-		a.used = false
+	if len(rest) > 1 {
+		e.Record.Replace("llm.invocation_parameters", pcommon.NewValueStr(string(append(rest, '}'))))
 	}
 }
 
@@ -325,7 +327,7 @@ func (e *Draft) tools(v gjson.Result, path string) {
 		if path != "" {
 			t = t.Get(path)
 		}
-		out = appendElement(out, jsontext.OpenString(t).Raw)
+		out = jsontext.AppendElement(out, jsontext.OpenString(t).Raw)
 		return true
 	})
 	e.SetJSON("tools_available", append(out, ']'))
@@ -340,7 +342,7 @@ func (e *Draft) documents(v gjson.Result) {
 		if in := jsontext.Get(d, "document"); in.IsObject() {
 			d = in
 		}
-		out = appendElement(out, d.Raw)
+		out = jsontext.AppendElement(out, d.Raw)
 		return true
 	})
 	e.SetJSON("documents", append(out, ']'))
@@ -349,7 +351,7 @@ func (e *Draft) documents(v gjson.Result) {
 // asLangChainResult reads a tool's output, out of the ToolMessage that LangChain
 // wraps it in.
 func asLangChainResult(e *Draft, v pcommon.Value) bool {
-	return e.langChainResult(valueJSON(v))
+	return e.langChainResult(record.JSON(v))
 }
 
 func (e *Draft) langChainResult(v gjson.Result) bool {
@@ -357,9 +359,9 @@ func (e *Draft) langChainResult(v gjson.Result) bool {
 		v = in
 	}
 	if k := jsontext.Get(v, "kwargs"); jsontext.Get(v, "lc").Exists() && k.IsObject() {
-		e.ToolCallID = first(e.ToolCallID, jsontext.Get(k, "tool_call_id").Str)
+		e.ToolCallID = cmp.Or(e.ToolCallID, jsontext.Get(k, "tool_call_id").Str)
 		if e.ToolName == "" || e.ToolName == "DynamicStructuredTool" {
-			e.ToolName = first(jsontext.Get(k, "name").Str, e.ToolName)
+			e.ToolName = cmp.Or(jsontext.Get(k, "name").Str, e.ToolName)
 		}
 		if jsontext.Get(k, "status").Str == "error" {
 			e.Outcome = semconv.OutcomeError
@@ -371,7 +373,7 @@ func (e *Draft) langChainResult(v gjson.Result) bool {
 
 // userText is what the user said, in the input of a frame: messages, or plain text.
 func userText(v pcommon.Value) string {
-	in := valueJSON(v)
+	in := record.JSON(v)
 	if in.Type == gjson.String {
 		return in.Str
 	}
@@ -381,7 +383,7 @@ func userText(v pcommon.Value) string {
 // answerText is the answer in the output of a frame: the text of the last message
 // of the model, or plain text. A run that stopped to ask has none.
 func answerText(v pcommon.Value) string {
-	out := valueJSON(v)
+	out := record.JSON(v)
 	if out.Type == gjson.String {
 		return out.Str
 	}

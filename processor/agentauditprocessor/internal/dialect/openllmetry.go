@@ -3,6 +3,8 @@ package dialect
 import (
 	"strings"
 
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
+
 	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 
 	"github.com/tidwall/gjson"
@@ -14,15 +16,15 @@ import (
 var openLLMetry = &Dialect{
 	Name:  "openllmetry",
 	Title: "OpenLLMetry (Traceloop)",
-	Match: func(r *Record) bool {
+	Match: func(r *record.Record) bool {
 		if r.Log {
 			return false
 		}
-		return r.has("traceloop.span.kind") || r.has("traceloop.entity.name") || r.has("traceloop.workflow.name") || r.has("llm.request.type") || r.has("gen_ai.prompt.0.role") ||
+		return r.Has("traceloop.span.kind") || r.Has("traceloop.entity.name") || r.Has("traceloop.workflow.name") || r.Has("llm.request.type") || r.Has("gen_ai.prompt.0.role") ||
 			r.Scope == "traceloop.tracer" || strings.HasPrefix(r.Scope, "@traceloop/")
 	},
-	Kind: func(r *Record) Kind {
-		switch r.text("traceloop.span.kind") {
+	Kind: func(r *record.Record) Kind {
+		switch r.Text("traceloop.span.kind") {
 		case "agent":
 			return Agent
 		case "tool":
@@ -36,7 +38,7 @@ var openLLMetry = &Dialect{
 			}
 			return Chain
 		}
-		if r.has("llm.request.type") || r.has("gen_ai.prompt.0.role") || r.has("gen_ai.completion.0.role") {
+		if r.Has("llm.request.type") || r.Has("gen_ai.prompt.0.role") || r.Has("gen_ai.completion.0.role") {
 			return LLM
 		}
 		return otelKind(r)
@@ -62,16 +64,16 @@ var openLLMetry = &Dialect{
 	Ignore: []string{"traceloop.span.kind", "gen_ai.usage.total_tokens", "llm.usage.total_tokens", "llm.content.completion.chunk"},
 }
 
-func openLLMetryFinish(r *Record, e *Draft) {
+func openLLMetryFinish(r *record.Record, e *Draft) {
 	switch e.Kind {
 	case LLM:
-		if v := r.indexed("gen_ai.prompt."); v.Exists() && len(e.InputMessages) == 0 {
+		if v := r.Indexed("gen_ai.prompt."); v.Exists() && len(e.InputMessages) == 0 {
 			e.input(ReadMessages(v, "user"))
 		}
-		if v := r.indexed("gen_ai.completion."); v.Exists() && len(e.OutputMessages) == 0 {
+		if v := r.Indexed("gen_ai.completion."); v.Exists() && len(e.OutputMessages) == 0 {
 			e.output(ReadMessages(thinking(v), "assistant"))
 		}
-		if v := r.indexed("llm.request.functions."); v.Exists() && len(e.ToolsAvailable) == 0 {
+		if v := r.Indexed("llm.request.functions."); v.Exists() && len(e.ToolsAvailable) == 0 {
 			e.tools(v, "")
 		}
 		if e.Provider == "anthropic" && e.InputTokens.Valid && e.CachedInputTokens.Valid && e.CachedInputTokens.Value > 0 && r.Scope == "@traceloop/instrumentation-anthropic" {
@@ -80,12 +82,12 @@ func openLLMetryFinish(r *Record, e *Draft) {
 		}
 	case Agent, Chain:
 		if e.AgentName == "" && e.Kind == Agent {
-			e.AgentName = r.text("traceloop.entity.name")
+			e.AgentName = r.Text("traceloop.entity.name")
 		}
-		if v, ok := r.take("traceloop.entity.input"); ok && e.UserMessage == "" {
-			e.UserMessage = traceloopText(valueJSON(v))
+		if v, ok := r.Take("traceloop.entity.input"); ok && e.UserMessage == "" {
+			e.UserMessage = traceloopText(record.JSON(v))
 		}
-		if v, ok := r.take("traceloop.entity.output"); ok && e.FinalOutput == "" {
+		if v, ok := r.Take("traceloop.entity.output"); ok && e.FinalOutput == "" {
 			e.FinalOutput = answerText(v)
 		}
 	}
@@ -104,7 +106,7 @@ func thinking(v gjson.Result) gjson.Result {
 		if jsontext.Get(m, "role").Str == "thinking" {
 			raw = `{"role":"assistant","parts":[{"type":"reasoning","content":` + jsontext.Get(m, "content").Raw + `}]}`
 		}
-		out = appendElement(out, raw)
+		out = jsontext.AppendElement(out, raw)
 		return true
 	})
 	return jsontext.Parse(append(out, ']'))
@@ -112,7 +114,7 @@ func thinking(v gjson.Result) gjson.Result {
 
 // asTraceloopInput opens what the decorators and LangChain wrap arguments in.
 func asTraceloopInput(e *Draft, v pcommon.Value) bool {
-	in := valueJSON(v)
+	in := record.JSON(v)
 	if in.IsObject() {
 		if jsontext.Get(in, "inputs").Exists() || jsontext.Get(in, "input_str").Exists() { // LangChain
 			if s := jsontext.First(in, "inputs"); s.IsObject() {
@@ -135,7 +137,7 @@ func asTraceloopInput(e *Draft, v pcommon.Value) bool {
 }
 
 func asTraceloopOutput(e *Draft, v pcommon.Value) bool {
-	out := valueJSON(v)
+	out := record.JSON(v)
 	if in := jsontext.First(out, "output", "outputs"); out.IsObject() && in.Exists() && jsontext.Get(out, "kwargs").Exists() && !jsontext.Get(out, "lc").Exists() {
 		out = in
 	}

@@ -1,7 +1,10 @@
 package dialect
 
 import (
+	"cmp"
 	"strings"
+
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 
@@ -18,12 +21,12 @@ import (
 var otelGenAI = &Dialect{
 	Name:  "otel-genai",
 	Title: "OpenTelemetry GenAI",
-	Match: func(r *Record) bool {
+	Match: func(r *record.Record) bool {
 		if r.Log {
 			return strings.HasPrefix(r.Name, "gen_ai.")
 		}
-		if r.has("gen_ai.operation.name") || r.has("gen_ai.provider.name") || r.has("gen_ai.system") || r.has("gen_ai.request.model") ||
-			r.has("gen_ai.input.messages") || r.has("gen_ai.tool.name") || r.has("gen_ai.tool.call.id") || r.has("mcp.method.name") {
+		if r.Has("gen_ai.operation.name") || r.Has("gen_ai.provider.name") || r.Has("gen_ai.system") || r.Has("gen_ai.request.model") ||
+			r.Has("gen_ai.input.messages") || r.Has("gen_ai.tool.name") || r.Has("gen_ai.tool.call.id") || r.Has("mcp.method.name") {
 			return true
 		}
 		for _, ev := range r.Events.All() {
@@ -92,14 +95,14 @@ const evaluation = "gen_ai.evaluation.result"
 // The rules read the table, and the table names the rules.
 func init() { otelGenAI.Finish = otelFinish }
 
-func otelKind(r *Record) Kind {
+func otelKind(r *record.Record) Kind {
 	if r.Log {
 		return otelLogKind(r)
 	}
-	if m := r.text("mcp.method.name"); m != "" && m != "tools/call" {
+	if m := r.Text("mcp.method.name"); m != "" && m != "tools/call" {
 		return Other
 	}
-	switch op := r.text("gen_ai.operation.name"); op {
+	switch op := r.Text("gen_ai.operation.name"); op {
 	case "chat", "text_completion", "completion", "generate", "generate_content", "embeddings", "rerank":
 		return LLM
 	case "execute_tool":
@@ -116,22 +119,22 @@ func otelKind(r *Record) Kind {
 		switch {
 		case strings.HasSuffix(op, "_memory"):
 			return LLM
-		case op == "" && (r.has("gen_ai.tool.name") || r.has("gen_ai.tool.call.id") || r.has("mcp.method.name")):
+		case op == "" && (r.Has("gen_ai.tool.name") || r.Has("gen_ai.tool.call.id") || r.Has("mcp.method.name")):
 			return Tool
-		case op == "" && (r.has("gen_ai.request.model") || r.has("gen_ai.response.model") || r.has("gen_ai.input.messages") || hasMessageEvents(r)):
+		case op == "" && (r.Has("gen_ai.request.model") || r.Has("gen_ai.response.model") || r.Has("gen_ai.input.messages") || hasMessageEvents(r)):
 			return LLM
 		}
 		return Chain
 	}
 }
 
-func otelLogKind(r *Record) Kind {
+func otelLogKind(r *record.Record) Kind {
 	switch r.Name {
 	case "gen_ai.system.message", "gen_ai.user.message", "gen_ai.assistant.message", "gen_ai.tool.message", "gen_ai.choice":
 		return Message
 	case details:
 		// With a span of its own, a record without the model only adds messages to it.
-		if !r.SpanID.IsEmpty() && !r.has("gen_ai.request.model") && !r.has("gen_ai.response.model") {
+		if !r.SpanID.IsEmpty() && !r.Has("gen_ai.request.model") && !r.Has("gen_ai.response.model") {
 			return Message
 		}
 		return LLM
@@ -143,7 +146,7 @@ func otelLogKind(r *Record) Kind {
 	return Other
 }
 
-func hasMessageEvents(r *Record) bool {
+func hasMessageEvents(r *record.Record) bool {
 	for _, ev := range r.Events.All() {
 		if messageEvent(ev.Name()) && ev.Name() != details {
 			return true
@@ -175,14 +178,14 @@ func messageRole(name string) string {
 	return ""
 }
 
-func otelFinish(r *Record, e *Draft) {
+func otelFinish(r *record.Record, e *Draft) {
 	if e.Kind == Message && r.Name == details {
 		e.Of = r.SpanID
 		return
 	}
 	if e.Kind == Message {
 		e.Of = r.SpanID
-		r.bodyRead = true
+		r.BodyRead = true
 		list := messageOf(nil, r.Name, bodyMap(r))
 		c := ReadMessages(jsontext.Parse(append(list, ']')), messageRole(r.Name))
 		if r.Name == "gen_ai.choice" {
@@ -196,15 +199,15 @@ func otelFinish(r *Record, e *Draft) {
 		e.Keys = append(e.Keys, "llm/"+r.SpanID.String())
 	}
 	if e.Kind == Failure {
-		e.Error = first(r.takeText("exception.message"), e.Error)
-		e.ErrorType = first(r.takeText("exception.type"), e.ErrorType)
-		e.Stack = r.takeText("exception.stacktrace")
+		e.Error = cmp.Or(r.TakeText("exception.message"), e.Error)
+		e.ErrorType = cmp.Or(r.TakeText("exception.type"), e.ErrorType)
+		e.Stack = r.TakeText("exception.stacktrace")
 	}
 	if e.Kind == LLM || e.Kind == Agent || e.Kind == Chain {
 		e.fromEvents(r)
 	}
 	if e.Kind == Tool && e.ToolName == "" {
-		e.ToolName = first(strings.TrimPrefix(r.text("mcp.method.name"), "tools/call"), strings.TrimPrefix(strings.TrimPrefix(r.Name, "execute_tool "), "tools/call "))
+		e.ToolName = cmp.Or(strings.TrimPrefix(r.Text("mcp.method.name"), "tools/call"), strings.TrimPrefix(strings.TrimPrefix(r.Name, "execute_tool "), "tools/call "))
 	}
 	e.fallbackModel()
 }
@@ -219,11 +222,11 @@ func (e *Draft) fallbackModel() {
 }
 
 // fromEvents reads messages that came as span events.
-func (e *Draft) fromEvents(r *Record) {
+func (e *Draft) fromEvents(r *record.Record) {
 	var in, out []byte
 	for i, ev := range r.Events.All() {
 		if messageEvent(ev.Name()) {
-			r.readEvent(i)
+			r.ReadEvent(i)
 		}
 		switch name := ev.Name(); {
 		case name == "gen_ai.choice":
@@ -254,7 +257,7 @@ func (e *Draft) fromEvents(r *Record) {
 	}
 }
 
-func bodyMap(r *Record) pcommon.Map {
+func bodyMap(r *record.Record) pcommon.Map {
 	if r.Body.Type() == pcommon.ValueTypeMap {
 		return r.Body.Map()
 	}
@@ -287,11 +290,11 @@ func messageOf(list []byte, name string, m pcommon.Map) []byte {
 			list = append(list, ',')
 		}
 		list = append(jsontext.AppendString(list, k), ':')
-		list = append(list, leaf(k, v).Raw...)
+		list = append(list, record.Leaf(k, v).Raw...)
 	}
 	for k, v := range m.All() {
 		if k == "gen_ai.event.content" { // Azure's SDKs: the body as JSON in one attribute
-			in := valueJSON(v)
+			in := record.JSON(v)
 			in.ForEach(func(k, v gjson.Result) bool {
 				if key := k.String(); in.IsObject() && !seen[key] {
 					seen[key] = true
@@ -340,7 +343,7 @@ func asCallID(e *Draft, v pcommon.Value) bool {
 
 // asResult reads the result of a tool: content blocks of one text are that text.
 func asResult(e *Draft, v pcommon.Value) bool {
-	return e.result(valueJSON(v))
+	return e.result(record.JSON(v))
 }
 
 func (e *Draft) result(v gjson.Result) bool {

@@ -3,6 +3,8 @@ package dialect
 import (
 	"strings"
 
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
+
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
@@ -10,9 +12,9 @@ import (
 var mlflow = &Dialect{
 	Name:  "mlflow",
 	Title: "MLflow",
-	Match: func(r *Record) bool { return !r.Log && r.hasPrefix("mlflow.span") },
-	Kind: func(r *Record) Kind {
-		switch strings.ToUpper(strings.Trim(r.text("mlflow.spanType"), `"`)) {
+	Match: func(r *record.Record) bool { return !r.Log && r.HasPrefix("mlflow.span") },
+	Kind: func(r *record.Record) Kind {
+		switch strings.ToUpper(strings.Trim(r.Text("mlflow.spanType"), `"`)) {
 		case "LLM", "CHAT_MODEL", "EMBEDDING":
 			return LLM
 		case "TOOL":
@@ -40,14 +42,16 @@ var mlflow = &Dialect{
 var flue = &Dialect{
 	Name:  "flue",
 	Title: "Flue",
-	Match: func(r *Record) bool { return !r.Log && (r.Scope == "@flue/opentelemetry" || r.hasPrefix("flue.")) },
-	Kind: func(r *Record) Kind {
+	Match: func(r *record.Record) bool {
+		return !r.Log && (r.Scope == "@flue/opentelemetry" || r.HasPrefix("flue."))
+	},
+	Kind: func(r *record.Record) Kind {
 		switch {
-		case r.hasPrefix("flue.tool."):
+		case r.HasPrefix("flue.tool."):
 			return Tool
-		case r.hasPrefix("flue.turn."):
+		case r.HasPrefix("flue.turn."):
 			return LLM
-		case r.hasPrefix("flue.task."):
+		case r.HasPrefix("flue.task."):
 			return Agent
 		}
 		return otelKind(r)
@@ -67,7 +71,7 @@ var flue = &Dialect{
 var openRouter = &Dialect{
 	Name:  "openrouter",
 	Title: "OpenRouter",
-	Match: func(r *Record) bool { return !r.Log && r.Service == "openrouter" },
+	Match: func(r *record.Record) bool { return !r.Log && r.Service == "openrouter" },
 	Kind:  otelKind,
 	Fields: []Source{
 		{Field: "input_messages", Keys: []string{"gen_ai.input.messages", "gen_ai.prompt"}, As: asInput},
@@ -79,8 +83,8 @@ var openRouter = &Dialect{
 var liveKit = &Dialect{
 	Name:  "livekit",
 	Title: "LiveKit Agents",
-	Match: func(r *Record) bool { return !r.Log && (r.Scope == "livekit-agents" || r.hasPrefix("lk.")) },
-	Kind: func(r *Record) Kind {
+	Match: func(r *record.Record) bool { return !r.Log && (r.Scope == "livekit-agents" || r.HasPrefix("lk.")) },
+	Kind: func(r *record.Record) Kind {
 		switch r.Name {
 		case "llm_request", "llm_node":
 			return LLM
@@ -104,18 +108,18 @@ var liveKit = &Dialect{
 
 // framesFinish reads what a frame was asked and what it answered, and names tools
 // after their spans.
-func framesFinish(in, out string) func(*Record, *Draft) {
-	return func(r *Record, e *Draft) {
+func framesFinish(in, out string) func(*record.Record, *Draft) {
+	return func(r *record.Record, e *Draft) {
 		switch e.Kind {
 		case Tool:
 			if e.ToolName == "" {
 				e.ToolName = r.Name
 			}
 		case Agent, Chain:
-			if v, ok := r.take(in); ok {
+			if v, ok := r.Take(in); ok {
 				e.UserMessage = userText(v)
 			}
-			if v, ok := r.take(out); ok {
+			if v, ok := r.Take(out); ok {
 				e.FinalOutput = answerText(v)
 			}
 			e.Requested = nil

@@ -10,7 +10,7 @@ import (
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
-func (w *messageWriter) content(v gjson.Result) {
+func (w *writer) content(v gjson.Result) {
 	switch {
 	case v.Type == gjson.String:
 		w.text(v)
@@ -32,7 +32,7 @@ func (w *messageWriter) content(v gjson.Result) {
 
 // text writes a part of text, a JSON string as it is. What it says is only read where
 // somebody will ask: a history is long, and most of it is passed on.
-func (w *messageWriter) text(v gjson.Result) {
+func (w *writer) text(v gjson.Result) {
 	s := quoted(v)
 	if withheld(s[1 : len(s)-1]) {
 		w.c.Withheld = true
@@ -56,7 +56,7 @@ func (w *messageWriter) text(v gjson.Result) {
 }
 
 // reasoning writes a part of reasoning.
-func (w *messageWriter) reasoning(v gjson.Result) {
+func (w *writer) reasoning(v gjson.Result) {
 	s := quoted(v)
 	if s == `""` {
 		return
@@ -76,7 +76,7 @@ func quoted(v gjson.Result) string {
 	return jsontext.Quote(v.String()).Raw
 }
 
-func (w *messageWriter) toolCalls(v gjson.Result) {
+func (w *writer) toolCalls(v gjson.Result) {
 	v.ForEach(func(_, c gjson.Result) bool {
 		if in := jsontext.Get(c, "tool_call"); in.IsObject() {
 			c = in
@@ -89,7 +89,7 @@ func (w *messageWriter) toolCalls(v gjson.Result) {
 
 // call writes a tool call, once: some libraries tell of it as a part and again
 // beside the parts.
-func (w *messageWriter) call(id, name string, args gjson.Result) {
+func (w *writer) call(id, name string, args gjson.Result) {
 	arguments := jsontext.Value(args)
 	if name == adkConfirmation {
 		w.adkAsks(id, jsontext.Parse(arguments))
@@ -110,7 +110,7 @@ func (w *messageWriter) call(id, name string, args gjson.Result) {
 // adkConfirmation is the function by which ADK asks a person whether a call may be run.
 const adkConfirmation = "adk_request_confirmation"
 
-func (w *messageWriter) adkAsks(id string, args gjson.Result) {
+func (w *writer) adkAsks(id string, args gjson.Result) {
 	of := jsontext.First(args, "originalFunctionCall", "original_function_call")
 	call := Call{ID: jsontext.Get(of, "id").Str, Name: jsontext.Get(of, "name").Str, Arguments: jsontext.Value(jsontext.Get(of, "args"))}
 	if w.confirms == nil {
@@ -121,7 +121,7 @@ func (w *messageWriter) adkAsks(id string, args gjson.Result) {
 }
 
 // adkAnswers reads what the person said; of a word that is not known it says nothing.
-func (w *messageWriter) adkAnswers(id string, response gjson.Result) {
+func (w *writer) adkAnswers(id string, response gjson.Result) {
 	confirmed := jsontext.Get(response, "confirmed")
 	if !confirmed.IsBool() {
 		return
@@ -136,7 +136,7 @@ func (w *messageWriter) adkAnswers(id string, response gjson.Result) {
 
 // interruptAnswer reads what a person said to an interrupt of Strands, in their words:
 // only words that can mean nothing else are a decision.
-func (w *messageWriter) interruptAnswer(id string, response gjson.Result) {
+func (w *writer) interruptAnswer(id string, response gjson.Result) {
 	a := Answer{ID: id, Reason: response.String(), Source: semconv.SourceHuman}
 	switch strings.ToLower(strings.TrimSpace(a.Reason)) {
 	case "true", "yes", "y", "approve", "approved":
@@ -163,7 +163,7 @@ func appendCall(out []byte, id, name string, arguments []byte) []byte {
 	return append(out, '}')
 }
 
-func (w *messageWriter) result(id string, v gjson.Result) {
+func (w *writer) result(id string, v gjson.Result) {
 	out := jsontext.Value(v)
 	w.c.Results = append(w.c.Results, Result{id, out})
 	if r := jsontext.Parse(out); jsontext.Get(r, "denied").Bool() || jsontext.Get(r, "type").Str == "execution-denied" {
@@ -181,7 +181,7 @@ func (w *messageWriter) result(id string, v gjson.Result) {
 }
 
 // refused notes a refusal; the call is among those of the messages before.
-func (w *messageWriter) refused(id, reason string) {
+func (w *writer) refused(id, reason string) {
 	a := Answer{ID: id, CallID: id, Reason: reason, Refused: &Call{ID: id}}
 	if i, ok := w.calls[id]; ok && id != "" {
 		call := w.c.Calls[i]
@@ -192,7 +192,7 @@ func (w *messageWriter) refused(id, reason string) {
 
 // part writes one part of a message by its shape; one of a shape that is not
 // known is kept as it is.
-func (w *messageWriter) part(p gjson.Result) {
+func (w *writer) part(p gjson.Result) {
 	if p.Type == gjson.String {
 		w.text(p)
 		return
@@ -264,7 +264,7 @@ func (w *messageWriter) part(p gjson.Result) {
 
 // untyped writes the parts of Bedrock, Gemini and Genkit, which name their kind by
 // the key they use.
-func (w *messageWriter) untyped(o jsontext.Object) bool {
+func (w *writer) untyped(o jsontext.Object) bool {
 	if t := jsontext.Unread(o.Raw("text")); t.Type == gjson.String {
 		if o.Get("thought").Bool() {
 			w.reasoning(t)
@@ -298,7 +298,7 @@ func (w *messageWriter) untyped(o jsontext.Object) bool {
 }
 
 // approvalPart reads the parts by which a model's answer asks for an approval.
-func (w *messageWriter) approvalPart(p gjson.Result) {
+func (w *writer) approvalPart(p gjson.Result) {
 	call := jsontext.First(p, "function_call", "functionCall", "tool_call")
 	if !call.IsObject() {
 		call = p

@@ -1,7 +1,10 @@
 package dialect
 
 import (
+	"cmp"
 	"strings"
+
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 
@@ -15,14 +18,14 @@ import (
 var pydanticAI = &Dialect{
 	Name:  "pydantic-ai",
 	Title: "Pydantic AI, Logfire",
-	Match: func(r *Record) bool {
+	Match: func(r *record.Record) bool {
 		return r.Scope == "pydantic-ai" || strings.HasPrefix(r.Scope, "logfire")
 	},
-	Kind: func(r *Record) Kind {
+	Kind: func(r *record.Record) Kind {
 		switch {
-		case r.text("logfire.span_type") == "pending_span":
+		case r.Text("logfire.span_type") == "pending_span":
 			return Copy // a copy of no length, sent when the span begins
-		case r.has("pydantic_ai.tool.deferral.name"):
+		case r.Has("pydantic_ai.tool.deferral.name"):
 			return Approval
 		case r.Name == "running tool", strings.HasPrefix(r.Name, "running tool: "):
 			return Tool
@@ -30,7 +33,7 @@ var pydanticAI = &Dialect{
 			return Other
 		case r.Name == "agent run":
 			return Agent
-		case r.has("request_data") || r.has("response_data"):
+		case r.Has("request_data") || r.Has("response_data"):
 			return LLM
 		}
 		return otelKind(r)
@@ -47,36 +50,36 @@ var pydanticAI = &Dialect{
 	Ignore: []string{"logfire.msg", "logfire.json_schema", "logfire.span_type", "logfire.level_num", "logfire.pending_parent_id", "pydantic_ai.all_messages", "all_messages_events", "pydantic_ai.new_message_index"},
 }
 
-func pydanticFinish(r *Record, e *Draft) {
+func pydanticFinish(r *record.Record, e *Draft) {
 	switch e.Kind {
 	case Approval:
-		v, _ := r.take("pydantic_ai.tool.deferral.metadata")
-		reason := r.takeText("pydantic_ai.tool.deferral.name")
+		v, _ := r.Take("pydantic_ai.tool.deferral.metadata")
+		reason := r.TakeText("pydantic_ai.tool.deferral.name")
 		if v != (pcommon.Value{}) {
 			reason += " " + v.AsString()
 		}
 		e.Asks = []Asked{{Call{e.ToolCallID, e.ToolName, e.ToolInput}, reason}}
 		e.Error, e.ErrorType, e.Stack, e.Outcome = "", "", "", "" // older formats mark it as an error
 	case Tool:
-		if r.text("pydantic_ai.tool.failure_stage") == "validation" && e.Error == "" {
+		if r.Text("pydantic_ai.tool.failure_stage") == "validation" && e.Error == "" {
 			e.Error, e.Outcome = "the arguments were not valid; the tool did not run", semconv.OutcomeError
 		}
 	case LLM:
-		if v, ok := r.take("request_data"); ok {
-			req := valueJSON(v)
+		if v, ok := r.Take("request_data"); ok {
+			req := record.JSON(v)
 			if len(e.InputMessages) == 0 {
 				e.input(ReadMessages(req, "user"))
 			}
-			e.ModelID = first(e.ModelID, jsontext.Get(req, "model").Str)
+			e.ModelID = cmp.Or(e.ModelID, jsontext.Get(req, "model").Str)
 			if t := jsontext.Get(req, "tools"); t.IsArray() && len(e.ToolsAvailable) == 0 {
 				e.tools(t, "")
 			}
 		}
-		if v, ok := r.take("response_data"); ok && len(e.OutputMessages) == 0 {
-			e.output(ReadMessages(valueJSON(v), "assistant"))
+		if v, ok := r.Take("response_data"); ok && len(e.OutputMessages) == 0 {
+			e.output(ReadMessages(record.JSON(v), "assistant"))
 		}
-		if v, ok := r.take("model_request_parameters"); ok && len(e.ToolsAvailable) == 0 {
-			if t := jsontext.Get(valueJSON(v), "function_tools"); t.IsArray() {
+		if v, ok := r.Take("model_request_parameters"); ok && len(e.ToolsAvailable) == 0 {
+			if t := jsontext.Get(record.JSON(v), "function_tools"); t.IsArray() {
 				e.tools(t, "")
 			}
 		}
@@ -87,16 +90,16 @@ func pydanticFinish(r *Record, e *Draft) {
 // asEvents reads messages, or the events of up to 1.36 as a list of JSON objects:
 // the choices among them are the answer.
 func asEvents(e *Draft, v pcommon.Value) bool {
-	list := valueJSON(v)
+	list := record.JSON(v)
 	if !list.Get(`0.event\.name`).Exists() {
 		return asInput(e, v)
 	}
 	in, out := []byte{'['}, []byte{'['}
 	list.ForEach(func(_, m gjson.Result) bool {
 		if m.Get(`event\.name`).Str == "gen_ai.choice" {
-			out = appendElement(out, m.Raw)
+			out = jsontext.AppendElement(out, m.Raw)
 		} else {
-			in = appendElement(in, m.Raw)
+			in = jsontext.AppendElement(in, m.Raw)
 		}
 		return true
 	})

@@ -1,6 +1,10 @@
 package dialect
 
 import (
+	"cmp"
+
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
+
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
@@ -13,17 +17,17 @@ import (
 var strands = &Dialect{
 	Name:  "strands",
 	Title: "Strands Agents, AgentCore",
-	Match: func(r *Record) bool {
-		return r.Scope == "strands.telemetry.tracer" || first(r.text("gen_ai.provider.name"), r.text("gen_ai.system")) == "strands-agents"
+	Match: func(r *record.Record) bool {
+		return r.Scope == "strands.telemetry.tracer" || cmp.Or(r.Text("gen_ai.provider.name"), r.Text("gen_ai.system")) == "strands-agents"
 	},
-	Kind: func(r *Record) Kind {
+	Kind: func(r *record.Record) Kind {
 		if r.Log {
 			if r.Body.Type() == pcommon.ValueTypeMap {
 				return Message
 			}
 			return otelLogKind(r)
 		}
-		switch r.text("gen_ai.operation.name") {
+		switch r.Text("gen_ai.operation.name") {
 		case "execute_event_loop_cycle":
 			return Other
 		case "invoke_swarm", "invoke_graph":
@@ -46,11 +50,11 @@ var strands = &Dialect{
 	Ignore: []string{"gen_ai.event.start_time", "gen_ai.event.end_time", "gen_ai.usage.total_tokens"},
 }
 
-func strandsFinish(r *Record, e *Draft) {
+func strandsFinish(r *record.Record, e *Draft) {
 	if r.Log && e.Kind == Message && r.Body.Type() == pcommon.ValueTypeMap {
 		e.Of = r.SpanID
-		r.bodyRead = true
-		body := valueJSON(r.Body)
+		r.BodyRead = true
+		body := record.JSON(r.Body)
 		if in := jsontext.Get(body, "input.messages"); in.IsArray() {
 			e.input(ReadMessages(in, "user"))
 		}
@@ -68,17 +72,17 @@ func strandsFinish(r *Record, e *Draft) {
 	for i, ev := range r.Events.All() {
 		switch ev.Name() {
 		case "gen_ai.tool.message":
-			r.readEvent(i)
+			r.ReadEvent(i)
 			if v, ok := ev.Attributes().Get("content"); ok && len(e.ToolInput) == 0 {
-				e.SetJSON("tool_input", jsontext.Bytes(valueJSON(v).Raw))
+				e.SetJSON("tool_input", jsontext.Bytes(record.JSON(v).Raw))
 			}
 			if e.ToolCallID == "" {
-				e.ToolCallID = attrText(ev.Attributes(), "id")
+				e.ToolCallID = record.AttrText(ev.Attributes(), "id")
 			}
 		case "gen_ai.choice":
-			r.readEvent(i)
+			r.ReadEvent(i)
 			if v, ok := ev.Attributes().Get("message"); ok && len(e.ToolOutput) == 0 {
-				out := valueJSON(v)
+				out := record.JSON(v)
 				if a := out.Array(); out.IsArray() && len(a) == 1 && jsontext.Get(a[0], "text").Exists() {
 					out = jsontext.OpenString(jsontext.Get(a[0], "text"))
 				}
@@ -86,7 +90,7 @@ func strandsFinish(r *Record, e *Draft) {
 			}
 		}
 	}
-	if r.text("gen_ai.tool.status") == "error" && e.Outcome == "" {
-		e.Outcome, e.Error = semconv.OutcomeError, first(e.Error, "the tool failed")
+	if r.Text("gen_ai.tool.status") == "error" && e.Outcome == "" {
+		e.Outcome, e.Error = semconv.OutcomeError, cmp.Or(e.Error, "the tool failed")
 	}
 }

@@ -1,4 +1,4 @@
-package dialect
+package record
 
 import (
 	"cmp"
@@ -18,11 +18,11 @@ const (
 	maxPath  = 12
 )
 
-// indexed collects the attributes under a prefix that ends in a dot into JSON: a
+// Indexed collects the attributes under a prefix that ends in a dot into JSON: a
 // part of the key that is a number is a place in an array, whose holes close. Keys
 // with an index out of bounds stay what they are. It is no value when there is none.
-func (r *Record) indexed(prefix string) gjson.Result {
-	if !r.hasPrefix(prefix) {
+func (r *Record) Indexed(prefix string) gjson.Result {
+	if !r.HasPrefix(prefix) {
 		return gjson.Result{}
 	}
 	root := &tree{}
@@ -35,7 +35,7 @@ func (r *Record) indexed(prefix string) gjson.Result {
 		}
 		var parts [maxPath]string
 		path, ok := splitPath(parts[:0], rest)
-		if !ok || !root.put(path, leaf(path[len(path)-1], a.val).Raw) {
+		if !ok || !root.put(path, Leaf(path[len(path)-1], a.val).Raw) {
 			continue
 		}
 		slots++

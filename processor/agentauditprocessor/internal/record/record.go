@@ -1,6 +1,7 @@
-package dialect
+package record
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
@@ -40,7 +41,7 @@ type Record struct {
 	marks      uint64         // keyMark of every key
 	begins     uint64         // prefixMark of every key
 	index      map[string]int // of the attributes by key, where they are many
-	bodyRead   bool
+	BodyRead   bool
 	distrusted bool
 	eventsRead map[int][]string // by the index in Events: which keys; nil is all of them
 }
@@ -77,10 +78,10 @@ func NewScope(res pcommon.Resource, scope pcommon.InstrumentationScope) *Scope {
 	}
 	for i, of := range fromResource {
 		for _, key := range of.keys {
-			s.identity[i] = first(s.identity[i], attrText(s.Resource, key))
+			s.identity[i] = cmp.Or(s.identity[i], AttrText(s.Resource, key))
 		}
 	}
-	s.workload = first(s.fromResource("agent_id"), s.Service)
+	s.workload = cmp.Or(s.fromResource("agent_id"), s.Service)
 	s.sources = map[origin][]byte{}
 	return s
 }
@@ -97,26 +98,26 @@ func (s *Scope) Span(span ptrace.Span) *Record {
 	last := -1
 	for i, e := range r.Events.All() {
 		if e.Name() == "exception" {
-			r.Exception = Exception{attrText(e.Attributes(), "exception.type"), attrText(e.Attributes(), "exception.message"), attrText(e.Attributes(), "exception.stacktrace")}
+			r.Exception = Exception{AttrText(e.Attributes(), "exception.type"), AttrText(e.Attributes(), "exception.message"), AttrText(e.Attributes(), "exception.stacktrace")}
 			last = i
 		}
 	}
 	if last >= 0 {
-		r.readEvent(last, "exception.type", "exception.message", "exception.stacktrace", "exception.escaped")
+		r.ReadEvent(last, "exception.type", "exception.message", "exception.stacktrace", "exception.escaped")
 	}
 	return r
 }
 
-// readEvent marks keys of an event of a span as read, or all where none is named.
-func (r *Record) readEvent(i int, keys ...string) {
+// ReadEvent marks keys of an event of a span as read, or all where none is named.
+func (r *Record) ReadEvent(i int, keys ...string) {
 	if r.eventsRead == nil {
 		r.eventsRead = map[int][]string{}
 	}
 	r.eventsRead[i] = keys
 }
 
-// spanEvent makes a record of an event of a span, as of a log record of the span.
-func (r *Record) spanEvent(ev ptrace.SpanEvent) *Record {
+// SpanEvent makes a record of an event of a span, as of a log record of the span.
+func (r *Record) SpanEvent(ev ptrace.SpanEvent) *Record {
 	t := r.of.record(ev.Attributes())
 	t.Log, t.OfSpan = true, true
 	t.Name = ev.Name()
@@ -145,18 +146,18 @@ func (s *Scope) LogRecord(lr plog.LogRecord) *Record {
 	r.Name = lr.EventName()
 	for _, key := range []string{"event.name", "event_name"} {
 		// Where both are set, a name with a space or a colon is a call site, not a name.
-		if v := r.text(key); v != "" && (r.Name == "" || strings.ContainsAny(r.Name, " :")) {
+		if v := r.Text(key); v != "" && (r.Name == "" || strings.ContainsAny(r.Name, " :")) {
 			r.Name = v
-			r.use(key)
+			r.Use(key)
 		}
 	}
 	if b := r.Body; r.Name == "" && b.Type() == pcommon.ValueTypeMap {
-		r.Name = attrText(b.Map(), "event.name")
+		r.Name = AttrText(b.Map(), "event.name")
 	}
 	if b := r.Body; r.Name == "" && b.Type() == pcommon.ValueTypeStr && len(b.Str()) < 128 && !strings.Contains(b.Str(), " ") {
 		r.Name = b.Str()
 	}
-	switch t, err := time.Parse(time.RFC3339Nano, r.text("event.timestamp")); {
+	switch t, err := time.Parse(time.RFC3339Nano, r.Text("event.timestamp")); {
 	case lr.Timestamp() != 0:
 		r.Start = lr.Timestamp().AsTime()
 	case err == nil:
@@ -164,7 +165,7 @@ func (s *Scope) LogRecord(lr plog.LogRecord) *Record {
 	default:
 		r.Start = lr.ObservedTimestamp().AsTime()
 	}
-	r.use("event.timestamp")
+	r.Use("event.timestamp")
 	return r
 }
 
@@ -184,7 +185,7 @@ func (s *Scope) record(m pcommon.Map) *Record {
 		if r.index != nil && !dup {
 			r.index[k] = len(r.attrs)
 		}
-		r.marks |= keyMark(k)
+		r.marks |= KeyMark(k)
 		r.begins |= prefixMark(k)
 		r.attrs = append(r.attrs, attr{key: k, val: v, hidden: dup})
 	}
@@ -194,8 +195,8 @@ func (s *Scope) record(m pcommon.Map) *Record {
 // manyAttrs is how many attributes are searched one by one.
 const manyAttrs = 48
 
-// keyMark is one bit of 64 that says something of a key: keys whose marks differ do.
-func keyMark(key string) uint64 {
+// KeyMark is one bit of 64 that says something of a key: keys whose marks differ do.
+func KeyMark(key string) uint64 {
 	if key == "" {
 		return 1
 	}
@@ -214,7 +215,7 @@ func prefixMark(key string) uint64 {
 // find is the attribute of that key, or nil. Most keys that a dialect asks for are not
 // there, and most of these are told by their mark alone.
 func (r *Record) find(key string) *attr {
-	if r.marks&keyMark(key) == 0 {
+	if r.marks&KeyMark(key) == 0 {
 		return nil
 	}
 	if r.index != nil {
@@ -242,17 +243,17 @@ func (r *Record) Distrust() {
 	}
 }
 
-func (r *Record) get(key string) (pcommon.Value, bool) {
+func (r *Record) Get(key string) (pcommon.Value, bool) {
 	if a := r.find(key); a != nil {
 		return a.val, true
 	}
 	return pcommon.Value{}, false
 }
 
-func (r *Record) has(key string) bool { return r.find(key) != nil }
+func (r *Record) Has(key string) bool { return r.find(key) != nil }
 
-// hasAny reports whether one of the keys is there.
-func (r *Record) hasAny(keys []string) bool {
+// HasAny reports whether one of the keys is there.
+func (r *Record) HasAny(keys []string) bool {
 	for _, k := range keys {
 		if r.find(k) != nil {
 			return true
@@ -261,16 +262,16 @@ func (r *Record) hasAny(keys []string) bool {
 	return false
 }
 
-// text is an attribute as text, "" when absent; it does not count as read.
-func (r *Record) text(key string) string {
-	if v, ok := r.get(key); ok {
+// Text is an attribute as text, "" when absent; it does not count as read.
+func (r *Record) Text(key string) string {
+	if v, ok := r.Get(key); ok {
 		return v.AsString()
 	}
 	return ""
 }
 
-// use marks attributes as read.
-func (r *Record) use(keys ...string) {
+// Use marks attributes as read.
+func (r *Record) Use(keys ...string) {
 	for _, k := range keys {
 		if a := r.find(k); a != nil {
 			a.used = true
@@ -278,36 +279,36 @@ func (r *Record) use(keys ...string) {
 	}
 }
 
-// take is the first of the keys that holds something, which counts as read, and so
+// Take is the first of the keys that holds something, which counts as read, and so
 // do the others where they say the same.
-func (r *Record) take(keys ...string) (pcommon.Value, bool) {
+func (r *Record) Take(keys ...string) (pcommon.Value, bool) {
 	var got pcommon.Value
 	found := false
 	for _, k := range keys {
-		v, ok := r.get(k)
+		v, ok := r.Get(k)
 		if !ok || v.Type() == pcommon.ValueTypeStr && v.Str() == "" {
 			continue
 		}
 		if !found {
 			got, found = v, true
-			r.use(k)
+			r.Use(k)
 		} else if v.Equal(got) {
-			r.use(k)
+			r.Use(k)
 		}
 	}
 	return got, found
 }
 
-// takeText is take for text.
-func (r *Record) takeText(keys ...string) string {
-	if v, ok := r.take(keys...); ok {
+// TakeText is take for text.
+func (r *Record) TakeText(keys ...string) string {
+	if v, ok := r.Take(keys...); ok {
 		return v.AsString()
 	}
 	return ""
 }
 
-// hasPrefix reports whether a key begins so, with two bytes or more.
-func (r *Record) hasPrefix(prefix string) bool {
+// HasPrefix reports whether a key begins so, with two bytes or more.
+func (r *Record) HasPrefix(prefix string) bool {
 	if r.begins&prefixMark(prefix) == 0 {
 		return false
 	}
@@ -319,7 +320,7 @@ func (r *Record) hasPrefix(prefix string) bool {
 	return false
 }
 
-func attrText(m pcommon.Map, key string) string {
+func AttrText(m pcommon.Map, key string) string {
 	if v, ok := m.Get(key); ok {
 		return v.AsString()
 	}
@@ -342,7 +343,7 @@ func (r *Record) Source(dialectName string) []byte {
 		{"scope", r.Scope},
 		{"scope_version", r.ScopeVersion},
 		{"service", r.Service},
-		{"service_version", attrText(r.Resource, "service.version")},
+		{"service_version", AttrText(r.Resource, "service.version")},
 		{"signal", of.signal},
 	} {
 		if m[1] == "" {
@@ -373,3 +374,29 @@ func (r *Record) Fingerprint() string {
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
+
+// Claims calls f with each audit.* attribute that may decide, by the name of its field;
+// where f takes it, it counts as read.
+func (r *Record) Claims(f func(field string, v pcommon.Value) bool) {
+	if r.distrusted {
+		return
+	}
+	for i := range r.attrs {
+		a := &r.attrs[i]
+		if field, ok := strings.CutPrefix(a.key, "audit."); ok && field != "event_type" {
+			a.used = a.used || f(field, a.val)
+		}
+	}
+}
+
+// UnreadEvents calls f with each event of the span of which nothing was read.
+func (r *Record) UnreadEvents(f func(ptrace.SpanEvent)) {
+	for i, ev := range r.Events.All() {
+		if _, read := r.eventsRead[i]; !read {
+			f(ev)
+		}
+	}
+}
+
+// MayHave reports whether one of the keys that the marks are of may be there.
+func (r *Record) MayHave(marks uint64) bool { return r.marks&marks != 0 }

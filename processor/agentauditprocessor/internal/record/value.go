@@ -1,4 +1,4 @@
-package dialect
+package record
 
 import (
 	"github.com/tidwall/gjson"
@@ -11,7 +11,7 @@ import (
 
 // valueJSON is an attribute as JSON: maps and arrays as they are, a string opened
 // where it holds JSON, scalars as JSON scalars.
-func valueJSON(v pcommon.Value) gjson.Result {
+func JSON(v pcommon.Value) gjson.Result {
 	if v.Type() == pcommon.ValueTypeStr {
 		if r, ok := jsontext.Open(v.Str()); ok {
 			return jsontext.OpenString(r)
@@ -21,11 +21,11 @@ func valueJSON(v pcommon.Value) gjson.Result {
 	return jsontext.Parse(semconv.AppendValue(nil, v))
 }
 
-// leaf is a value inside a message: text stays text, even where it is JSON, except
+// Leaf is a value inside a message: text stays text, even where it is JSON, except
 // a list of content blocks that was put into a string.
-func leaf(key string, v pcommon.Value) gjson.Result {
+func Leaf(key string, v pcommon.Value) gjson.Result {
 	if v.Type() != pcommon.ValueTypeStr {
-		return valueJSON(v)
+		return JSON(v)
 	}
 	if key == "content" || key == "message" || key == "tool_calls" {
 		if r, ok := jsontext.Open(v.Str()); ok {

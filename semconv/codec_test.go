@@ -8,13 +8,13 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
-
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"pgregory.net/rapid"
+
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 )
 
 // TestGoldenLine is what a line looks like: the fields in their order, absent when

@@ -13,11 +13,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
-
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 )
 
 // ErrNotAuditEvent is the answer to a record without a known audit.event_type.

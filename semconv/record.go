@@ -7,11 +7,11 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
-
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 )
 
 // Writer writes events as records. It remembers the texts that the events of a request

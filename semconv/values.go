@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
-
 	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 )
 
 func asInt(v pcommon.Value) (int64, bool) {

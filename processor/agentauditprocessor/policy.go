@@ -8,10 +8,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
-
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
-
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -20,6 +18,7 @@ import (
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/coverage"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/metadata"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/runs"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )

@@ -9,7 +9,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
-
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/runs"
 )
 

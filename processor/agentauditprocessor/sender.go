@@ -7,12 +7,11 @@ import (
 	"encoding/json"
 	"slices"
 
-	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
-
 	"go.opentelemetry.io/collector/client"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/runs"
 )
 

@@ -5,14 +5,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
-
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/runs"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )

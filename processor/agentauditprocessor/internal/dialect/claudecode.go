@@ -6,12 +6,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
-
-	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
-
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -217,7 +216,7 @@ func (e *Draft) claudeMessage(r *record.Record, session, seq string) {
 		}
 	}
 	if e.OutputText != "" && len(e.OutputMessages) == 0 {
-		e.OutputMessages = said("assistant", e.OutputText).JSON
+		e.OutputMessages = chat.Said("assistant", e.OutputText).JSON
 	}
 }
 

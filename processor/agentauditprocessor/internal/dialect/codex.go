@@ -5,8 +5,8 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
-
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -94,10 +94,10 @@ func codexFinish(r *record.Record, e *Draft) {
 	switch e.Kind {
 	case Message:
 		if strings.HasSuffix(r.Name, "user_prompt") {
-			e.input(said("user", r.TakeText("prompt")))
+			e.input(chat.Said("user", r.TakeText("prompt")))
 			return
 		}
-		c := said("assistant", r.TakeText("response"))
+		c := chat.Said("assistant", r.TakeText("response"))
 		e.EventType = semconv.TypeFinalOutput
 		e.FinalOutput = c.Text()
 		switch {

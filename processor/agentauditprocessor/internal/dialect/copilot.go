@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"strings"
 
-	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
-
 	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
-
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 

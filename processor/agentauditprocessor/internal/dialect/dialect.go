@@ -7,10 +7,10 @@ package dialect
 import (
 	"slices"
 
-	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
-
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -114,46 +114,6 @@ const (
 // Decoder sets fields of a draft from an attribute; it reports whether it could.
 type Decoder func(*Draft, pcommon.Value) bool
 
-// Draft is an audit event in the making, and what the mapping of a whole run needs
-// to know of it.
-type Draft struct {
-	semconv.Event
-	Kind    Kind
-	Dialect *Dialect
-	Record  *record.Record
-
-	Prompt    string         // the system prompt, as text
-	Secrets   []string       // every system text on the record, part by part
-	UserJSON  string         // the first thing the user said, in what was sent to a model, as a JSON string
-	Requested []Call         // the tool calls that a model asked for
-	Answers   []Answer       // decisions told inside messages
-	Asks      []Asked        // requests for a decision that the record tells of
-	Decisions []Decision     // decisions on requests that an earlier run stopped for, in their order
-	Of        pcommon.SpanID // the span whose event this completes or belongs to
-	Keys      []string       // what else identifies the fact that this event tells of
-	Joins     []string       // keys of the event that this one completes, where it is in sight
-	Parts     bool           // the outcome stands on other spans: see Part
-	Reported  bool           // a refused call has a record of its own, so that the decision need not stand for it
-	Frame     func()         // reads what only the frame of a run needs, where the record may be one; may be nil
-	EndedBy   string         // a limit that stopped the run: a reason of session_timeout
-	Alone     bool           // a single value was unwrapped from tool_input
-	Skip      bool           // the record turned out to tell of nothing
-}
-
-// Asked is a request for a decision on a tool call.
-type Asked struct {
-	Call
-	Reason string
-}
-
-// Decision is what was decided on a request.
-type Decision struct {
-	Status string // one of approval_status; "" where the word is not known
-	Word   string // of the source
-	Reason string
-	Edited []byte // JSON: the parameters that were put in the place of those asked for
-}
-
 // dialects in the order in which they are tried; the first that matches is it.
 var dialects = []*Dialect{
 	application, claudeCode, codex, geminiCLI, copilot, googleADK, langfuse, mastra, openInference, openLLMetry, vercel, pydanticAI, strands, microsoft,
@@ -243,7 +203,7 @@ func (e *Draft) apply(table []Source) {
 		if !ok {
 			continue
 		}
-		if v.Type() == pcommon.ValueTypeStr && withheld(v.Str()) {
+		if v.Type() == pcommon.ValueTypeStr && chat.Withheld(v.Str()) {
 			e.ContentState = semconv.ContentWithheld
 			continue
 		}

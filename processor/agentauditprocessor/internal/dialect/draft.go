@@ -1,23 +1,51 @@
 package dialect
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"regexp"
 	"slices"
-	"strings"
 
-	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
-
-	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
-
-	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
+
+// Draft is an audit event in the making, and what the mapping of a whole run needs
+// to know of it.
+type Draft struct {
+	semconv.Event
+	Kind    Kind
+	Dialect *Dialect
+	Record  *record.Record
+
+	Prompt    string         // the system prompt, as text
+	Secrets   []string       // every system text on the record, part by part
+	UserJSON  string         // the first thing the user said, in what was sent to a model, as a JSON string
+	Requested []chat.Call    // the tool calls that a model asked for
+	Answers   []chat.Answer  // decisions told inside messages
+	Asks      []chat.Asked   // requests for a decision that the record tells of
+	Decisions []Decision     // decisions on requests that an earlier run stopped for, in their order
+	Of        pcommon.SpanID // the span whose event this completes or belongs to
+	Keys      []string       // what else identifies the fact that this event tells of
+	Joins     []string       // keys of the event that this one completes, where it is in sight
+	Parts     bool           // the outcome stands on other spans: see Part
+	Reported  bool           // a refused call has a record of its own, so that the decision need not stand for it
+	Frame     func()         // reads what only the frame of a run needs, where the record may be one; may be nil
+	EndedBy   string         // a limit that stopped the run: a reason of session_timeout
+	Alone     bool           // a single value was unwrapped from tool_input
+	Skip      bool           // the record turned out to tell of nothing
+}
+
+// Decision is what was decided on a request.
+type Decision struct {
+	Status string // one of approval_status; "" where the word is not known
+	Word   string // of the source
+	Reason string
+	Edited []byte // JSON: the parameters that were put in the place of those asked for
+}
 
 // Derive notes that a field was filled by a fallback rather than by the source.
 func (e *Draft) Derive(field string) {
@@ -28,139 +56,6 @@ func (e *Draft) Derive(field string) {
 
 // Derived reports whether a field was filled by a fallback.
 func (e *Draft) Derived(field string) bool { return slices.Contains(e.DerivedFields, field) }
-
-// asJSON sets a field that holds JSON, opening JSON that was sent as a string.
-func asJSON(field string) Decoder {
-	return func(e *Draft, v pcommon.Value) bool {
-		if v.Type() == pcommon.ValueTypeStr && cutAtSource(v.Str()) {
-			e.ContentState = semconv.ContentTruncatedAtSource
-		}
-		return e.SetJSON(field, jsontext.Bytes(record.JSON(v).Raw))
-	}
-}
-
-// asSeconds sets a field in milliseconds from seconds.
-func asSeconds(field string) Decoder {
-	return func(e *Draft, v pcommon.Value) bool {
-		x, ok := semconv.ParseFloat(v.AsString())
-		return ok && e.Set(field, pcommon.NewValueDouble(x*1000))
-	}
-}
-
-// asInput reads messages that were sent to a model.
-func asInput(e *Draft, v pcommon.Value) bool {
-	if v.Type() == pcommon.ValueTypeStr && cutAtSource(v.Str()) {
-		e.ContentState = semconv.ContentTruncatedAtSource
-	}
-	e.input(ReadMessages(record.JSON(v), "user"))
-	return len(e.InputMessages) > 0
-}
-
-// asOutput reads messages that a model answered.
-func asOutput(e *Draft, v pcommon.Value) bool {
-	e.output(ReadMessages(record.JSON(v), "assistant"))
-	return len(e.OutputMessages) > 0
-}
-
-// asSystem reads a system prompt: text, or a list of parts or messages.
-func asSystem(e *Draft, v pcommon.Value) bool {
-	e.system(record.JSON(v))
-	return e.Prompt != ""
-}
-
-func (e *Draft) system(v gjson.Result) {
-	if v.Type == gjson.String {
-		e.Prompt = v.Str
-		e.Secrets = append(e.Secrets, v.Str)
-		return
-	}
-	w := &writer{c: &Conversation{}, role: "system"}
-	if p := jsontext.Get(v, "0"); v.IsArray() && (jsontext.Get(p, "role").Exists() || jsontext.Get(p, "parts").Exists()) {
-		w.list(v, "system", 0)
-	} else {
-		w.content(v)
-	}
-	e.Prompt = strings.Join(w.c.System, "\n")
-	e.Secrets = append(e.Secrets, w.c.System...)
-}
-
-func (e *Draft) input(c *Conversation) {
-	e.InputMessages = c.JSON
-	e.UserJSON = cmp.Or(e.UserJSON, c.user)
-	e.Secrets = append(e.Secrets, c.System...)
-	if e.Prompt == "" {
-		e.Prompt = strings.Join(c.System, "\n")
-	}
-	if e.UserMessage == "" && (e.Kind == Agent || e.Kind == Chain || e.Kind == Start) {
-		e.UserMessage = c.User()
-	}
-	e.Answers = append(e.Answers, c.Approvals...)
-	if c.Withheld {
-		e.ContentState = semconv.ContentWithheld
-	}
-}
-
-func (e *Draft) output(c *Conversation) {
-	e.OutputMessages = c.JSON
-	e.OutputText = c.Text()
-	e.Reasoning = c.Reasoning()
-	e.Requested = c.Calls
-	e.Asks = append(e.Asks, c.Asks...)
-	if len(e.FinishReasons) == 0 {
-		e.FinishReasons = c.Finish
-	}
-	if c.Withheld {
-		e.ContentState = semconv.ContentWithheld
-	}
-}
-
-// asTools reads the tools that were offered, in whatever shape; a list of JSON
-// texts is a list of JSON.
-func asTools(e *Draft, v pcommon.Value) bool {
-	list := record.JSON(v)
-	out := []byte{'['}
-	list.ForEach(func(_, t gjson.Result) bool {
-		out = jsontext.AppendElement(out, jsontext.OpenString(t).Raw)
-		return true
-	})
-	return e.SetJSON("tools_available", append(out, ']'))
-}
-
-// failure reads the status, the exception and error.type.
-func (e *Draft) failure() {
-	r := e.Record
-	errType := r.TakeText("error.type")
-	if !r.Failed && r.Exception == (record.Exception{}) && errType == "" {
-		return
-	}
-	e.Error = cmp.Or(e.Error, r.StatusText, r.Exception.Message, r.TakeText("error.message"), errType, r.Exception.Type, "error")
-	e.ErrorType = cmp.Or(e.ErrorType, errType, r.Exception.Type)
-	e.Stack = r.Exception.Stack
-	if e.Outcome == "" {
-		e.Outcome = semconv.OutcomeError
-	}
-}
-
-// limits are the words by which frameworks say that a run was stopped.
-var limits = []struct {
-	reason string
-	words  *regexp.Regexp
-}{
-	{"max_iterations", regexp.MustCompile(`(?i)recursion.?limit|max(imum)?[ _]?(number of )?(turns|iterations|steps)|(turn|iteration|step)s? limit`)},
-	{"deadline", regexp.MustCompile(`(?i)deadline[ _]?exceeded|execution timed? ?out|run timed? ?out|max(imum)? execution time`)},
-}
-
-// limit is the reason of session_timeout that an error of a run stands for, or "".
-func limit(texts ...string) string {
-	for _, t := range texts {
-		for _, l := range limits {
-			if l.words.MatchString(t[:min(len(t), 2000)]) {
-				return l.reason
-			}
-		}
-	}
-	return ""
-}
 
 // complete derives what follows from what is there.
 func (e *Draft) complete() {
@@ -187,7 +82,7 @@ func (e *Draft) complete() {
 			if len(out) > 1 {
 				out = append(out, ',')
 			}
-			out = appendCall(append(out, '{'), c.ID, c.Name, c.Arguments)
+			out = c.AppendJSON(out)
 		}
 		e.ToolCallsRequested = append(out, ']')
 	}

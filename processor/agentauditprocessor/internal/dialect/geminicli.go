@@ -5,12 +5,11 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
-
-	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
-
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -116,7 +115,7 @@ func geminiFinish(r *record.Record, e *Draft) {
 		}
 		e.Joins = append(e.Joins, e.geminiKeys(r.Start.UnixMilli())...)
 		if prompt := r.TakeText("prompt"); prompt != "" {
-			e.input(said("user", prompt))
+			e.input(chat.Said("user", prompt))
 		}
 	case LLM:
 		end := r.End
@@ -178,7 +177,7 @@ func (e *Draft) geminiTool(r *record.Record) {
 	if word == "" {
 		return
 	}
-	a := Answer{ID: e.ToolCallID, Name: e.ToolName}
+	a := chat.Answer{ID: e.ToolCallID, Name: e.ToolName}
 	switch word {
 	case "accept", "auto_accept", "modify":
 		a.Approved = true
@@ -229,6 +228,6 @@ func (e *Draft) qwenBlocked(r *record.Record) {
 func asGeminiOutput(e *Draft, v pcommon.Value) bool {
 	out := record.JSON(v)
 	raw := strings.ReplaceAll(out.Raw, `"role":"system"`, `"role":"assistant"`)
-	e.output(ReadMessages(jsontext.Read(raw), "assistant"))
+	e.output(chat.Read(jsontext.Read(raw), "assistant"))
 	return len(e.OutputMessages) > 0
 }

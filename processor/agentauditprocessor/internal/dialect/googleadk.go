@@ -4,12 +4,11 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
-
-	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
-
 	"github.com/tidwall/gjson"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -66,12 +65,12 @@ func adkFinish(r *record.Record, e *Draft) {
 		}
 		out := jsontext.Parse(e.ToolOutput)
 		if e.Kind == Approval {
-			e.Asks = []Asked{{Call{e.ToolCallID, e.ToolName, e.ToolInput}, jsontext.Get(out, "error").Str}}
+			e.Asks = []chat.Asked{{Call: chat.Call{ID: e.ToolCallID, Name: e.ToolName, Arguments: e.ToolInput}, Reason: jsontext.Get(out, "error").Str}}
 			return
 		}
 		if strings.Contains(jsontext.Get(out, "error").Str, "is rejected") {
 			e.Outcome = semconv.OutcomeDenied
-			e.Answers = append(e.Answers, Answer{ID: e.ToolCallID, Name: e.ToolName, Reason: jsontext.Get(out, "error").Str})
+			e.Answers = append(e.Answers, chat.Answer{ID: e.ToolCallID, Name: e.ToolName, Reason: jsontext.Get(out, "error").Str})
 		}
 	case Agent:
 		if e.AgentName == "" {
@@ -83,7 +82,7 @@ func adkFinish(r *record.Record, e *Draft) {
 func (e *Draft) adkCall(r *record.Record) {
 	if v, ok := r.Get("gcp.vertex.agent.llm_request"); ok {
 		req := record.JSON(v)
-		if c := ReadMessages(req, "user"); len(c.JSON) > 0 {
+		if c := chat.Read(req, "user"); len(c.JSON) > 0 {
 			e.input(c)
 			if own := adkIdentity.ReplaceAllString(e.Prompt, ""); own != "" {
 				e.Prompt = own
@@ -108,7 +107,7 @@ func (e *Draft) adkCall(r *record.Record) {
 	if v, ok := r.Get("gcp.vertex.agent.llm_response"); ok {
 		resp := record.JSON(v)
 		if c := jsontext.Get(resp, "content"); c.IsObject() {
-			e.output(ReadMessages(c, "assistant"))
+			e.output(chat.Read(c, "assistant"))
 		}
 		usage := jsontext.First(resp, "usageMetadata", "usage_metadata")
 		for _, f := range []struct {

@@ -1,12 +1,8 @@
 package dialect
 
 import (
-	"strings"
-
-	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
-
 	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
-
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -38,8 +34,8 @@ var langsmith = &Dialect{
 		{Field: "input_messages", Keys: []string{"gen_ai.prompt"}, As: asInput},
 		{Field: "output_messages", Keys: []string{"gen_ai.completion"}, As: asOutput},
 		{Field: "tool_name", Keys: []string{"gen_ai.tool.name", "langsmith.trace.name"}},
-		{Field: "tool_input", Keys: []string{"gen_ai.prompt"}, As: asTraceloopInput},
-		{Field: "tool_output", Keys: []string{"gen_ai.completion"}, As: asTraceloopOutput},
+		{Field: "tool_input", Keys: []string{"gen_ai.prompt"}, As: asWrappedInput},
+		{Field: "tool_output", Keys: []string{"gen_ai.completion"}, As: asWrappedOutput},
 		{Field: "query", Keys: []string{"gen_ai.prompt"}},
 		{Field: "documents", Keys: []string{"gen_ai.completion"}, As: asJSON("documents")},
 		{Field: "model_id", Keys: []string{"gen_ai.request.model", "langsmith.metadata.ls_model_name"}},
@@ -84,13 +80,4 @@ var langsmith = &Dialect{
 		}
 	},
 	Ignore: []string{"langsmith.span.kind", "langsmith.traceable", "langsmith.span.dotted_order"},
-}
-
-// crewAI is CrewAI's telemetry of its own product: counts without arguments, and no
-// source for an audit. What its agents do comes through the other dialects.
-var crewAI = &Dialect{
-	Name:  "crewai",
-	Title: "CrewAI's own product telemetry",
-	Match: func(r *record.Record) bool { return strings.HasPrefix(r.Scope, "crewai.telemetry") },
-	Kind:  func(*record.Record) Kind { return Copy },
 }

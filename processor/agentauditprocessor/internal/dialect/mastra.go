@@ -3,13 +3,12 @@ package dialect
 import (
 	"strings"
 
-	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
-
-	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
-
 	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -91,7 +90,7 @@ func mastraType(r *record.Record) string { return strings.ToLower(r.Text("mastra
 // asMastraInput reads messages, or what holds them.
 func asMastraInput(e *Draft, v pcommon.Value) bool {
 	if m := jsontext.First(record.JSON(v), "messages", "body.messages"); m.IsArray() {
-		e.input(ReadMessages(m, "user"))
+		e.input(chat.Read(m, "user"))
 		return len(e.InputMessages) > 0
 	}
 	return asInput(e, v)
@@ -105,17 +104,11 @@ func asMastraOutput(e *Draft, v pcommon.Value) bool {
 	if !out.IsObject() || text.Type != gjson.String && !calls.IsArray() {
 		return asOutput(e, v)
 	}
-	w := &writer{c: &Conversation{}}
-	w.open("assistant", "")
 	reasoning := jsontext.First(out, "reasoning", "reasoningText")
-	if reasoning.Type == gjson.String {
-		w.reasoning(reasoning)
+	if reasoning.Type != gjson.String {
+		reasoning = gjson.Result{}
 	}
-	w.text(text)
-	w.toolCalls(unwrapped(calls, "payload"))
-	w.close("")
-	w.c.JSON = append(w.out, ']')
-	e.output(w.c)
+	e.output(chat.Reply(reasoning, text, unwrapped(calls, "payload")))
 	return len(e.OutputMessages) > 0
 }
 

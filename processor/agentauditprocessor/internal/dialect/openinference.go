@@ -5,13 +5,12 @@ import (
 	"encoding/json"
 	"strings"
 
-	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
-
-	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
-
 	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -103,7 +102,7 @@ func openInferenceFinish(r *record.Record, e *Draft) {
 		// Words of the Agents SDK, and of Claude's agent SDK, for a refusal.
 		if strings.Contains(e.Error, "was not approved") || string(e.ToolOutput) == `"Tool execution was not approved."` || e.Error == "Abandoned" {
 			e.Outcome = semconv.OutcomeDenied
-			e.Answers = append(e.Answers, Answer{ID: e.ToolCallID, Name: e.ToolName, Reason: e.Error})
+			e.Answers = append(e.Answers, chat.Answer{ID: e.ToolCallID, Name: e.ToolName, Reason: e.Error})
 			e.Error, e.ErrorType, e.Stack = "", "", ""
 		}
 	case Agent, Chain:
@@ -161,10 +160,10 @@ func (e *Draft) metadata(r *record.Record) {
 
 func (e *Draft) openInferenceLLM(r *record.Record) {
 	if v := r.Indexed("llm.input_messages."); v.Exists() && len(e.InputMessages) == 0 {
-		e.input(ReadMessages(v, "user"))
+		e.input(chat.Read(v, "user"))
 	}
 	if v := r.Indexed("llm.output_messages."); v.Exists() && len(e.OutputMessages) == 0 {
-		e.output(ReadMessages(v, "assistant"))
+		e.output(chat.Read(v, "assistant"))
 	}
 	if v := r.Indexed("llm.tools."); v.Exists() && len(e.ToolsAvailable) == 0 {
 		e.tools(v, "tool.json_schema")
@@ -184,17 +183,17 @@ func (e *Draft) openInferenceLLM(r *record.Record) {
 		params = record.JSON(v)
 	}
 	if e.Prompt == "" || len(e.InputMessages) == 0 {
-		c := ReadMessages(in, "user")
+		c := chat.Read(in, "user")
 		if len(e.InputMessages) == 0 || len(c.System) > 0 && len(c.JSON) > 0 {
 			e.InputMessages = c.JSON // the flattened system message had no content
 		}
-		e.UserJSON = cmp.Or(e.UserJSON, c.user)
+		e.UserJSON = cmp.Or(e.UserJSON, c.UserJSON)
 		e.Secrets = append(e.Secrets, c.System...)
 		e.Prompt = cmp.Or(e.Prompt, strings.Join(c.System, "\n"), jsontext.Get(out, "instructions").Str, jsontext.Get(params, "system").Str)
 	}
 	lacks := len(e.OutputMessages) == 0 || lackIDs(e.Requested)
 	if lacks || e.Reasoning == "" && mayReason(out.Raw) {
-		switch c := ReadMessages(out, "assistant"); {
+		switch c := chat.Read(out, "assistant"); {
 		case len(e.OutputMessages) == 0, lacks && len(c.Calls) == len(e.Requested):
 			e.output(c)
 		case e.Reasoning == "":
@@ -245,43 +244,7 @@ func interrupt(r *record.Record) gjson.Result {
 	return v
 }
 
-// asks reads the requests of LangChain's human-in-the-loop middleware; of another
-// interrupt its value is the reason.
-func asks(v gjson.Result) (list []Asked) {
-	v.ForEach(func(_, i gjson.Result) bool {
-		requests := jsontext.First(i, "value.actionRequests", "value.action_requests")
-		if !requests.IsArray() {
-			list = append(list, Asked{Reason: jsontext.First(i, "value").String()})
-		}
-		requests.ForEach(func(_, q gjson.Result) bool {
-			list = append(list, Asked{Call{Name: jsontext.First(q, "name", "action").Str, Arguments: jsontext.Value(jsontext.First(q, "args", "arguments"))}, jsontext.Get(q, "description").Str})
-			return true
-		})
-		return true
-	})
-	return list
-}
-
-// decisions reads what a graph was resumed with.
-func decisions(v gjson.Result) (list []Decision) {
-	jsontext.Get(v, "decisions").ForEach(func(_, d gjson.Result) bool {
-		out := Decision{Word: jsontext.Get(d, "type").Str, Reason: jsontext.First(d, "message", "args").Str}
-		switch out.Word {
-		case "approve", "accept":
-			out.Status = semconv.ApprovalApproved
-		case "edit":
-			out.Status = semconv.ApprovalApproved
-			out.Edited = jsontext.Value(jsontext.First(d, "editedAction.args", "edited_action.args"))
-		case "reject":
-			out.Status = semconv.ApprovalRejected
-		}
-		list = append(list, out)
-		return true
-	})
-	return list
-}
-
-func lackIDs(calls []Call) bool {
+func lackIDs(calls []chat.Call) bool {
 	for _, c := range calls {
 		if c.ID == "" {
 			return true
@@ -319,84 +282,4 @@ func (e *Draft) parameters(params gjson.Result) {
 	if len(rest) > 1 {
 		e.Record.Replace("llm.invocation_parameters", pcommon.NewValueStr(string(append(rest, '}'))))
 	}
-}
-
-func (e *Draft) tools(v gjson.Result, path string) {
-	out := []byte{'['}
-	v.ForEach(func(_, t gjson.Result) bool {
-		if path != "" {
-			t = t.Get(path)
-		}
-		out = jsontext.AppendElement(out, jsontext.OpenString(t).Raw)
-		return true
-	})
-	e.SetJSON("tools_available", append(out, ']'))
-}
-
-func (e *Draft) documents(v gjson.Result) {
-	if !v.Exists() {
-		return
-	}
-	out := []byte{'['}
-	v.ForEach(func(_, d gjson.Result) bool {
-		if in := jsontext.Get(d, "document"); in.IsObject() {
-			d = in
-		}
-		out = jsontext.AppendElement(out, d.Raw)
-		return true
-	})
-	e.SetJSON("documents", append(out, ']'))
-}
-
-// asLangChainResult reads a tool's output, out of the ToolMessage that LangChain
-// wraps it in.
-func asLangChainResult(e *Draft, v pcommon.Value) bool {
-	return e.langChainResult(record.JSON(v))
-}
-
-func (e *Draft) langChainResult(v gjson.Result) bool {
-	if in := jsontext.Get(v, "output"); jsontext.Get(in, "lc").Exists() {
-		v = in
-	}
-	if k := jsontext.Get(v, "kwargs"); jsontext.Get(v, "lc").Exists() && k.IsObject() {
-		e.ToolCallID = cmp.Or(e.ToolCallID, jsontext.Get(k, "tool_call_id").Str)
-		if e.ToolName == "" || e.ToolName == "DynamicStructuredTool" {
-			e.ToolName = cmp.Or(jsontext.Get(k, "name").Str, e.ToolName)
-		}
-		if jsontext.Get(k, "status").Str == "error" {
-			e.Outcome = semconv.OutcomeError
-		}
-		v = jsontext.OpenString(jsontext.Get(k, "content"))
-	}
-	return e.result(v)
-}
-
-// userText is what the user said, in the input of a frame: messages, or plain text.
-func userText(v pcommon.Value) string {
-	in := record.JSON(v)
-	if in.Type == gjson.String {
-		return in.Str
-	}
-	return ReadMessages(in, "user").User()
-}
-
-// answerText is the answer in the output of a frame: the text of the last message
-// of the model, or plain text. A run that stopped to ask has none.
-func answerText(v pcommon.Value) string {
-	out := record.JSON(v)
-	if out.Type == gjson.String {
-		return out.Str
-	}
-	if s := jsontext.First(out, "output", "answer", "text", "result"); s.Type == gjson.String {
-		return s.Str
-	}
-	c := ReadMessages(out, "assistant")
-	if len(c.JSON) == 0 {
-		return ""
-	}
-	last := jsontext.LastOf(jsontext.Parse(c.JSON))
-	if jsontext.Get(last, "role").Str != "assistant" || last.Get(`parts.#(type=="tool_call")`).Exists() {
-		return ""
-	}
-	return c.LastText()
 }

@@ -3,12 +3,11 @@ package dialect
 import (
 	"strings"
 
-	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
+	"github.com/tidwall/gjson"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
-
-	"github.com/tidwall/gjson"
-	"go.opentelemetry.io/collector/pdata/pcommon"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 )
 
 // openLLMetry is Traceloop's conventions: traceloop.* around model calls that are
@@ -47,8 +46,8 @@ var openLLMetry = &Dialect{
 		{Field: "provider", Keys: []string{"gen_ai.provider.name", "gen_ai.system"}, As: asProvider},
 		{Field: "operation", Keys: []string{"gen_ai.operation.name", "llm.request.type"}},
 		{Field: "tool_name", Keys: []string{"gen_ai.tool.name", "traceloop.entity.name"}},
-		{Field: "tool_input", Keys: []string{"gen_ai.tool.call.arguments", "traceloop.entity.input"}, As: asTraceloopInput},
-		{Field: "tool_output", Keys: []string{"gen_ai.tool.call.result", "traceloop.entity.output"}, As: asTraceloopOutput},
+		{Field: "tool_input", Keys: []string{"gen_ai.tool.call.arguments", "traceloop.entity.input"}, As: asWrappedInput},
+		{Field: "tool_output", Keys: []string{"gen_ai.tool.call.result", "traceloop.entity.output"}, As: asWrappedOutput},
 		{Field: "agent_name", Keys: []string{"gen_ai.agent.name"}},
 	},
 	Finish: openLLMetryFinish,
@@ -68,10 +67,10 @@ func openLLMetryFinish(r *record.Record, e *Draft) {
 	switch e.Kind {
 	case LLM:
 		if v := r.Indexed("gen_ai.prompt."); v.Exists() && len(e.InputMessages) == 0 {
-			e.input(ReadMessages(v, "user"))
+			e.input(chat.Read(v, "user"))
 		}
 		if v := r.Indexed("gen_ai.completion."); v.Exists() && len(e.OutputMessages) == 0 {
-			e.output(ReadMessages(thinking(v), "assistant"))
+			e.output(chat.Read(thinking(v), "assistant"))
 		}
 		if v := r.Indexed("llm.request.functions."); v.Exists() && len(e.ToolsAvailable) == 0 {
 			e.tools(v, "")
@@ -112,45 +111,13 @@ func thinking(v gjson.Result) gjson.Result {
 	return jsontext.Parse(append(out, ']'))
 }
 
-// asTraceloopInput opens what the decorators and LangChain wrap arguments in.
-func asTraceloopInput(e *Draft, v pcommon.Value) bool {
-	in := record.JSON(v)
-	if in.IsObject() {
-		if jsontext.Get(in, "inputs").Exists() || jsontext.Get(in, "input_str").Exists() { // LangChain
-			if s := jsontext.First(in, "inputs"); s.IsObject() {
-				in = s
-			} else if s := jsontext.First(in, "input_str"); s.Exists() {
-				in = jsontext.OpenString(s)
-			}
-		} else if kw, args := jsontext.Get(in, "kwargs"), jsontext.Get(in, "args"); kw.Exists() || args.Exists() {
-			switch {
-			case kw.IsObject() && len(kw.Map()) > 0 && len(args.Array()) == 0:
-				in = kw
-			case args.IsArray() && len(args.Array()) == 1 && len(kw.Map()) == 0:
-				in = jsontext.OpenString(jsontext.Get(args, "0"))
-			case args.IsArray() && len(args.Array()) > 0 && len(kw.Map()) == 0:
-				in = args
-			}
-		}
-	}
-	return e.SetJSON("tool_input", []byte(in.Raw))
-}
-
-func asTraceloopOutput(e *Draft, v pcommon.Value) bool {
-	out := record.JSON(v)
-	if in := jsontext.First(out, "output", "outputs"); out.IsObject() && in.Exists() && jsontext.Get(out, "kwargs").Exists() && !jsontext.Get(out, "lc").Exists() {
-		out = in
-	}
-	return e.langChainResult(out)
-}
-
 // traceloopText is the one text among the arguments of a workflow, if there is one.
 func traceloopText(in gjson.Result) string {
 	for _, p := range []string{"args.0", "inputs"} {
 		if s := in.Get(p); s.Type == gjson.String {
 			return s.Str
 		} else if s.IsObject() || s.IsArray() {
-			return ReadMessages(s, "user").User()
+			return chat.Read(s, "user").User()
 		}
 	}
 	text := ""

@@ -4,14 +4,12 @@ import (
 	"cmp"
 	"strings"
 
-	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
-
-	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
-
 	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
-	"github.com/agentaudit/otelcol-agentaudit/semconv"
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 )
 
 // otelGenAI is the OpenTelemetry conventions for GenAI in their generations:
@@ -160,22 +158,7 @@ const details = "gen_ai.client.inference.operation.details"
 
 // messageEvent reports whether an event holds messages of a model call.
 func messageEvent(name string) bool {
-	return messageRole(name) != "" || name == details || strings.HasPrefix(name, "gen_ai.content.")
-}
-
-// messageRole is the role that an event of up to 1.36 stands for, "" for others.
-func messageRole(name string) string {
-	switch name {
-	case "gen_ai.system.message":
-		return "system"
-	case "gen_ai.user.message":
-		return "user"
-	case "gen_ai.assistant.message", "gen_ai.choice":
-		return "assistant"
-	case "gen_ai.tool.message":
-		return "tool"
-	}
-	return ""
+	return chat.MessageRole(name) != "" || name == details || strings.HasPrefix(name, "gen_ai.content.")
 }
 
 func otelFinish(r *record.Record, e *Draft) {
@@ -187,7 +170,7 @@ func otelFinish(r *record.Record, e *Draft) {
 		e.Of = r.SpanID
 		r.BodyRead = true
 		list := messageOf(nil, r.Name, bodyMap(r))
-		c := ReadMessages(jsontext.Parse(append(list, ']')), messageRole(r.Name))
+		c := chat.Read(jsontext.Parse(append(list, ']')), chat.MessageRole(r.Name))
 		if r.Name == "gen_ai.choice" {
 			e.output(c)
 		} else {
@@ -231,7 +214,7 @@ func (e *Draft) fromEvents(r *record.Record) {
 		switch name := ev.Name(); {
 		case name == "gen_ai.choice":
 			out = messageOf(out, name, ev.Attributes())
-		case messageRole(name) != "":
+		case chat.MessageRole(name) != "":
 			in = messageOf(in, name, ev.Attributes())
 		case name == "gen_ai.content.prompt" && len(e.InputMessages) == 0:
 			if v, ok := ev.Attributes().Get("gen_ai.prompt"); ok {
@@ -250,10 +233,10 @@ func (e *Draft) fromEvents(r *record.Record) {
 		}
 	}
 	if in != nil && len(e.InputMessages) == 0 {
-		e.input(ReadMessages(jsontext.Parse(append(in, ']')), "user"))
+		e.input(chat.Read(jsontext.Parse(append(in, ']')), "user"))
 	}
 	if out != nil && len(e.OutputMessages) == 0 {
-		e.output(ReadMessages(jsontext.Parse(append(out, ']')), "assistant"))
+		e.output(chat.Read(jsontext.Parse(append(out, ']')), "assistant"))
 	}
 }
 
@@ -314,47 +297,7 @@ func messageOf(list []byte, name string, m pcommon.Map) []byte {
 		if n > 0 {
 			list = append(list, ',')
 		}
-		list = jsontext.AppendString(append(list, `"role":`...), messageRole(name))
+		list = jsontext.AppendString(append(list, `"role":`...), chat.MessageRole(name))
 	}
 	return append(list, '}')
-}
-
-// providers renames values that the conventions renamed.
-var providers = map[string]string{
-	"az.ai.inference": "azure.ai.inference", "az.ai.openai": "azure.ai.openai", "vertex_ai": "gcp.vertex_ai", "gemini": "gcp.gemini", "xai": "x_ai",
-}
-
-func asProvider(e *Draft, v pcommon.Value) bool {
-	p := strings.ToLower(v.AsString())
-	if to, ok := providers[p]; ok {
-		p = to
-	}
-	e.Provider = p
-	return p != ""
-}
-
-// asCallID leaves out what stands for "there is none".
-func asCallID(e *Draft, v pcommon.Value) bool {
-	if s := v.AsString(); s != "unknown" && !withheld(s) {
-		e.ToolCallID = s
-	}
-	return e.ToolCallID != ""
-}
-
-// asResult reads the result of a tool: content blocks of one text are that text.
-func asResult(e *Draft, v pcommon.Value) bool {
-	return e.result(record.JSON(v))
-}
-
-func (e *Draft) result(v gjson.Result) bool {
-	if v.Type == gjson.String && cutAtSource(v.Str) {
-		e.ContentState = semconv.ContentTruncatedAtSource
-	}
-	if a := v.Array(); v.IsArray() && len(a) == 1 && jsontext.Get(a[0], "type").Str == "text" {
-		v = jsontext.OpenString(jsontext.Get(a[0], "text"))
-	}
-	if jsontext.Get(v, "denied").Bool() || jsontext.Get(v, "type").Str == "execution-denied" {
-		e.Outcome = semconv.OutcomeDenied
-	}
-	return e.SetJSON("tool_output", jsontext.Bytes(v.Raw))
 }

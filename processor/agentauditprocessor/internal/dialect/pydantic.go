@@ -4,13 +4,12 @@ import (
 	"cmp"
 	"strings"
 
-	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
-
-	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
-
 	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -58,7 +57,7 @@ func pydanticFinish(r *record.Record, e *Draft) {
 		if v != (pcommon.Value{}) {
 			reason += " " + v.AsString()
 		}
-		e.Asks = []Asked{{Call{e.ToolCallID, e.ToolName, e.ToolInput}, reason}}
+		e.Asks = []chat.Asked{{Call: chat.Call{ID: e.ToolCallID, Name: e.ToolName, Arguments: e.ToolInput}, Reason: reason}}
 		e.Error, e.ErrorType, e.Stack, e.Outcome = "", "", "", "" // older formats mark it as an error
 	case Tool:
 		if r.Text("pydantic_ai.tool.failure_stage") == "validation" && e.Error == "" {
@@ -68,7 +67,7 @@ func pydanticFinish(r *record.Record, e *Draft) {
 		if v, ok := r.Take("request_data"); ok {
 			req := record.JSON(v)
 			if len(e.InputMessages) == 0 {
-				e.input(ReadMessages(req, "user"))
+				e.input(chat.Read(req, "user"))
 			}
 			e.ModelID = cmp.Or(e.ModelID, jsontext.Get(req, "model").Str)
 			if t := jsontext.Get(req, "tools"); t.IsArray() && len(e.ToolsAvailable) == 0 {
@@ -76,7 +75,7 @@ func pydanticFinish(r *record.Record, e *Draft) {
 			}
 		}
 		if v, ok := r.Take("response_data"); ok && len(e.OutputMessages) == 0 {
-			e.output(ReadMessages(record.JSON(v), "assistant"))
+			e.output(chat.Read(record.JSON(v), "assistant"))
 		}
 		if v, ok := r.Take("model_request_parameters"); ok && len(e.ToolsAvailable) == 0 {
 			if t := jsontext.Get(record.JSON(v), "function_tools"); t.IsArray() {
@@ -104,10 +103,10 @@ func asEvents(e *Draft, v pcommon.Value) bool {
 		return true
 	})
 	if len(in) > 1 {
-		e.input(ReadMessages(jsontext.Parse(append(in, ']')), "user"))
+		e.input(chat.Read(jsontext.Parse(append(in, ']')), "user"))
 	}
 	if len(out) > 1 {
-		e.output(ReadMessages(jsontext.Parse(append(out, ']')), "assistant"))
+		e.output(chat.Read(jsontext.Parse(append(out, ']')), "assistant"))
 	}
 	return true
 }

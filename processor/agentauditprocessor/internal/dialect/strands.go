@@ -3,12 +3,11 @@ package dialect
 import (
 	"cmp"
 
-	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
-
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
-
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -56,10 +55,10 @@ func strandsFinish(r *record.Record, e *Draft) {
 		r.BodyRead = true
 		body := record.JSON(r.Body)
 		if in := jsontext.Get(body, "input.messages"); in.IsArray() {
-			e.input(ReadMessages(in, "user"))
+			e.input(chat.Read(in, "user"))
 		}
 		if out := jsontext.Get(body, "output.messages"); out.IsArray() {
-			e.output(ReadMessages(out, "assistant"))
+			e.output(chat.Read(out, "assistant"))
 		}
 		return
 	}

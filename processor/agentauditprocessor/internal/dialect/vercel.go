@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"strings"
 
-	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
-
-	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
-
 	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 )
 
 // vercel is the Vercel AI SDK: ai.* attributes (legacy), or the keys of
@@ -110,14 +110,7 @@ func (e *Draft) vercelOutput(r *record.Record) {
 	if text == "" && reasoning == "" && object == "" && len(calls.Array()) == 0 {
 		return
 	}
-	w := &writer{c: &Conversation{}}
-	w.open("assistant", "")
-	w.reasoning(jsontext.Quote(reasoning))
-	w.text(jsontext.Quote(cmp.Or(text, object)))
-	w.toolCalls(calls)
-	w.close("")
-	w.c.JSON = append(w.out, ']')
-	e.output(w.c)
+	e.output(chat.Reply(jsontext.Quote(reasoning), jsontext.Quote(cmp.Or(text, object)), calls))
 }
 
 func asVercelPrompt(e *Draft, v pcommon.Value) bool {

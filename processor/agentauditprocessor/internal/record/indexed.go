@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
-
 	"github.com/tidwall/gjson"
+
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 )
 
 // Bounds of indexed keys such as llm.input_messages.12.message.content, so that an

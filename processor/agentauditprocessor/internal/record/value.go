@@ -5,7 +5,6 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
-
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 

@@ -4,14 +4,14 @@ import (
 	"strconv"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
-
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
 // ask is a request for a decision that is open in a session.
 type ask struct {
-	dialect.Call
+	chat.Call
 	event string
 	run   *node // of this request, else nil
 }
@@ -130,7 +130,7 @@ func (b *batch) ranAfterAsking(n *node) {
 		if a.ID != n.d.ToolCallID || a.Name != n.d.ToolName {
 			continue
 		}
-		n.d.Answers = append(n.d.Answers, dialect.Answer{ID: a.ID, Name: a.Name, Approved: true, Inferred: true})
+		n.d.Answers = append(n.d.Answers, chat.Answer{ID: a.ID, Name: a.Name, Approved: true, Inferred: true})
 		s.asks = append(s.asks[:i:i], s.asks[i+1:]...)
 		return
 	}

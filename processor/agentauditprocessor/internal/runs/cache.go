@@ -6,6 +6,7 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
 )
 
@@ -49,7 +50,7 @@ type run struct {
 type frameFact struct{ start, end, agent string }
 
 type request struct {
-	dialect.Call
+	chat.Call
 	event   string
 	claimed bool
 }

@@ -3,6 +3,7 @@ package runs
 import (
 	"strconv"
 
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
@@ -46,7 +47,7 @@ func (b *batch) emit() {
 			b.emitAsks(n)
 			b.emitAnswers(n)
 			if n.d.Kind == dialect.Approval && n.d.Record.Log && n.d.ApprovalStatus == semconv.ApprovalRejected && !n.d.Reported {
-				b.emitRefused(n.main, dialect.Call{ID: n.d.ToolCallID, Name: n.d.ToolName, Arguments: n.d.ToolInput})
+				b.emitRefused(n.main, chat.Call{ID: n.d.ToolCallID, Name: n.d.ToolName, Arguments: n.d.ToolInput})
 			}
 		}
 	}
@@ -213,7 +214,7 @@ func (b *batch) emitAnswers(n *node) {
 
 // emitRefused makes the tool call that a decision kept from being run, and that
 // leaves no other record.
-func (b *batch) emitRefused(decision *placed, c dialect.Call) {
+func (b *batch) emitRefused(decision *placed, c chat.Call) {
 	n := decision.n
 	e := base(n)
 	e.EventType = semconv.TypeToolCall

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
-
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
 )
 

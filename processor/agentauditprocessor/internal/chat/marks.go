@@ -1,10 +1,10 @@
-package dialect
+package chat
 
 import "strings"
 
-// withheld recognises what libraries write in the place of content that they were
+// Withheld recognises what libraries write in the place of content that they were
 // told not to record.
-func withheld(s string) bool {
+func Withheld(s string) bool {
 	switch s {
 	case "<REDACTED>", "[REDACTED]", "__REDACTED__", "<not specified>", "<not serializable>", "<non-serializable>", "<replaced>", "FILTERED":
 		return true
@@ -12,8 +12,8 @@ func withheld(s string) bool {
 	return strings.HasPrefix(s, "<") && (strings.HasSuffix(s, "; not recorded>") || strings.HasPrefix(s, "<not recorded:"))
 }
 
-// cutAtSource recognises the marks of content that a library shortened.
-func cutAtSource(s string) bool {
+// CutAtSource recognises the marks of content that a library shortened.
+func CutAtSource(s string) bool {
 	tail := s[max(0, len(s)-64):]
 	return strings.Contains(tail, "[truncated]") || strings.Contains(tail, "[TRUNCATED") || strings.Contains(tail, "... telemetry preview truncated ...")
 }

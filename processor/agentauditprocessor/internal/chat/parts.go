@@ -1,12 +1,11 @@
-package dialect
+package chat
 
 import (
 	"strings"
 
-	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
-
 	"github.com/tidwall/gjson"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -34,7 +33,7 @@ func (w *writer) content(v gjson.Result) {
 // somebody will ask: a history is long, and most of it is passed on.
 func (w *writer) text(v gjson.Result) {
 	s := quoted(v)
-	if withheld(s[1 : len(s)-1]) {
+	if Withheld(s[1 : len(s)-1]) {
 		w.c.Withheld = true
 		return
 	}
@@ -47,8 +46,8 @@ func (w *writer) text(v gjson.Result) {
 	case "system", "developer":
 		w.c.System = append(w.c.System, jsontext.Read(s).Str)
 	case "user":
-		if w.c.user == "" {
-			w.c.user = s
+		if w.c.UserJSON == "" {
+			w.c.UserJSON = s
 		}
 	case "assistant":
 		w.c.text = append(w.c.text, s)
@@ -146,6 +145,11 @@ func (w *writer) interruptAnswer(id string, response gjson.Result) {
 		a.Unclear = true
 	}
 	w.c.Approvals = append(w.c.Approvals, a)
+}
+
+// AppendJSON appends the call as an object.
+func (c Call) AppendJSON(out []byte) []byte {
+	return appendCall(append(out, '{'), c.ID, c.Name, c.Arguments)
 }
 
 // appendCall finishes an object that tells of a tool call.

@@ -1,12 +1,12 @@
-package dialect
+package chat
 
 import (
 	"cmp"
 	"strings"
 
-	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
-
 	"github.com/tidwall/gjson"
+
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 )
 
 // Conversation is a list of messages brought to the one shape of the schema,
@@ -23,12 +23,12 @@ type Conversation struct {
 
 	// What is long and seldom asked for, as JSON strings: the text of the first user
 	// message, and parts of assistant messages.
-	user            string
+	UserJSON        string
 	text, reasoning []string
 }
 
 // User is the text of the first user message.
-func (c *Conversation) User() string { return jsontext.Read(c.user).Str }
+func (c *Conversation) User() string { return jsontext.Read(c.UserJSON).Str }
 
 // Text is what the assistant's messages say, part by part.
 func (c *Conversation) Text() string { return unquoted(c.text) }
@@ -82,7 +82,7 @@ type Answer struct {
 // OpenTelemetry conventions, OpenAI chat completions and responses, Anthropic,
 // Bedrock Converse, Gemini, Vercel AI, LangChain. A message that names no role
 // gets the one given. The JSON must be valid.
-func ReadMessages(v gjson.Result, role string) *Conversation {
+func Read(v gjson.Result, role string) *Conversation {
 	// The one shape is seldom much longer than the others.
 	w := &writer{c: &Conversation{}, out: make([]byte, 0, len(v.Raw)+len(v.Raw)/16+64)}
 	w.list(v, role, 0)
@@ -93,8 +93,8 @@ func ReadMessages(v gjson.Result, role string) *Conversation {
 	return w.c
 }
 
-// said is the conversation of one message of text.
-func said(role, text string) *Conversation {
+// Said is the conversation of one message of text.
+func Said(role, text string) *Conversation {
 	w := &writer{c: &Conversation{}}
 	w.open(role, "")
 	w.text(jsontext.Quote(text))
@@ -103,6 +103,35 @@ func said(role, text string) *Conversation {
 		w.c.JSON = append(w.out, ']')
 	}
 	return w.c
+}
+
+// Reply is the conversation of one message of the assistant: reasoning and text, each a
+// JSON string, and calls.
+func Reply(reasoning, text, calls gjson.Result) *Conversation {
+	w := &writer{c: &Conversation{}}
+	w.open("assistant", "")
+	if reasoning.Exists() {
+		w.reasoning(reasoning)
+	}
+	w.text(text)
+	w.toolCalls(calls)
+	w.close("")
+	w.c.JSON = append(w.out, ']')
+	return w.c
+}
+
+// SystemTexts are the texts of a system prompt: a text, or a list of parts or messages.
+func SystemTexts(v gjson.Result) []string {
+	if v.Type == gjson.String {
+		return []string{v.Str}
+	}
+	w := &writer{c: &Conversation{}, role: "system"}
+	if p := jsontext.Get(v, "0"); v.IsArray() && (jsontext.Get(p, "role").Exists() || jsontext.Get(p, "parts").Exists()) {
+		w.list(v, "system", 0)
+	} else {
+		w.content(v)
+	}
+	return w.c.System
 }
 
 type writer struct {
@@ -290,7 +319,7 @@ func (w *writer) langChain(id, lc gjson.Result) {
 func roleOf(o jsontext.Object, fallback string) string {
 	r := o.Get("role").Str
 	if r == "" {
-		r = cmp.Or(messageRole(o.Get("event.name").Str), o.Get("type").Str)
+		r = cmp.Or(MessageRole(o.Get("event.name").Str), o.Get("type").Str)
 	}
 	switch strings.ToLower(r) {
 	case "human":
@@ -340,4 +369,25 @@ func (w *writer) comma() {
 		w.out = append(w.out, ',')
 	}
 	w.parts++
+}
+
+// MessageRole is the role that an event of up to 1.36 stands for, "" for others.
+func MessageRole(name string) string {
+	switch name {
+	case "gen_ai.system.message":
+		return "system"
+	case "gen_ai.user.message":
+		return "user"
+	case "gen_ai.assistant.message", "gen_ai.choice":
+		return "assistant"
+	case "gen_ai.tool.message":
+		return "tool"
+	}
+	return ""
+}
+
+// Asked is a request for a decision on a tool call.
+type Asked struct {
+	Call
+	Reason string
 }

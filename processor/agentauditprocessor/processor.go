@@ -60,7 +60,7 @@ func (a *auditor) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.T
 			scope := record.NewScope(rs.Resource(), ss.Scope())
 			for _, span := range ss.Spans().All() {
 				if !req.add(scope.Span(span)) {
-					req.others = append(req.others, runs.Span{Trace: span.TraceID(), ID: span.SpanID(), Parent: span.ParentSpanID()})
+					req.others = append(req.others, runs.Span{Trace: span.TraceID(), ID: span.SpanID(), Parent: span.ParentSpanID(), Resource: runs.Resource{Service: scope.Service, Instance: scope.Instance}})
 				}
 			}
 		}
@@ -158,7 +158,7 @@ func (q *request) add(r *record.Record) bool {
 func (a *auditor) events(ctx context.Context, req *request) ([]*runs.Event, error) {
 	now := a.now().UTC()
 	from := authenticated(ctx)
-	events, evicted := a.mapper.Map(from.Name, req.drafts, req.others, now)
+	events, evicted := a.mapper.Map(runs.Sender{By: from.By, Issuer: from.Issuer, Name: from.Name}, req.drafts, req.others, now)
 	sentBy := from.JSON()
 	ofRun := runSecrets(events)
 	known := secrets{}

@@ -102,9 +102,9 @@ func codexFinish(r *record.Record, e *Draft) {
 		e.FinalOutput = c.Text()
 		switch {
 		case c.Withheld:
-			e.ContentState = semconv.ContentWithheld
+			e.hidden = true
 		case r.Text("response_truncated") == "true":
-			e.ContentState = semconv.ContentTruncatedAtSource
+			e.cut = true
 		}
 	case LLM:
 		e.Operation = "chat"
@@ -123,7 +123,7 @@ func codexFinish(r *record.Record, e *Draft) {
 		}
 		r.Use("success")
 		if r.Text("output_truncated") == "true" {
-			e.ContentState = semconv.ContentTruncatedAtSource
+			e.cut = true
 		}
 	case Approval:
 		e.codexDecision(r)

@@ -17,7 +17,7 @@ import (
 func asJSON(field string) Decoder {
 	return func(e *Draft, v pcommon.Value) bool {
 		if v.Type() == pcommon.ValueTypeStr && chat.CutAtSource(v.Str()) {
-			e.ContentState = semconv.ContentTruncatedAtSource
+			e.cut = true
 		}
 		return e.SetJSON(field, jsontext.Bytes(record.JSON(v).Raw))
 	}
@@ -34,7 +34,7 @@ func asSeconds(field string) Decoder {
 // asInput reads messages that were sent to a model.
 func asInput(e *Draft, v pcommon.Value) bool {
 	if v.Type() == pcommon.ValueTypeStr && chat.CutAtSource(v.Str()) {
-		e.ContentState = semconv.ContentTruncatedAtSource
+		e.cut = true
 	}
 	e.input(chat.Read(record.JSON(v), "user"))
 	return len(e.InputMessages) > 0
@@ -109,7 +109,7 @@ func (e *Draft) input(c *chat.Conversation) {
 	}
 	e.Answers = append(e.Answers, c.Approvals...)
 	if c.Withheld {
-		e.ContentState = semconv.ContentWithheld
+		e.hidden = true
 	}
 }
 
@@ -123,13 +123,13 @@ func (e *Draft) output(c *chat.Conversation) {
 		e.FinishReasons = c.Finish
 	}
 	if c.Withheld {
-		e.ContentState = semconv.ContentWithheld
+		e.hidden = true
 	}
 }
 
 func (e *Draft) result(v gjson.Result) bool {
 	if v.Type == gjson.String && chat.CutAtSource(v.Str) {
-		e.ContentState = semconv.ContentTruncatedAtSource
+		e.cut = true
 	}
 	if a := v.Array(); v.IsArray() && len(a) == 1 && jsontext.Get(a[0], "type").Str == "text" {
 		v = jsontext.OpenString(jsontext.Get(a[0], "text"))

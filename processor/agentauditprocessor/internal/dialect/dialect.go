@@ -204,7 +204,7 @@ func (e *Draft) apply(table []Source) {
 			continue
 		}
 		if v.Type() == pcommon.ValueTypeStr && chat.Withheld(v.Str()) {
-			e.ContentState = semconv.ContentWithheld
+			e.hidden = true
 			continue
 		}
 		if s.As != nil && !s.As(e, v) || s.As == nil && !s.field.Set(&e.Event, v) {

@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
@@ -37,6 +38,10 @@ type Draft struct {
 	EndedBy   string         // a limit that stopped the run: a reason of session_timeout
 	Alone     bool           // a single value was unwrapped from tool_input
 	Skip      bool           // the record turned out to tell of nothing
+	From      []From         // where derived fields are from
+	Joined    []*Draft       // the records that completed this one
+
+	cut, hidden bool // a part was cut, or withheld, at the source: see State
 }
 
 // Decision is what was decided on a request.
@@ -54,6 +59,24 @@ func (e *Draft) Derive(field string) {
 	}
 }
 
+// DeriveFrom is Derive, and says which event the value is from, where one tells it.
+func (e *Draft) DeriveFrom(field, event string) {
+	e.Derive(field)
+	if event != "" {
+		e.From = append(e.From, From{field, event})
+	}
+}
+
+// Underive notes that a field is the source's own after all.
+func (e *Draft) Underive(field string) {
+	if i := slices.Index(e.DerivedFields, field); i >= 0 {
+		e.DerivedFields = slices.Delete(slices.Clone(e.DerivedFields), i, i+1)
+	}
+}
+
+// From says which event a derived field is from.
+type From struct{ Field, Event string }
+
 // Derived reports whether a field was filled by a fallback.
 func (e *Draft) Derived(field string) bool { return slices.Contains(e.DerivedFields, field) }
 
@@ -66,9 +89,7 @@ func (e *Draft) complete() {
 		e.EndedBy = limit(append([]string{e.Error, e.ErrorType}, e.FinishReasons...)...)
 	}
 	if e.EventType == semconv.TypeToolCall && e.Kind == Tool {
-		if e.Outcome == "" {
-			e.Outcome = semconv.OutcomeSuccess
-		}
+		e.concludeOutcome()
 		if !e.ExecutionTimeMS.Valid && !e.EndTimestamp.IsZero() {
 			e.ExecutionTimeMS = semconv.Some(float64(e.EndTimestamp.Sub(e.Timestamp).Nanoseconds()) / 1e6)
 		}
@@ -91,12 +112,47 @@ func (e *Draft) complete() {
 		e.ToolsHash = hex.EncodeToString(sum[:])
 	}
 	e.secretEvents()
-	if e.ContentState == "" && (e.EventType == semconv.TypeLLMCall || e.EventType == semconv.TypeToolCall) {
-		e.ContentState = semconv.ContentNotCaptured
-		if len(e.InputMessages) > 0 || len(e.OutputMessages) > 0 || e.OutputText != "" || len(e.ToolInput) > 0 || len(e.ToolOutput) > 0 {
-			e.ContentState = semconv.ContentPresent
-		}
+	e.cut = e.cut || e.Record.Dropped
+}
+
+// concludeOutcome says of a tool call that it succeeded where its record does, and concludes
+// it where a result came back. Of others nothing is known: a span also ends because the run
+// stopped to ask a person.
+func (e *Draft) concludeOutcome() {
+	switch {
+	case e.Outcome != "" || e.Kind != Tool || len(e.Asks) > 0:
+	case e.Record.Succeeded:
+		e.Outcome = semconv.OutcomeSuccess
+	case len(e.ToolOutput) > 0:
+		e.Outcome = semconv.OutcomeSuccess
+		e.Derive("outcome")
 	}
+}
+
+// State is the content_state of an event of the draft. Nobody sets it: it is the first
+// that holds of any part of the event, and the application's own word where it gave one.
+func (e *Draft) State(ev *semconv.Event) string {
+	switch {
+	case ev.ContentState != "":
+		return ev.ContentState
+	case e.cut:
+		return semconv.ContentTruncatedAtSource
+	case e.hidden:
+		return semconv.ContentWithheld
+	case ev.EventType != semconv.TypeLLMCall && ev.EventType != semconv.TypeToolCall:
+		return ""
+	case len(ev.InputMessages) > 0, len(ev.OutputMessages) > 0, ev.OutputText != "", len(ev.ToolInput) > 0, len(ev.ToolOutput) > 0:
+		return semconv.ContentPresent
+	}
+	return semconv.ContentNotCaptured
+}
+
+// Complete takes over what another record of the same thing knows beside its fields.
+func (e *Draft) Complete(from *Draft) {
+	e.Prompt, e.UserJSON = cmp.Or(e.Prompt, from.Prompt), cmp.Or(e.UserJSON, from.UserJSON)
+	e.Secrets = append(e.Secrets, from.Secrets...)
+	e.cut, e.hidden = e.cut || from.cut, e.hidden || from.hidden
+	e.Joined = append(e.Joined, from)
 }
 
 // secretEvents finds system prompts in the events of a span that no field took, which

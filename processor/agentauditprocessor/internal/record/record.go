@@ -23,12 +23,15 @@ type Record struct {
 	Scope        string
 	ScopeVersion string
 	Service      string
+	Instance     string // service.instance.id
 	Resource     pcommon.Map
 	TraceID      pcommon.TraceID
 	SpanID       pcommon.SpanID
 	ParentID     pcommon.SpanID
 	Start, End   time.Time
 	Failed       bool   // span status ERROR, or a log record of severity ERROR or worse
+	Succeeded    bool   // span status OK
+	Dropped      bool   // the sender says that it dropped attributes or events of the span
 	StatusText   string // the status message
 	Exception    Exception
 	Events       ptrace.SpanEventSlice // of a span
@@ -60,6 +63,7 @@ type Scope struct {
 	Resource      pcommon.Map
 	Name, Version string
 	Service       string
+	Instance      string
 
 	identity [5]string // what FromResource gives, in the order of fromResource
 	workload string
@@ -75,6 +79,7 @@ func NewScope(res pcommon.Resource, scope pcommon.InstrumentationScope) *Scope {
 	if v, ok := s.Resource.Get("service.name"); ok {
 		s.Service = v.AsString()
 	}
+	s.Instance = AttrText(s.Resource, "service.instance.id")
 	for i, of := range fromResource {
 		for _, key := range of.keys {
 			s.identity[i] = cmp.Or(s.identity[i], AttrText(s.Resource, key))
@@ -92,6 +97,8 @@ func (s *Scope) Span(span ptrace.Span) *Record {
 	r.TraceID, r.SpanID, r.ParentID = span.TraceID(), span.SpanID(), span.ParentSpanID()
 	r.Start, r.End = span.StartTimestamp().AsTime(), span.EndTimestamp().AsTime()
 	r.Failed = span.Status().Code() == ptrace.StatusCodeError
+	r.Dropped = span.DroppedAttributesCount() > 0 || span.DroppedEventsCount() > 0
+	r.Succeeded = span.Status().Code() == ptrace.StatusCodeOk
 	r.StatusText = span.Status().Message()
 	r.Events = span.Events()
 	last := -1
@@ -139,6 +146,7 @@ func (s *Scope) LogRecord(lr plog.LogRecord) *Record {
 	r := s.record(lr.Attributes())
 	r.Log = true
 	r.TraceID, r.SpanID = lr.TraceID(), lr.SpanID()
+	r.Dropped = lr.DroppedAttributesCount() > 0
 	r.Failed = lr.SeverityNumber() >= plog.SeverityNumberError
 	r.Body = lr.Body()
 	r.Events = ptrace.NewSpanEventSlice()
@@ -169,7 +177,7 @@ func (s *Scope) LogRecord(lr plog.LogRecord) *Record {
 }
 
 func (s *Scope) record(m pcommon.Map) *Record {
-	r := &Record{of: s, Scope: s.Name, ScopeVersion: s.Version, Service: s.Service, Resource: s.Resource}
+	r := &Record{of: s, Scope: s.Name, ScopeVersion: s.Version, Service: s.Service, Instance: s.Instance, Resource: s.Resource}
 	r.attrs = make([]attr, 0, m.Len())
 	if m.Len() > manyAttrs {
 		r.index = make(map[string]int, m.Len())

@@ -27,6 +27,9 @@ func (b *batch) frames() {
 			continue
 		}
 		n.above(func(p *node) bool {
+			if p.of != n.of {
+				return true
+			}
 			if n.isEvent() {
 				busy[p] = true
 			}
@@ -43,7 +46,7 @@ func (b *batch) frames() {
 		if n.d == nil || !isFrame(n) {
 			continue
 		}
-		if n.d.Kind == dialect.Agent || busy[n] || n.run.events > 0 {
+		if n.d.Kind == dialect.Agent || busy[n] || n.part.Events > 0 {
 			n.isRun = true
 			if n.d.Frame != nil {
 				n.d.Frame()
@@ -121,89 +124,4 @@ func (n *node) isRoot() bool {
 		return alone
 	})
 	return alone && top.pid.IsEmpty()
-}
-
-// absorb takes what the inner span of a run knows into the outer one. The name of
-// an agent counts for more than that of a workflow around it.
-func (n *node) absorb(inner *node) {
-	o, i := n.d, inner.d
-	if i.AgentID != "" || o.Kind == dialect.Chain && i.AgentName != "" {
-		o.AgentID, o.AgentName = i.AgentID, i.AgentName
-	}
-	fill(&o.AgentVersion, i.AgentVersion)
-	fill(&o.SessionID, i.SessionID)
-	fill(&o.UserID, i.UserID)
-	fill(&o.UserMessage, i.UserMessage)
-	fill(&o.FinalOutput, i.FinalOutput)
-	fill(&o.Prompt, i.Prompt)
-	fill(&o.Error, i.Error)
-	fill(&o.ErrorType, i.ErrorType)
-	fill(&o.Outcome, i.Outcome)
-	fill(&o.EndedBy, i.EndedBy)
-	o.Secrets = append(o.Secrets, i.Secrets...)
-	if len(o.ToolsAvailable) == 0 {
-		o.ToolsAvailable = i.ToolsAvailable
-	}
-	o.Decisions = append(o.Decisions, i.Decisions...)
-}
-
-func fill(p *string, v string) {
-	if *p == "" {
-		*p = v
-	}
-}
-
-// resume joins a run that goes on where another stopped to wait for a decision: it
-// begins with a tool call that the other's model asked for and that was not run
-// there. Frameworks tell of it as a second trace.
-func (b *batch) resume() {
-	type call struct{ name, args string }
-	asked := map[call]*node{} // by what was asked, the run that asked and did not do it
-	for _, n := range b.nodes {
-		if n.d == nil || n.d.Kind != dialect.LLM {
-			continue
-		}
-		for _, c := range n.d.Requested {
-			asked[call{c.Name, string(c.Arguments)}] = n
-		}
-	}
-	if len(asked) == 0 {
-		return
-	}
-	for _, list := range b.byTrace {
-		first := earliest(*list)
-		if first == nil || first.d.Kind != dialect.Tool || first.frame == nil {
-			continue
-		}
-		top := first.frame.top()
-		before := asked[call{first.d.ToolName, string(first.d.ToolInput)}]
-		if before == nil || before.runKey == first.runKey || before.frame == nil || before.d.Record.Service != first.d.Record.Service ||
-			!before.d.Timestamp.Before(first.d.Timestamp) {
-			continue
-		}
-		done := false
-		for _, n := range *b.byTrace[before.runKey] {
-			done = done || n.d.Kind == dialect.Tool && n.d.ToolName == first.d.ToolName && string(n.d.ToolInput) == string(first.d.ToolInput)
-		}
-		was := before.frame.top()
-		if !done && was.d.FinalOutput == "" && was.d.Error == "" {
-			top.resume = was
-			first.asked = before
-		}
-	}
-}
-
-// earliest is the event of a run that began first.
-func earliest(list []*node) *node {
-	var first *node
-	for _, n := range list {
-		if !n.isEvent() || n.d.Record.Log {
-			continue
-		}
-		if first == nil || n.d.Timestamp.Before(first.d.Timestamp) ||
-			n.d.Timestamp.Equal(first.d.Timestamp) && n.d.EndTimestamp.Before(first.d.EndTimestamp) {
-			first = n
-		}
-	}
-	return first
 }

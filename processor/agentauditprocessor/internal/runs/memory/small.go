@@ -1,8 +1,8 @@
-package runs
+package memory
 
-// small is a map that mostly holds few things: a run has several, there may be a million
-// runs, and a map takes four objects. The zero small is ready.
-type small[K comparable, V any] struct {
+// Small is a map that mostly holds few things: a run has several, there may be a million
+// runs, and a map takes four objects. The zero Small is ready.
+type Small[K comparable, V any] struct {
 	list []pair[K, V]
 	many map[K]V // in the place of list, from maxList on
 }
@@ -15,9 +15,9 @@ type pair[K comparable, V any] struct {
 // maxList is how many are searched one by one.
 const maxList = 32
 
-func (s *small[K, V]) len() int { return len(s.list) + len(s.many) }
+func (s *Small[K, V]) Len() int { return len(s.list) + len(s.many) }
 
-func (s *small[K, V]) get(k K) (v V, ok bool) {
+func (s *Small[K, V]) Get(k K) (v V, ok bool) {
 	if s.many != nil {
 		v, ok = s.many[k]
 		return v, ok
@@ -30,7 +30,7 @@ func (s *small[K, V]) get(k K) (v V, ok bool) {
 	return v, false
 }
 
-func (s *small[K, V]) put(k K, v V) {
+func (s *Small[K, V]) Put(k K, v V) {
 	if s.many != nil {
 		s.many[k] = v
 		return

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/processor/processorhelper"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/coverage"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/metadata"
@@ -160,8 +161,6 @@ func (a *auditor) events(ctx context.Context, req *request) ([]*runs.Event, erro
 	from := authenticated(ctx)
 	events, evicted := a.mapper.Map(runs.Sender{By: from.By, Issuer: from.Issuer, Name: from.Name}, req.drafts, req.others, now)
 	sentBy := from.JSON()
-	ofRun := runSecrets(events)
-	known := secrets{}
 	absent := map[kind]int64{}
 	var refused []string
 	for _, e := range events {
@@ -169,13 +168,7 @@ func (a *auditor) events(ctx context.Context, req *request) ([]*runs.Event, erro
 			e.Sender = sentBy
 		}
 		a.pin(e)
-		texts := ofRun[e.RunID]
-		for _, s := range e.Secrets {
-			if !slices.Contains(texts, s) {
-				texts = append(slices.Clip(texts), s)
-			}
-		}
-		a.prompts.apply(e, known, texts)
+		a.prompts.apply(e)
 		if a.prompts.mode == promptKeep && e.Prompt != "" && e.EventType == semconv.TypeLLMCall {
 			keepPrompt(e.Event, e.Prompt)
 		}
@@ -238,28 +231,6 @@ func (a *auditor) countEvents(ctx context.Context, events []*runs.Event) {
 	}
 }
 
-// maxSecrets bounds how many system texts of a run are looked for in each of its
-// events, beside those of the event itself.
-const maxSecrets = 16
-
-// runSecrets are the system texts of each run of a request.
-func runSecrets(events []*runs.Event) map[string][]string {
-	secrets := map[string][]string{}
-	for _, e := range events {
-		if e.Prompt == "" && len(e.Secrets) == 0 {
-			continue
-		}
-		have := secrets[e.RunID]
-		for _, s := range append(slices.Clip(e.Secrets), e.Prompt) {
-			if s != "" && len(have) < maxSecrets && !slices.Contains(have, s) {
-				have = append(have, s)
-			}
-		}
-		secrets[e.RunID] = have
-	}
-	return secrets
-}
-
 // count reports what gave no event.
 func (a *auditor) count(ctx context.Context, req *request, evicted int) {
 	dropped := func(reason, of string, n int64) {
@@ -283,7 +254,9 @@ func (a *auditor) count(ctx context.Context, req *request, evicted int) {
 
 // keepPrompt puts the text of a prompt that stands in no message into content.
 func keepPrompt(e *semconv.Event, text string) {
-	if strings.Contains(string(e.InputMessages), inner(text)) {
+	inner := jsontext.AppendString(nil, text)
+	inner = inner[1 : len(inner)-1]
+	if strings.Contains(string(e.InputMessages), string(inner)) {
 		return
 	}
 	e.Content = addMember(e.Content, "system_prompt", text)

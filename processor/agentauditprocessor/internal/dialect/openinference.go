@@ -189,7 +189,10 @@ func (e *Draft) openInferenceLLM(r *record.Record) {
 		}
 		e.UserJSON = cmp.Or(e.UserJSON, c.UserJSON)
 		e.Secrets = append(e.Secrets, c.System...)
-		e.Prompt = cmp.Or(e.Prompt, strings.Join(c.System, "\n"), jsontext.Get(out, "instructions").Str, jsontext.Get(params, "system").Str)
+		if e.Prompt = cmp.Or(e.Prompt, strings.Join(c.System, "\n")); e.Prompt == "" {
+			e.Prompt = cmp.Or(jsontext.Get(out, "instructions").Str, jsontext.Get(params, "system").Str)
+			e.Secrets = append(e.Secrets, e.Prompt)
+		}
 	}
 	lacks := len(e.OutputMessages) == 0 || lackIDs(e.Requested)
 	if lacks || e.Reasoning == "" && mayReason(out.Raw) {

@@ -106,11 +106,12 @@ func steps(of func(rule) policy) (list []step) {
 	return list
 }
 
-// merge takes in what another record says, as far as it is for an event of this type.
+// merge takes in what another record says, as far as it is for an event of this type; the
+// draft of a frame has the fields of the end of its run, too.
 func merge(list []step, d, from *semconv.Event) {
 	for i := range list {
 		s := &list[i]
-		if s.Has(d) || !s.Has(from) || s.Types != nil && !slices.Contains(s.Types, d.EventType) {
+		if s.Has(d) || !s.Has(from) || s.Types != nil && d.EventType != semconv.TypeSessionStart && !slices.Contains(s.Types, d.EventType) {
 			continue
 		}
 		s.Copy(d, from)

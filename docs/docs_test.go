@@ -97,7 +97,7 @@ var lock = ledger.Retention{Mode: ledger.Compliance, Until: time.Now().Add(100 *
 func chain(t *testing.T, s ledger.Store, by ledger.Signer, trusted ...ledger.PublicKey) *ledger.Chain {
 	t.Helper()
 	c, err := ledger.OpenChain(context.Background(), s, ledger.ChainOptions{
-		Log: "gw-0", Signer: by, Trusted: trusted, Retention: func(time.Time) ledger.Retention { return lock },
+		Log: "gw-0", Signer: by, Earlier: trusted, Retention: func(time.Time) ledger.Retention { return lock },
 	})
 	require.NoError(t, err)
 	return c

@@ -253,7 +253,7 @@ func TestSecure(t *testing.T) {
 	defer s.Close()
 	key, err := ledger.NewPublicKey(pub)
 	require.NoError(t, err)
-	report, err := ledger.Verify(context.Background(), s, ledger.VerifyOptions{Keys: []ledger.PublicKey{key}, Level: ledger.LevelEvents, Now: time.Now()})
+	report, err := ledger.Verify(context.Background(), s, ledger.VerifyOptions{Keys: []ledger.PublicKey{key}, Level: ledger.LevelEvents, At: time.Now()})
 	require.NoError(t, err)
 	require.Equal(t, ledger.Confirmed, report.Verdict, "%+v", report.Findings)
 	agents, senders := map[byte]string{}, map[byte]string{}

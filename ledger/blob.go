@@ -18,20 +18,53 @@ import (
 // SHA-256 of the text, which the line has under `oversize`; a manifest names it like
 // a data object, one without lines.
 
-// BlobKey is the key of the blob of a text with that SHA-256, in hex.
+// BlobKey is the key of the blob of a text with that SHA-256, in hex, in the default class.
 func BlobKey(digest string) string { return BlobPrefix + digest + ".gz" }
+
+// PromptKey is the key of a system prompt with that SHA-256, in hex, in the default class.
+func PromptKey(digest string) string { return PromptPrefix + digest + ".txt" }
 
 // blobDigest is the digest in a blob's key; "" where it is the key of something else.
 func blobDigest(key string) string {
-	rest, ok := strings.CutPrefix(key, BlobPrefix)
+	return digestIn(key, BlobPrefix, ".gz")
+}
+
+// promptDigest is the digest in a system prompt's key; "" where it is the key of something
+// else.
+func promptDigest(key string) string { return digestIn(key, PromptPrefix, ".txt") }
+
+func digestIn(key, prefix, suffix string) string {
+	rest, ok := strings.CutPrefix(key, prefix)
 	if !ok {
 		return ""
 	}
-	digest, ok := strings.CutSuffix(rest, ".gz")
-	if b, err := hex.DecodeString(digest); !ok || err != nil || len(b) != sha256.Size || BlobKey(digest) != key {
+	if _, rest, ok = cutClass(rest); !ok {
+		return ""
+	}
+	digest, ok := strings.CutSuffix(rest, suffix)
+	if b, err := hex.DecodeString(digest); !ok || err != nil || len(b) != sha256.Size || hex.EncodeToString(b) != digest {
 		return ""
 	}
 	return digest
+}
+
+// NewPrompt describes a system prompt for a manifest; the body is its text.
+func NewPrompt(text string, at time.Time, r ObjectRetention) *SealedObject {
+	sum := sha256.Sum256([]byte(text))
+	return named(ObjectPrompt, PromptKey(hexDigest(sum)), []byte(text), len(text), at, r)
+}
+
+// named is an object without lines, which belongs to an event of the time at.
+func named(kind, key string, body []byte, size int, at time.Time, r ObjectRetention) *SealedObject {
+	s := &SealedObject{Body: body, Digest: sha256.Sum256(body), Object: Object{
+		Key: key, Kind: kind, Bytes: int64(len(body)), UncompressedBytes: int64(size),
+		MerkleRoot:   hex.EncodeToString(NewTree().Root()),
+		MinTimestamp: Instant{at}, MaxTimestamp: Instant{at},
+		EventTypes: map[string]int64{}, MissingFields: map[string]int64{},
+		Retention: r, Sessions: (&sessionSet{}).summary(),
+	}}
+	s.SHA256 = hexDigest(s.Digest)
+	return s
 }
 
 // NewBlob makes the blob of a text, which belongs to an event of the time at.
@@ -45,15 +78,7 @@ func NewBlob(text string, at time.Time, r ObjectRetention) (*SealedObject, error
 		return nil, err
 	}
 	sum := sha256.Sum256([]byte(text))
-	s := &SealedObject{Body: body.Bytes(), Digest: sha256.Sum256(body.Bytes()), Object: Object{
-		Key: BlobKey(hexDigest(sum)), Bytes: int64(body.Len()), UncompressedBytes: int64(len(text)),
-		MerkleRoot:   hex.EncodeToString(NewTree().Root()),
-		MinTimestamp: Instant{at}, MaxTimestamp: Instant{at},
-		EventTypes: map[string]int64{}, MissingFields: map[string]int64{},
-		Retention: r, Sessions: (&sessionSet{}).summary(),
-	}}
-	s.SHA256 = hexDigest(s.Digest)
-	return s, nil
+	return named(ObjectBlob, BlobKey(hexDigest(sum)), body.Bytes(), len(text), at, r), nil
 }
 
 // maxBlob bounds the text of a blob, in bytes.

@@ -6,32 +6,40 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 )
 
 // ChainOptions say how a log is written.
 type ChainOptions struct {
-	Log     string
-	Signer  Signer
-	Trusted []PublicKey // further keys whose manifests continue the chain; the signer's own always does
+	Log    string
+	Signer Signer
+	// Earlier are the keys that signed this log before the signer's, each of which named the
+	// next in a rotation.
+	Earlier []PublicKey
 	// Retention is the lock of a manifest that is written now; a manifest of objects
 	// that are locked for longer gets theirs.
 	Retention func(now time.Time) Retention
 	Writer    Writer
 	// Heads, if any, gives the newest manifests of other logs that are known.
 	Heads func() []HeadRef
+	// Instance names the process that writes, in manifests of kind open.
+	Instance string
 	// OnWarning, if any, is told what others did to the log, by the code that
 	// verification gives it.
 	OnWarning func(code, message string)
 	Now       func() time.Time // time.Now if nil
+
+	format int // of the manifests, 2 if 0: tests write version 1
 }
 
 // Head is the newest manifest of a log.
 type Head struct {
-	Seq       int64 // -1 when there is none
-	SHA256    string
-	WrittenAt time.Time
+	Seq     int64  // -1 when there is none
+	SHA256  string // of its payload, hex
+	Genesis string // of the log, hex, where it is known
+	At      time.Time
+	Closed  bool   // the log has no writer
+	Note    []byte // the newest checkpoint, as FindHead finds it; nil for none
 }
 
 // Chain writes the manifests of one log. It is not safe for concurrent use; any
@@ -39,10 +47,8 @@ type Head struct {
 type Chain struct {
 	store Store
 	o     ChainOptions
-	keys  []PublicKey
+	key   PublicKey
 	head  *link
-
-	retired map[string]int64 // key ids to the place of the manifest that ended their time
 
 	pending *pending        // a manifest that may or may not have been written
 	named   map[string]bool // objects named by manifests that others, or a lost answer, wrote
@@ -55,11 +61,12 @@ type pending struct {
 	objects  []Object
 	manifest *Manifest
 	envelope []byte
+	lock     Retention
 }
 
-// OpenChain finds the head of a log and checks it. It writes nothing. It refuses a
-// log whose manifests the trusted keys did not sign, or whose head does not continue
-// what is before it.
+// OpenChain finds the head of a log and checks it. It writes nothing. It refuses a log
+// whose head does not continue what is before it, or whose key was replaced. What others
+// laid at the log's keys it passes over.
 func OpenChain(ctx context.Context, s Store, o ChainOptions) (*Chain, error) {
 	if !ValidLog(o.Log) {
 		return nil, fmt.Errorf("log id %q must match %s", o.Log, logID)
@@ -71,21 +78,23 @@ func OpenChain(ctx context.Context, s Store, o ChainOptions) (*Chain, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	c := &Chain{store: s, o: o, keys: append([]PublicKey{own}, o.Trusted...), named: map[string]bool{}}
-	c.head, c.retired, err = findHead(ctx, s, o.Log, c.keys, c.warn)
-	if err == nil {
-		err = c.rotated()
+	if o.format == 0 {
+		o.format = 2
 	}
-	return c, err
+	c := &Chain{store: s, o: o, key: own, named: map[string]bool{}}
+	if c.head, err = findHead(ctx, s, o.Log, own, o.Earlier, c.warn); err != nil {
+		return nil, err
+	}
+	return c, c.rotated()
 }
 
 // ErrRotated is the error of a writer whose key was replaced.
 var ErrRotated = errors.New("the log's key was replaced")
 
-// rotated is ErrRotated where the time of the signer's own key has ended.
+// rotated is ErrRotated where another key signs the next place.
 func (c *Chain) rotated() error {
-	if by, ok := c.retired[c.keys[0].ID]; ok {
-		return fmt.Errorf("%w by manifest %d: configure the new key", ErrRotated, by)
+	if c.head.key != "" && c.head.key != c.key.ID {
+		return fmt.Errorf("%w: from manifest %d on key %s signs it: configure that one", ErrRotated, c.head.seq+1, c.head.key)
 	}
 	return nil
 }
@@ -93,7 +102,7 @@ func (c *Chain) rotated() error {
 // Rotate writes the manifest by which the signer's key names its successor. Nothing
 // more can be committed with the old key.
 func (c *Chain) Rotate(ctx context.Context, next PublicKey) error {
-	if next.ID == c.keys[0].ID {
+	if next.ID == c.key.ID {
 		return errors.New("the new key is the old one")
 	}
 	c.next = &NextKey{KeyID: next.ID, PublicKey: string(MarshalPublicKey(next.Key))}
@@ -104,7 +113,7 @@ func (c *Chain) Rotate(ctx context.Context, next PublicKey) error {
 // if any, gives for it: a timestamp. Where there is a checkpoint of this size already,
 // it does nothing. An error of stamp comes when the checkpoint is written.
 func (c *Chain) Checkpoint(ctx context.Context, stamp func(ctx context.Context, note []byte) ([]byte, error)) error {
-	note, err := signCheckpoint(ctx, c.o.Log, c.head.tree, c.o.Signer)
+	note, err := signCheckpoint(ctx, c.origin(), c.head.tree, c.o.Signer)
 	if err != nil {
 		return fmt.Errorf("sign the checkpoint: %w", err)
 	}
@@ -137,8 +146,14 @@ func (c *Chain) warn(code, message string) {
 }
 
 // Head is the newest manifest that the chain knows of.
-func (c *Chain) Head() Head {
-	return Head{Seq: c.head.seq, SHA256: c.head.digest, WrittenAt: c.head.at}
+func (c *Chain) Head() Head { return c.head.head() }
+
+// origin is that of the log's checkpoints: once it has passed to version 2, whose log it is.
+func (c *Chain) origin() string {
+	if c.head.version < 2 {
+		return origin(c.o.Log, "")
+	}
+	return origin(c.o.Log, c.head.genesis)
 }
 
 // Commit writes a manifest that names objects, which must be in the store. When it
@@ -182,43 +197,51 @@ func (c *Chain) build(ctx context.Context, kind Kind, objects []Object) error {
 	if err := c.rotated(); err != nil {
 		return err
 	}
-	st := &Statement{Type: statementType, PredicateType: predicateType, Subject: []Subject{}, Predicate: Predicate{
-		Log: c.o.Log, Seq: c.head.seq + 1, Kind: kind, Previous: c.head.digest, WrittenAt: c.o.Now().UTC().Truncate(time.Millisecond),
-		Tree: treeHead(c.head.tree), Objects: append([]Object{}, objects...), Heads: []HeadRef{}, Writer: c.o.Writer,
+	st := &Statement{Type: statementType, PredicateType: predicateV2, Subject: []Subject{}, Predicate: Predicate{
+		Log: c.o.Log, Genesis: c.head.genesis, Seq: c.head.seq + 1, Kind: kind, Previous: c.head.digest, WrittenAt: c.o.Now().UTC().Truncate(time.Millisecond),
+		PastUntil: c.head.pastUntil(), Tree: treeHead(c.head.tree), Objects: append([]Object{}, objects...), Heads: []HeadRef{}, Writer: c.o.Writer,
 		RotatedAt: c.head.rotated,
 	}}
+	p := &st.Predicate
+	at, lock := latest(c.head.at, p.WrittenAt).UTC(), c.retention(objects)
+	p.Time, p.Retention = &at, &lock
+	if kind == KindOpen {
+		p.Instance = c.o.Instance
+	}
 	if kind == KindKeyRotation {
-		st.Predicate.NextKey = c.next
+		p.NextKey = c.next
 	}
 	for _, o := range objects {
 		st.Subject = append(st.Subject, Subject{Name: o.Key, Digest: map[string]string{"sha256": o.SHA256}})
 	}
 	if c.o.Heads != nil {
-		st.Predicate.Heads = append(st.Predicate.Heads, c.o.Heads()...)
+		p.Heads = append(p.Heads, c.o.Heads()...)
+	}
+	if c.o.format == 1 {
+		st.PredicateType, p.Genesis, p.Time, p.Retention, p.PastUntil, p.Instance = predicateV1, "", nil, nil, nil, ""
 	}
 	payload, envelope, err := sign(ctx, st, c.o.Signer)
 	if err != nil {
 		return err
 	}
 	c.pending = &pending{
-		kind: kind, objects: objects, envelope: envelope,
-		manifest: &Manifest{Statement: *st, Payload: payload, Digest: sha256.Sum256(payload), KeyID: c.keys[0].ID},
+		kind: kind, objects: objects, envelope: envelope, lock: Retention(lock),
+		manifest: &Manifest{Statement: *st, Payload: payload, Digest: sha256.Sum256(payload), KeyID: c.key.ID},
 	}
 	return nil
 }
 
-// retention locks a manifest as long as the longest-lived data it speaks for.
-func (c *Chain) retention(p *pending) Retention {
+// retention locks a manifest as long as the longest-lived data it speaks for, and no
+// shorter than any manifest before it: only a prefix of a log expires.
+func (c *Chain) retention(objects []Object) Lock {
 	r := c.o.Retention(c.o.Now())
-	for _, o := range p.objects {
-		if o.Retention.Until.After(r.Until) {
-			r.Until = o.Retention.Until
-		}
+	for _, o := range objects {
+		r.Until = latest(r.Until, o.Retention.Until)
 		if o.Retention.Mode == Compliance {
 			r.Mode = Compliance
 		}
 	}
-	return r
+	return Lock{Mode: r.Mode, Until: latest(r.Until, c.head.until).UTC().Truncate(time.Second)}
 }
 
 // write puts the pending manifest into its place, and builds it anew behind
@@ -229,7 +252,7 @@ func (c *Chain) write(ctx context.Context) error {
 		p := c.pending
 		key := ManifestKey(c.o.Log, p.manifest.Predicate.Seq)
 		id, err := c.store.Put(ctx, key, p.envelope, PutOptions{
-			SHA256: sha256.Sum256(p.envelope), IfMatch: over, Retention: c.retention(p), ContentType: "application/json",
+			SHA256: sha256.Sum256(p.envelope), IfMatch: over, Retention: p.lock, ContentType: "application/json",
 		})
 		if err != nil && !errors.Is(err, ErrExists) {
 			return err
@@ -245,7 +268,10 @@ func (c *Chain) write(ctx context.Context) error {
 		}
 		// The place held something, perhaps under a delete marker. What stands there is
 		// the oldest version that verifies and continues the chain.
-		there, latest, err := c.standing(ctx, versions)
+		there, latest, refused, err := c.standing(ctx, versions)
+		if err == nil && there == nil && refused != nil {
+			err = c.readBack(ctx, refused)
+		}
 		switch {
 		case err != nil:
 			return err
@@ -275,8 +301,9 @@ func (c *Chain) write(ctx context.Context) error {
 	}
 }
 
-// standing finds the manifest at a place among its versions.
-func (c *Chain) standing(ctx context.Context, versions []Version) (there *Manifest, latest *Version, err error) {
+// standing finds the manifest at the next place among its versions; refused is why the
+// store does not give one of them.
+func (c *Chain) standing(ctx context.Context, versions []Version) (there *Manifest, latest *Version, refused, err error) {
 	for i := range versions {
 		v := &versions[i]
 		if v.Latest {
@@ -286,18 +313,55 @@ func (c *Chain) standing(ctx context.Context, versions []Version) (there *Manife
 			continue
 		}
 		body, err := manifestBody(ctx, c.store, *v)
-		if err != nil {
-			return nil, nil, err
-		}
-		m, err := ParseManifest(body, c.keys)
-		if err != nil || m.Predicate.Log != c.o.Log || m.follows(c.head) != nil {
+		if errors.Is(err, ErrForbidden) {
+			refused = err
 			continue
 		}
-		if _, ended := c.retired[m.KeyID]; !ended {
-			there = m
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		m, err := ParseManifest(body, []PublicKey{c.key})
+		if err != nil || m.Predicate.Log != c.o.Log || c.head.accepts(m) != nil {
+			continue
+		}
+		there = m
+	}
+	return there, latest, refused, nil
+}
+
+// readBack makes sure that these credentials can read what this log has written: whoever
+// lost the right to decrypt it must not take its own next manifest for somebody's garbage.
+func (c *Chain) readBack(ctx context.Context, refused error) error {
+	if c.head.seq < 0 {
+		for v, err := range c.store.List(ctx, ManifestPrefix+c.o.Log+"/", ManifestKey(c.o.Log, 0)) {
+			if err != nil {
+				return err
+			}
+			return fmt.Errorf("log %q cannot be read, and goes on (%s): give access to it, or choose a new `log`: %w", c.o.Log, v.Key, refused)
+		}
+		return nil // at most a manifest that opened the log, and nothing behind it
+	}
+	key := ManifestKey(c.o.Log, c.head.seq)
+	versions, err := c.store.Versions(ctx, key)
+	if err != nil {
+		return err
+	}
+	for _, v := range versions {
+		if v.DeleteMarker {
+			continue
+		}
+		body, err := manifestBody(ctx, c.store, v)
+		if errors.Is(err, ErrForbidden) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if m, _, err := parseEnvelope(body); err == nil && hexDigest(m.Digest) == c.head.digest {
+			return nil
 		}
 	}
-	return there, latest, nil
+	return fmt.Errorf("these credentials cannot read %s, which this log wrote, nor what follows it: %w", key, refused)
 }
 
 // adopt takes another's manifest as the head and builds what is pending behind it.
@@ -313,15 +377,7 @@ func (c *Chain) adopt(ctx context.Context, m *Manifest) error {
 
 // advance makes a manifest the head; nothing is pending any more.
 func (c *Chain) advance(m *Manifest) {
-	next := c.head.tree.clone()
-	c.head = m.linkOn(next)
-	if k, err := m.NextKey(); err == nil && k != nil {
-		c.retired[m.KeyID] = m.Predicate.Seq
-		delete(c.retired, k.ID)
-		if !slices.ContainsFunc(c.keys, func(have PublicKey) bool { return have.ID == k.ID }) {
-			c.keys = append(c.keys, *k)
-		}
-	}
+	c.head = c.head.with(m)
 	for i := range m.Predicate.Objects {
 		c.named[m.Predicate.Objects[i].Key] = true
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/binary"
@@ -11,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,9 +21,29 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
-// originPrefix and the log id are the origin of a checkpoint and the name of the
-// log's key in its signature.
+// originPrefix, the log id and, where it is known, its genesis are the origin of a
+// checkpoint and the name of the log's key in its signature: two logs of one name differ.
 const originPrefix = "agentaudit.dev/"
+
+func origin(log, genesis string) string {
+	if genesis == "" {
+		return originPrefix + log
+	}
+	return originPrefix + log + "/" + genesis
+}
+
+// parseOrigin is the inverse of origin.
+func parseOrigin(text string) (log, genesis string, ok bool) {
+	rest, ok := strings.CutPrefix(text, originPrefix)
+	if !ok {
+		return "", "", false
+	}
+	log, genesis, with := strings.Cut(rest, "/")
+	if b, err := hex.DecodeString(genesis); with && (err != nil || len(b) != sha256.Size || hex.EncodeToString(b) != genesis) {
+		return "", "", false
+	}
+	return log, genesis, ValidLog(log)
+}
 
 // maxCheckpoint bounds a checkpoint with its cosignatures, in bytes.
 const maxCheckpoint = 1 << 20
@@ -29,12 +51,15 @@ const maxCheckpoint = 1 << 20
 // Checkpoint is the head of a log's tree as a C2SP signed note (c2sp.org/tlog-checkpoint):
 // small enough to be kept elsewhere, and enough to find the log cut or rewritten.
 type Checkpoint struct {
-	Log    string
-	Size   int64  // manifests, that is the sequence number of the next
-	Root   string // hex
-	KeyID  string // of the log's key that signed it
-	Cosigs []Cosignature
-	Note   []byte // as stored
+	Log string
+	// Genesis is the digest of the log's manifest 0, hex; "" where the checkpoint does not
+	// say whose log of that name it is, as those of version 1.
+	Genesis string
+	Size    int64  // manifests, that is the sequence number of the next
+	Root    string // hex
+	KeyID   string // of the log's key that signed it
+	Cosigs  []Cosignature
+	Note    []byte // as stored
 	// Timestamp, if any, is a time-stamping authority's response over Note (RFC 3161, DER).
 	Timestamp []byte
 }
@@ -58,9 +83,12 @@ func ParseWitness(vkey string) (Witness, error) {
 	return v, nil
 }
 
-// VerifierKey is a log's public key as a note verifier key, for witnesses.
-func VerifierKey(k PublicKey, log string) (string, error) {
-	name := originPrefix + log
+// Origin is the first line of the checkpoint, which names its log.
+func (c *Checkpoint) Origin() string { return origin(c.Log, c.Genesis) }
+
+// VerifierKey is a log's public key as a note verifier key, for witnesses of a log with
+// that origin.
+func VerifierKey(k PublicKey, name string) (string, error) {
 	if pub, ok := k.Key.(ed25519.PublicKey); ok {
 		return note.NewEd25519VerifierKey(name, pub)
 	}
@@ -89,8 +117,8 @@ func (n noteSigner) Sign(msg []byte) ([]byte, error) {
 	return n.s.Sign(n.ctx, msg)
 }
 
-func noteVerifier(k PublicKey, log string) (note.Verifier, error) {
-	vkey, err := VerifierKey(k, log)
+func noteVerifier(k PublicKey, name string) (note.Verifier, error) {
+	vkey, err := VerifierKey(k, name)
 	if err != nil {
 		return nil, err
 	}
@@ -98,16 +126,16 @@ func noteVerifier(k PublicKey, log string) (note.Verifier, error) {
 }
 
 // signCheckpoint makes the note of a tree's head.
-func signCheckpoint(ctx context.Context, logID string, t *Tree, s Signer) ([]byte, error) {
+func signCheckpoint(ctx context.Context, name string, t *Tree, s Signer) ([]byte, error) {
 	k, err := NewPublicKey(s.Public())
 	if err != nil {
 		return nil, err
 	}
-	v, err := noteVerifier(k, logID)
+	v, err := noteVerifier(k, name)
 	if err != nil {
 		return nil, err
 	}
-	c := log.Checkpoint{Origin: originPrefix + logID, Size: t.Size(), Hash: t.Root()}
+	c := log.Checkpoint{Origin: name, Size: t.Size(), Hash: t.Root()}
 	return note.Sign(&note.Note{Text: string(c.Marshal())}, noteSigner{ctx, s, v})
 }
 
@@ -118,18 +146,19 @@ func ParseCheckpoint(text []byte, keys []PublicKey, witnesses []Witness) (*Check
 	if len(text) > maxCheckpoint {
 		return nil, errors.New("larger than any checkpoint")
 	}
-	origin, _, _ := bytes.Cut(text, []byte("\n"))
-	logID, ok := strings.CutPrefix(string(origin), originPrefix)
-	if !ok || !ValidLog(logID) {
-		return nil, fmt.Errorf("no checkpoint of a log: its first line must be %s and a log id", originPrefix)
+	first, _, _ := bytes.Cut(text, []byte("\n"))
+	name := string(first)
+	logID, genesis, ok := parseOrigin(name)
+	if !ok {
+		return nil, fmt.Errorf("no checkpoint of a log: its first line must be %s, a log id and its genesis", originPrefix)
 	}
 	err := errUntrusted
 	for _, k := range keys {
 		var v note.Verifier
-		if v, err = noteVerifier(k, logID); err != nil {
+		if v, err = noteVerifier(k, name); err != nil {
 			continue
 		}
-		head, rest, n, e := log.ParseCheckpoint(text, originPrefix+logID, v, witnesses...)
+		head, rest, n, e := log.ParseCheckpoint(text, name, v, witnesses...)
 		if e != nil {
 			err = e
 			continue
@@ -138,7 +167,7 @@ func ParseCheckpoint(text []byte, keys []PublicKey, witnesses []Witness) (*Check
 		if len(rest) > 0 || len(head.Hash) != 32 || head.Size == 0 || head.Size > 1<<53 || string(head.Marshal()) != n.Text {
 			return nil, errors.New("a checkpoint with unexpected lines")
 		}
-		c := &Checkpoint{Log: logID, Size: int64(head.Size), Root: hex.EncodeToString(head.Hash), KeyID: k.ID, Note: text}
+		c := &Checkpoint{Log: logID, Genesis: genesis, Size: int64(head.Size), Root: hex.EncodeToString(head.Hash), KeyID: k.ID, Note: text}
 		for _, s := range n.Sigs {
 			if slices.ContainsFunc(witnesses, func(w Witness) bool { return w.Name() == s.Name && w.KeyHash() == s.Hash }) {
 				at, err := fnote.CoSigV1Timestamp(s)
@@ -151,6 +180,20 @@ func ParseCheckpoint(text []byte, keys []PublicKey, witnesses []Witness) (*Check
 		return c, nil
 	}
 	return nil, err
+}
+
+// noteOf is the log and the size that a checkpoint names, unchecked.
+func noteOf(text string) (log string, size int64, ok bool) {
+	if len(text) > maxCheckpoint {
+		return "", 0, false
+	}
+	lines := strings.SplitN(text, "\n", 3)
+	if len(lines) < 3 {
+		return "", 0, false
+	}
+	log, _, ok = parseOrigin(lines[0])
+	size, err := strconv.ParseInt(lines[1], 10, 64)
+	return log, size, ok && err == nil && size > 0
 }
 
 // TimestampKey is the key of the timestamp over the checkpoint of a log at a size.

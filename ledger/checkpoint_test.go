@@ -49,7 +49,7 @@ func TestCheckpoint(t *testing.T) {
 	for _, kind := range []string{"ed25519", "ecdsa"} {
 		t.Run(kind, func(t *testing.T) {
 			tr, text := checkpointed(t, kind)
-			vkey, err := ledger.VerifierKey(tr.key, "gw-1")
+			vkey, err := ledger.VerifierKey(tr.key, "agentaudit.dev/gw-1")
 			require.NoError(t, err)
 			v, err := fnote.NewVerifier(vkey)
 			require.NoError(t, err)

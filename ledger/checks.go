@@ -12,36 +12,39 @@ import (
 )
 
 // checks holds the checkpoints of a log against it as a walk comes to them: those
-// that the caller has, and those in the store.
+// that the auditor holds, and those in the store.
 type checks struct {
 	r      Reader
 	w      *walker
 	sum    *LogReport
 	stamps func(response, note []byte) (time.Time, string, error)
-	given  []*Checkpoint // by size
-	next   func() (Version, error, bool)
-	stop   func()
-	ahead  *Version // the first in the store that the walk has not come to
-	size   int64    // of it
-	began  bool
-	missed bool // a checkpoint speaks of more than is there
+	held   []*Checkpoint // by size
+	judged int           // how many of them were compared, or cannot be
+	agreed bool          // one of them is of a tree that the walk came to
+	missed bool          // a checkpoint speaks of more than is there
+
+	next  func() (Version, error, bool)
+	stop  func()
+	ahead *Version // the first in the store that the walk has not come to
+	size  int64    // of it
+	begun bool
 }
 
 func newChecks(ctx context.Context, r Reader, w *walker, sum *LogReport, o VerifyOptions) *checks {
 	c := &checks{r: r, w: w, sum: sum, stamps: o.Timestamps}
 	for _, g := range slices.Concat(o.Checkpoints, o.From) {
 		if g.Log == w.log {
-			c.given = append(c.given, g)
+			c.held = append(c.held, g)
 		}
 	}
-	slices.SortFunc(c.given, func(a, b *Checkpoint) int { return int(a.Size - b.Size) })
+	slices.SortStableFunc(c.held, func(a, b *Checkpoint) int { return int(a.Size - b.Size) })
 	c.next, c.stop = iter.Pull2(r.List(ctx, CheckpointPrefix+w.log+"/", ""))
 	return c
 }
 
 // pull goes on to the next checkpoint in the store.
 func (c *checks) pull() error {
-	c.ahead = nil
+	c.begun, c.ahead = true, nil
 	for {
 		at, err, ok := c.next()
 		if !ok || err != nil {
@@ -57,24 +60,42 @@ func (c *checks) pull() error {
 	}
 }
 
+// began judges what the auditor holds of manifests that are not there any more: all of
+// them again, where the walk began anew.
+func (c *checks) began(before *link) error {
+	c.judged, c.agreed = 0, false
+	for c.judged < len(c.held) && c.held[c.judged].Size <= before.seq+1 {
+		g := c.held[c.judged]
+		c.judged++
+		if g.Size == before.seq+1 {
+			c.judge(g, "", before)
+			continue
+		}
+		c.w.doubt(CodeNotCompared, g.Size-1, Version{Key: ManifestKey(c.w.log, g.Size-1)}, "the first "+strconv.FormatInt(g.Size, 10)+" manifests", "manifests from "+strconv.FormatInt(before.seq+1, 10)+" on", "a checkpoint that you hold is of manifests that are not there any more: give one of a later state")
+	}
+	return nil
+}
+
 // passed judges the checkpoints that the walk has come to.
-func (c *checks) passed(ctx context.Context) error {
-	if !c.began {
-		c.began = true
+func (c *checks) passed(ctx context.Context, at *link) error {
+	if !c.begun {
 		if err := c.pull(); err != nil {
 			return err
 		}
 	}
-	here := c.w.at.seq + 1
-	for len(c.given) > 0 && c.given[0].Size <= here {
-		if c.given[0].Size == here {
-			c.judge(c.given[0], "")
+	here := at.seq + 1
+	for c.judged < len(c.held) && c.held[c.judged].Size <= here {
+		g := c.held[c.judged]
+		c.judged++
+		if g.Size == here {
+			c.judge(g, "", at)
+		} else { // of a place in a gap, which is told
+			c.missed = true
 		}
-		c.given = c.given[1:]
 	}
 	for c.ahead != nil && c.size <= here {
 		if c.size == here {
-			if err := c.stored(ctx); err != nil {
+			if err := c.stored(ctx, at); err != nil {
 				return err
 			}
 		}
@@ -87,19 +108,19 @@ func (c *checks) passed(ctx context.Context) error {
 
 // rest judges the checkpoints of more manifests than there are.
 func (c *checks) rest(ctx context.Context) error {
-	if c.w.cut() {
-		return nil
+	for ; c.judged < len(c.held); c.judged++ {
+		c.judge(c.held[c.judged], "", nil)
 	}
-	for _, g := range c.given {
-		c.judge(g, "")
+	if c.w.at == nil || c.w.stuck {
+		return nil // nothing is known of what follows
 	}
-	if !c.began {
+	if !c.begun {
 		if err := c.pull(); err != nil {
 			return err
 		}
 	}
 	for c.ahead != nil {
-		if err := c.stored(ctx); err != nil {
+		if err := c.stored(ctx, nil); err != nil {
 			return err
 		}
 		if err := c.pull(); err != nil {
@@ -109,10 +130,11 @@ func (c *checks) rest(ctx context.Context) error {
 	return nil
 }
 
-// stored reads the checkpoint ahead and judges it.
-func (c *checks) stored(ctx context.Context) error {
+// stored reads the checkpoint ahead and judges it; at is the place of its size, nil where
+// the log does not come to it.
+func (c *checks) stored(ctx context.Context, at *link) error {
 	foreign := func(reason string) {
-		c.w.note(Finding{Severity: SeverityWarning, Code: CodeForeignCheckpoint, Log: c.w.log, Object: c.ahead.Key, Version: c.ahead.ID, Expected: "a checkpoint signed by a key of the log", Found: reason, Message: "something else stands at the key of a checkpoint; it is not believed"})
+		c.w.warn(CodeForeignCheckpoint, c.size-1, *c.ahead, "a checkpoint signed by the log's key", reason, "something else stands at the key of a checkpoint; it is not believed")
 	}
 	if c.ahead.Size > maxCheckpoint {
 		foreign("larger than any checkpoint")
@@ -126,14 +148,14 @@ func (c *checks) stored(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cp, err := ParseCheckpoint(text, c.w.keys, nil)
+	cp, err := ParseCheckpoint(text, c.w.ring.all, nil)
 	switch {
 	case err != nil:
 		foreign(err.Error())
-	case cp.Log != c.w.log || cp.Size != c.size:
-		foreign("a checkpoint of log " + cp.Log + ", size " + strconv.FormatInt(cp.Size, 10))
-	case !c.w.maySignCheckpoint(cp):
-		foreign("signed by key " + cp.KeyID + " outside its time")
+	case cp.Log != c.w.log || cp.Size != c.size || cp.Genesis != "" && cp.Genesis != c.w.genesis:
+		foreign("a checkpoint of " + cp.Origin() + ", size " + strconv.FormatInt(cp.Size, 10))
+	case !c.w.signs(cp.KeyID, cp.Size-1):
+		foreign("signed by key " + cp.KeyID + ", which does not sign here")
 	default:
 		if c.stamps != nil {
 			cp.Timestamp, err = c.r.Get(ctx, TimestampKey(cp.Log, cp.Size), "")
@@ -141,31 +163,63 @@ func (c *checks) stored(ctx context.Context) error {
 				return err
 			}
 		}
-		c.judge(cp, c.ahead.Key)
+		c.judge(cp, c.ahead.Key, at)
 	}
 	return nil
 }
 
-// judge compares a checkpoint with the chain; object is its key, "" where the caller
-// has it.
-func (c *checks) judge(cp *Checkpoint, object string) {
-	f := Finding{Severity: SeverityError, Log: c.w.log, Seq: cp.Size - 1, Object: object, Expected: "a tree of " + strconv.FormatInt(cp.Size, 10) + " manifests with the root " + cp.Root}
-	switch {
-	case c.w.at == nil || cp.Size > c.w.at.seq+1:
-		c.missed = true
-		f.Code, f.Found, f.Message = CodeLogRewound, "no manifest", "a checkpoint was made of manifests that are not there: the tail was cut off"
-		if c.w.at != nil {
-			f.Found = "manifests up to " + strconv.FormatInt(c.w.at.seq, 10)
+// judge compares a checkpoint with the chain at its size, nil where the log does not come
+// to it. object is its key, "" where the auditor holds it: what he holds is never dropped.
+func (c *checks) judge(cp *Checkpoint, object string, at *link) {
+	have := "no manifest"
+	if at != nil {
+		have = c.w.treeAt(at)
+	} else if c.w.at != nil {
+		have = "manifests up to " + strconv.FormatInt(c.w.at.seq, 10) + ": " + c.w.treeAt(c.w.at)
+	}
+	note := func(severity Severity, code, message string) {
+		if severity == SeverityUnknown {
+			c.w.doubted = true
 		}
-	case hex.EncodeToString(c.w.at.tree.Root()) != cp.Root:
-		f.Code, f.Found, f.Message = CodeCheckpointMismatch, "the root "+hex.EncodeToString(c.w.at.tree.Root()), "the log is not the one that the checkpoint was made of: it was rewritten"
+		c.w.note(Finding{Severity: severity, Code: code, Log: c.w.log, Seq: cp.Size - 1, Object: object, Expected: cp.signed(), Found: have, Message: message})
+	}
+	severity := SeverityError
+	switch {
+	case object == "" && (c.w.at == nil && at == nil || cp.Genesis != "" && cp.Genesis != c.w.genesis && c.w.genesis != ""):
+		// Of a log that is gone whole, or whose name another key has taken, nobody knows
+		// whether its time had come.
+		severity = SeverityUnknown
+	case object == "" && !c.w.signs(cp.KeyID, cp.Size-1):
+		severity = SeverityUnknown
+	case object != "" && cp.Genesis == "":
+		severity = SeverityUnknown // version 1 does not say of which log of this name it is
+	}
+	switch {
+	case at == nil:
+		c.missed = true
+		if c.w.stuck {
+			severity = SeverityUnknown
+		}
+		note(severity, CodeLogRewound, "a checkpoint was made of manifests that are not there")
+	case hex.EncodeToString(at.tree.Root()) != cp.Root:
+		note(severity, CodeCheckpointMismatch, "the log is not the one that the checkpoint was made of: it was rewritten")
 	default:
+		c.agreed = c.agreed || object == ""
 		c.sum.Checkpoints++
 		c.sum.Cosignatures = append(c.sum.Cosignatures, cp.Cosigs...)
 		c.timestamp(cp)
-		return
 	}
-	c.w.note(f)
+}
+
+// signed is what a checkpoint says, with its signature.
+func (c *Checkpoint) signed() string {
+	lines := strings.Split(strings.TrimSpace(string(c.Note)), "\n")
+	return "a tree of " + strconv.FormatInt(c.Size, 10) + " manifests with the root " + c.Root + ", signed by key " + c.KeyID + ": " + lines[min(4, len(lines)-1)]
+}
+
+// treeAt is what the log gives for a place, with the signature of its newest manifest.
+func (w *walker) treeAt(l *link) string {
+	return "a tree of " + strconv.FormatInt(l.seq+1, 10) + " manifests with the root " + hex.EncodeToString(l.tree.Root()) + ", of the manifest " + l.digest + ", signed by key " + w.keyAt(l.seq)
 }
 
 // timestamp notes the time by which a checkpoint that holds existed.
@@ -175,7 +229,7 @@ func (c *checks) timestamp(cp *Checkpoint) {
 	}
 	at, by, err := c.stamps(cp.Timestamp, cp.Note)
 	if err != nil {
-		c.w.note(Finding{Severity: SeverityWarning, Code: CodeTimestampInvalid, Log: c.w.log, Seq: cp.Size - 1, Object: TimestampKey(cp.Log, cp.Size), Expected: "a timestamp over the checkpoint by a trusted authority", Found: err.Error(), Message: "the time of the checkpoint is not proven"})
+		c.w.warn(CodeTimestampInvalid, cp.Size-1, Version{Key: TimestampKey(cp.Log, cp.Size)}, "a timestamp over the checkpoint by a trusted authority", err.Error(), "the time of the checkpoint is not proven")
 		return
 	}
 	if c.sum.Timestamp == nil || c.sum.Timestamp.Size <= cp.Size {

@@ -16,21 +16,32 @@ func Forge(ctx context.Context, before *Manifest, by Signer) (payload, envelope 
 
 // NewStatement is a statement without objects that continues nothing.
 func NewStatement(log string, seq int64, kind Kind) *Statement {
-	return &Statement{Type: statementType, PredicateType: predicateType, Subject: []Subject{}, Predicate: Predicate{
-		Log: log, Seq: seq, Kind: kind, WrittenAt: time.Now().UTC(), Tree: treeHead(NewTree()), Objects: []Object{}, Heads: []HeadRef{},
+	now := time.Now().UTC()
+	return &Statement{Type: statementType, PredicateType: predicateV2, Subject: []Subject{}, Predicate: Predicate{
+		Log: log, Seq: seq, Kind: kind, WrittenAt: now, Time: &now, Retention: &Lock{Mode: Governance, Until: now.Add(240 * time.Hour).Truncate(time.Hour)},
+		Tree: treeHead(NewTree()), Objects: []Object{}, Heads: []HeadRef{},
 	}}
 }
+
+// WriteV1 has a chain write manifests of version 1.
+func (o *ChainOptions) WriteV1() { o.format = 1 }
 
 // Continue puts a statement behind a manifest; nil is the beginning of the log.
 func (st *Statement) Continue(before *Manifest) error {
 	l := noLink()
 	if before != nil {
 		var err error
-		if l, err = before.link(); err != nil {
+		if l, _, err = before.link(); err != nil {
 			return err
 		}
 	}
-	st.Predicate.Previous, st.Predicate.Tree = l.digest, treeHead(l.tree)
+	p := &st.Predicate
+	p.Previous, p.Tree, p.Genesis, p.RotatedAt, p.PastUntil = l.digest, treeHead(l.tree), l.genesis, l.rotated, l.pastUntil()
+	at := latest(l.at, p.WrittenAt)
+	p.Time = &at
+	if p.Retention != nil {
+		p.Retention.Until = latest(p.Retention.Until, l.until)
+	}
 	return nil
 }
 

@@ -1,13 +1,18 @@
 package ledger
 
-import "fmt"
+import (
+	"fmt"
+	"sort"
+)
 
 // Severity is how much a finding counts.
 type Severity string
 
-// The severities. Only an error makes a verdict of NOT CONFIRMED.
+// The severities. An error is a signed promise that is broken, and makes a verdict of NOT
+// CONFIRMED; something unknown could not be judged, and makes NO VERDICT.
 const (
 	SeverityError   Severity = "error"
+	SeverityUnknown Severity = "unknown"
 	SeverityWarning Severity = "warning"
 	SeverityInfo    Severity = "info"
 )
@@ -48,6 +53,10 @@ const (
 	CodeUncleanStart       = "unclean_start"       // a writer started without the one before having closed
 	CodeExpired            = "expired"             // an object is gone as its retention promised
 	CodeStartExpired       = "start_expired"       // the oldest manifests are gone as their retention promised
+	CodeNewerVersion       = "newer_version"       // a format that this program does not know
+	CodeLogAmbiguous       = "log_ambiguous"       // given keys contradict each other about whose log it is
+	CodeNotCompared        = "not_compared"        // a checkpoint that the auditor holds could not be compared
+	CodeOutsideWindow      = "outside_window"      // a log that says nothing of the time that was asked for
 )
 
 // Finding is something that verification noticed.
@@ -71,4 +80,22 @@ func (f *Finding) Error() string {
 		at = fmt.Sprintf("%s line %d", at, f.Line)
 	}
 	return fmt.Sprintf("%s: %s: %s", f.Code, at, f.Message)
+}
+
+func sortFindings(list []Finding) {
+	rank := map[Severity]int{SeverityError: 0, SeverityUnknown: 1, SeverityWarning: 2, SeverityInfo: 3}
+	sort.SliceStable(list, func(i, j int) bool {
+		a, b := &list[i], &list[j]
+		switch {
+		case rank[a.Severity] != rank[b.Severity]:
+			return rank[a.Severity] < rank[b.Severity]
+		case a.Log != b.Log:
+			return a.Log < b.Log
+		case a.Seq != b.Seq:
+			return a.Seq < b.Seq
+		case a.Object != b.Object:
+			return a.Object < b.Object
+		}
+		return a.Line < b.Line
+	})
 }

@@ -116,3 +116,6 @@ func codes(r *ledger.Report, s ledger.Severity) (list []string) {
 	}
 	return list
 }
+
+// in is a clock that has gone on.
+func in(d time.Duration) func() time.Time { return func() time.Time { return time.Now().Add(d) } }

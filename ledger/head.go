@@ -5,133 +5,64 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 )
 
 func hexDigest(d [32]byte) string { return hex.EncodeToString(d[:]) }
 
-// finder looks for the head of a log among object versions: a delete marker hides
-// a manifest from a listing of current objects, and garbage may squat any key.
+// finder looks for the newest manifest that one key signed in a log, among object
+// versions: a delete marker hides a manifest from a listing of current objects, and anything
+// may squat any key. Whoever does not have the key can lead it nowhere.
 type finder struct {
 	r       Reader
 	log     string
-	keys    []PublicKey
-	unknown string           // a key that holds a whole manifest of this log which no trusted key signed
-	retired map[string]int64 // key ids to the place of the manifest that ended their time
+	key     PublicKey
+	keys    []PublicKey // key, and those that signed the log before it
+	foreign string      // a key with a manifest of this log that none of keys signed
+	denied  int64       // the newest place at which the store refused something; -1 for none
+	warn    func(code, message string)
 }
 
-// findHead finds the newest manifest of a log in a number of reads that grows with
-// the logarithm of the log's length, and the keys whose time has ended there. The
-// first of the keys is the writer's own.
-func findHead(ctx context.Context, r Reader, log string, keys []PublicKey, warn func(code, message string)) (*link, map[string]int64, error) {
-	f := &finder{r: r, log: log, keys: keys, retired: map[string]int64{}}
-	head, err := f.head(ctx, warn)
-	if err != nil || head.seq < 0 {
-		return head, f.retired, err
-	}
-	if err = f.rotations(ctx, head.seq, keys[0].ID); err != nil || len(f.retired) == 0 {
-		return head, f.retired, err
-	}
-	// Someone may hold a key whose time has ended, and have written with it since.
-	head, err = f.head(ctx, warn)
-	return head, f.retired, err
-}
-
-// FindHead finds the newest manifest of a log that one of the keys signed, in a number
-// of reads that grows with the logarithm of the log's length.
-func FindHead(ctx context.Context, r Reader, log string, keys []PublicKey) (Head, error) {
-	l, _, err := findHead(ctx, r, log, keys, func(string, string) {})
+// findHead finds the newest place of a log that key writes and earlier keys wrote, in a
+// number of reads that grows with the logarithm of the log's length. Only where no
+// manifest of key is found at once, as after a rotation, the log is walked.
+func findHead(ctx context.Context, r Reader, log string, key PublicKey, earlier []PublicKey, warn func(code, message string)) (*link, error) {
+	f := &finder{r: r, log: log, key: key, keys: append([]PublicKey{key}, earlier...), denied: -1, warn: warn}
+	checkpoint, err := NewestCheckpoint(ctx, r, []PublicKey{key}, log)
 	if err != nil {
-		return Head{}, err
+		return nil, err
 	}
-	return Head{Seq: l.seq, SHA256: l.digest, WrittenAt: l.at}, nil
-}
-
-// rotations learns which keys have been replaced: from the newest manifest that the
-// writer's own key signed or that a rotation to it is. Those of other keys behind it
-// may be anyone's who holds one of them.
-func (f *finder) rotations(ctx context.Context, seq int64, own string) error {
-	for ; seq >= 0; seq-- {
-		list, err := f.at(ctx, seq)
-		if err != nil {
-			return err
-		}
-		if len(list) == 0 {
-			return nil // expired, or a hole
-		}
-		for _, m := range list {
-			p := &m.Predicate
-			switch {
-			case p.Kind == KindKeyRotation && p.NextKey != nil && p.NextKey.KeyID == own:
-				return f.retire(ctx, &p.Seq)
-			case m.KeyID == own:
-				at := p.RotatedAt
-				if p.Kind == KindKeyRotation {
-					at = &p.Seq
-				}
-				return f.retire(ctx, at)
-			}
-		}
-	}
-	return nil
-}
-
-// retire follows the rotations of a log from the newest to the oldest that is there.
-func (f *finder) retire(ctx context.Context, at *int64) error {
-	replaced := map[string]bool{} // a key that came back is not retired by what was before
-	for at != nil {
-		list, err := f.at(ctx, *at)
-		if err != nil {
-			return err
-		}
-		seq := *at
-		at = nil
-		for _, m := range list {
-			if m.Predicate.Kind != KindKeyRotation || m.Predicate.NextKey == nil {
-				continue
-			}
-			replaced[m.Predicate.NextKey.KeyID] = true
-			if !replaced[m.KeyID] {
-				f.retired[m.KeyID] = seq
-			}
-			if older := m.Predicate.RotatedAt; older != nil && *older < seq {
-				at = older
-			}
-			break
-		}
-	}
-	return nil
-}
-
-func (f *finder) head(ctx context.Context, warn func(code, message string)) (*link, error) {
-	seq, err := f.first(ctx)
+	seq, err := f.any(ctx, checkpoint)
 	if err != nil {
 		return nil, err
 	}
 	if seq < 0 {
-		if f.unknown != "" {
-			return nil, fmt.Errorf("log %q has manifests that the configured key did not sign (%s): configure the key that signed them, list it under `signing::trusted_keys` where it was rotated, or choose a new `log`", f.log, f.unknown)
+		if len(earlier) > 0 {
+			if l, err := f.walked(ctx); l != nil || err != nil {
+				return l, err
+			}
+		}
+		if f.foreign != "" {
+			f.warn(CodeForeignManifest, fmt.Sprintf("log %s has manifests that the configured key did not sign (%s), and begins anew with its own: where they are this log's, stop, and list the key that signed them under `signing::earlier_keys`", log, f.foreign))
 		}
 		return noLink(), nil
 	}
-	for {
-		if seq, err = f.last(ctx, seq); err != nil {
-			return nil, err
+	if seq, err = f.newest(ctx, seq); err != nil {
+		return nil, err
+	}
+	if checkpoint != nil && checkpoint.Size > seq+1 {
+		said := fmt.Sprintf("log %s has a checkpoint of %d manifests, and manifests up to %d", log, checkpoint.Size, seq)
+		if f.denied > seq {
+			return nil, fmt.Errorf("%s that can be read: the store refuses %s: give access to what encrypts it", said, ManifestKey(log, f.denied))
 		}
-		// Manifests behind a hole are still the log's: never write into the hole.
-		beyond, err := f.beyond(ctx, seq)
-		if err != nil {
-			return nil, err
-		}
-		if beyond < 0 {
-			break
-		}
-		warn(CodeManifestMissing, fmt.Sprintf("log %s has no manifest %d, but has %d", f.log, seq+1, beyond))
-		seq = beyond
+		f.warn(CodeLogRewound, said)
 	}
 	return f.check(ctx, seq)
 }
 
-// at lists the manifests at a sequence number that verify, oldest first.
+// at lists the manifests at a place that keys signed, oldest first. What the store refuses
+// is passed over.
 func (f *finder) at(ctx context.Context, seq int64) ([]*Manifest, error) {
 	key := ManifestKey(f.log, seq)
 	versions, err := f.r.Versions(ctx, key)
@@ -144,38 +75,54 @@ func (f *finder) at(ctx context.Context, seq int64) ([]*Manifest, error) {
 			continue
 		}
 		body, err := manifestBody(ctx, f.r, v)
+		if errors.Is(err, ErrForbidden) {
+			f.denied = max(f.denied, seq)
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
-		m, err := ParseManifest(body, f.keys)
-		if errors.Is(err, errUntrusted) {
-			if m, _, _ := parseEnvelope(body); m != nil && m.Predicate.Log == f.log && m.Predicate.Seq == seq {
-				f.unknown = key
+		m, err := openManifest(body, f.keys)
+		switch {
+		case err != nil || m.Predicate.Log != f.log || m.Predicate.Seq != seq:
+		case len(m.signers) == 0:
+			f.foreign = key
+		case m.version() == 0:
+			return nil, fmt.Errorf("%s: %w", key, ErrNewerVersion)
+		default:
+			m.KeyID = m.signers[0]
+			if slices.Contains(m.signers, f.key.ID) {
+				m.KeyID = f.key.ID
 			}
-		}
-		if err != nil || m.Predicate.Log != f.log || m.Predicate.Seq != seq {
-			continue
-		}
-		if by, ok := f.retired[m.KeyID]; !ok || seq <= by {
 			list = append(list, m)
 		}
 	}
 	return list, nil
 }
 
+// has reports whether key signed a manifest at a place.
 func (f *finder) has(ctx context.Context, seq int64) (bool, error) {
 	list, err := f.at(ctx, seq)
-	return len(list) > 0, err
+	return slices.ContainsFunc(list, func(m *Manifest) bool { return m.KeyID == f.key.ID }), err
 }
 
-// first is the oldest sequence number that is there, -1 for none: 0, unless the
-// oldest manifests have expired.
-func (f *finder) first(ctx context.Context) (int64, error) {
+// maxSquatted bounds how many places are looked at where none may be the log's: any number
+// can be squatted.
+const maxSquatted = 1000
+
+// any is a place with a manifest of key, -1 where none is found: the first, unless it has
+// expired or another key signed it.
+func (f *finder) any(ctx context.Context, checkpoint *Checkpoint) (int64, error) {
 	if ok, err := f.has(ctx, 0); ok || err != nil {
 		return 0, err
 	}
-	last := ""
-	for v, err := range f.r.List(ctx, ManifestPrefix+f.log+"/", "") {
+	if checkpoint != nil {
+		if ok, err := f.has(ctx, checkpoint.Size-1); ok || err != nil {
+			return checkpoint.Size - 1, err
+		}
+	}
+	last, looked := "", 0
+	for v, err := range f.r.List(ctx, ManifestPrefix+f.log+"/", ManifestKey(f.log, 0)) {
 		if err != nil {
 			return 0, err
 		}
@@ -183,17 +130,70 @@ func (f *finder) first(ctx context.Context) (int64, error) {
 			continue
 		}
 		last = v.Key
-		if log, seq, ok := parseManifestKey(v.Key); ok && log == f.log {
-			if ok, err := f.has(ctx, seq); ok || err != nil {
-				return seq, err
+		log, seq, ok := parseManifestKey(v.Key)
+		if !ok || log != f.log {
+			continue
+		}
+		list, err := f.at(ctx, seq)
+		if err != nil {
+			return 0, err
+		}
+		if len(list) > 0 {
+			if slices.ContainsFunc(list, func(m *Manifest) bool { return m.KeyID == f.key.ID }) {
+				return seq, nil
 			}
+			return -1, nil // of an earlier key
+		}
+		if looked++; looked > maxSquatted {
+			return 0, fmt.Errorf("log %q has more than %d keys of manifests that the configured key did not sign: choose a new `log`", f.log, maxSquatted)
 		}
 	}
 	return -1, nil
 }
 
-// last is the newest of the sequence numbers from seq on that are there without a
-// hole, by doubling steps and then halving.
+// walked finds the head as an auditor does, who has been told whose log it is; nil where
+// there is none.
+func (f *finder) walked(ctx context.Context) (*link, error) {
+	keys := slices.Clone(f.keys)
+	for i := range keys {
+		keys[i].May = &Span{Logs: []string{f.log}}
+	}
+	var broken *Finding
+	w := &walker{r: f.r, ring: newKeyring(f.log, keys), log: f.log, now: time.Now(), note: func(found Finding) {
+		if found.Severity == SeverityError && broken == nil {
+			broken = &found
+		}
+	}}
+	switch err := w.walk(ctx); {
+	case err != nil:
+		return nil, err
+	case broken != nil:
+		return nil, fmt.Errorf("log %q does not hold (%w): run `agentaudit verify`, and choose a new `log`", f.log, broken)
+	case w.at == nil:
+		return nil, nil
+	}
+	return w.at, nil
+}
+
+// newest is the newest place of the log from one on that is there. Where a hole is met,
+// what stands behind it is still the log's: nothing is ever written into the hole.
+func (f *finder) newest(ctx context.Context, seq int64) (int64, error) {
+	for {
+		var err error
+		if seq, err = f.last(ctx, seq); err != nil {
+			return 0, err
+		}
+		beyond, err := f.beyond(ctx, seq)
+		if beyond < 0 || err != nil {
+			return seq, err
+		}
+		f.warn(CodeManifestMissing, fmt.Sprintf("log %s has no manifest %d, but has %d", f.log, seq+1, beyond))
+		seq = beyond
+	}
+}
+
+// last is the newest of the places from seq on that are there without a hole, by doubling
+// steps and then halving.
 func (f *finder) last(ctx context.Context, seq int64) (int64, error) {
 	step := int64(1)
 	for {
@@ -220,17 +220,13 @@ func (f *finder) last(ctx context.Context, seq int64) (int64, error) {
 	return seq, nil
 }
 
-// maxBeyond bounds how many keys past the head are looked at: any number can be
-// squatted.
-const maxBeyond = 1000
-
 func (f *finder) beyond(ctx context.Context, seq int64) (int64, error) {
 	n := 0
 	for v, err := range f.r.List(ctx, ManifestPrefix+f.log+"/", ManifestKey(f.log, seq)) {
 		if err != nil {
 			return 0, err
 		}
-		if n++; n > maxBeyond {
+		if n++; n > maxSquatted {
 			break
 		}
 		if log, s, ok := parseManifestKey(v.Key); ok && log == f.log && s > seq {
@@ -249,36 +245,80 @@ func (f *finder) check(ctx context.Context, seq int64) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
-	if seq == 0 {
-		for _, m := range list {
-			if m.follows(noLink()) == nil {
-				return m.link()
-			}
+	list = slices.DeleteFunc(list, func(m *Manifest) bool { return m.KeyID != f.key.ID })
+	var before []*Manifest
+	if seq > 0 {
+		if before, err = f.at(ctx, seq-1); err != nil {
+			return nil, err
 		}
-		return nil, fmt.Errorf("the first manifest of log %q is signed but begins no chain: run `agentaudit verify`, and choose a new `log`", f.log)
-	}
-	before, err := f.at(ctx, seq-1)
-	if err != nil {
-		return nil, err
 	}
 	var reason error
 	for _, m := range list {
-		if len(before) == 0 {
-			l, err := m.link()
-			if err == nil {
-				return l, nil
+		switch {
+		case seq == 0:
+			if reason = noLink().accepts(m); reason == nil {
+				return noLink().with(m), nil
 			}
-			reason = err
+		case len(before) == 0:
+			var l *link
+			if l, _, reason = m.link(); reason == nil {
+				return l, f.name(ctx, l)
+			}
 		}
 		for _, b := range before {
-			l, err := b.link()
-			if err == nil {
-				if err = m.follows(l); err == nil {
-					return m.link()
-				}
+			var l *link
+			if l, _, reason = b.link(); reason != nil {
+				continue
 			}
-			reason = err
+			if err := f.name(ctx, l); err != nil {
+				return nil, err
+			}
+			if reason = l.accepts(m); reason == nil {
+				return l.with(m), nil
+			}
 		}
 	}
 	return nil, fmt.Errorf("the head of log %q, manifest %d, does not continue the chain (%w): run `agentaudit verify`, and choose a new `log`", f.log, seq, reason)
+}
+
+// name finds the genesis of a log of version 1, whose manifests do not say it, where its
+// first manifest is still there.
+func (f *finder) name(ctx context.Context, l *link) error {
+	if l.version != 1 || l.genesis != "" {
+		return nil
+	}
+	list, err := f.at(ctx, 0)
+	for _, m := range list {
+		if l.genesis == "" && noLink().accepts(m) == nil {
+			l.genesis = hexDigest(m.Digest)
+		}
+	}
+	return err
+}
+
+// FindHead finds the newest manifest of a log that one of the keys signed, in a number of
+// reads that grows with the logarithm of the log's length.
+func FindHead(ctx context.Context, r Reader, log string, keys []PublicKey) (Head, error) {
+	newest := Head{Seq: -1}
+	for _, k := range keys {
+		l, err := findHead(ctx, r, log, k, nil, func(string, string) {})
+		if err != nil {
+			return Head{}, err
+		}
+		if l.seq > newest.Seq {
+			newest = l.head()
+		}
+	}
+	if newest.Seq < 0 {
+		return newest, nil
+	}
+	c, err := NewestCheckpoint(ctx, r, keys, log)
+	if err == nil && c != nil && (c.Genesis == "" || c.Genesis == newest.Genesis) && c.Size <= newest.Seq+1 {
+		newest.Note = c.Note
+	}
+	return newest, err
+}
+
+func (l *link) head() Head {
+	return Head{Seq: l.seq, SHA256: l.digest, Genesis: l.genesis, At: l.at, Closed: l.kind.Ends()}
 }

@@ -23,7 +23,7 @@ func TestHistories(t *testing.T) {
 		signer, trusted := first, []ledger.PublicKey(nil)
 		open := func() *ledger.Chain {
 			o := options(signer)
-			o.Trusted = trusted
+			o.Earlier = trusted
 			c, err := ledger.OpenChain(ctx, s, o)
 			require.NoError(rt, err)
 			return c

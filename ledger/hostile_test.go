@@ -234,7 +234,7 @@ func TestEnvelopeIsReadOneWay(t *testing.T) {
 func TestExpiredStart(t *testing.T) {
 	tr := newTrail(t)
 	tr.Purge(ledger.ManifestKey("gw-0", 0))
-	r, err := ledger.Verify(ctx, tr, ledger.VerifyOptions{Keys: []ledger.PublicKey{tr.key}, Now: time.Now().Add(300 * 24 * time.Hour)})
+	r, err := ledger.Verify(ctx, tr, ledger.VerifyOptions{Keys: []ledger.PublicKey{tr.key}, Clock: in(300 * 24 * time.Hour)})
 	require.NoError(t, err)
 	require.Equal(t, ledger.Confirmed, r.Verdict, "%+v", r.Findings)
 	require.Equal(t, []string{ledger.CodeStartExpired}, codes(r, ledger.SeverityInfo))

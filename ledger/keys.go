@@ -13,8 +13,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"slices"
-	"time"
 
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 )
@@ -30,30 +28,7 @@ type Signer interface {
 type PublicKey struct {
 	ID  string // the SHA-256 of the DER SubjectPublicKeyInfo, hex
 	Key crypto.PublicKey
-	May *Span // where it may sign; nil: anywhere
-}
-
-// Span bounds what a key is trusted for. The zero value bounds nothing.
-type Span struct {
-	Logs      []string  // nil: all
-	FirstSeq  int64     // of the first manifest that it may sign
-	LastSeq   *int64    // of the last, nil: no last
-	NotBefore time.Time // zero: no bound
-	NotAfter  time.Time // zero: no bound
-}
-
-// Covers reports whether a manifest of a log may be signed, by its sequence number
-// and the time at which it was written.
-func (s *Span) Covers(log string, seq int64, at time.Time) bool {
-	switch {
-	case s == nil:
-		return true
-	case s.Logs != nil && !slices.Contains(s.Logs, log):
-		return false
-	case seq < s.FirstSeq || s.LastSeq != nil && seq > *s.LastSeq:
-		return false
-	}
-	return (s.NotBefore.IsZero() || !at.Before(s.NotBefore)) && (s.NotAfter.IsZero() || !at.After(s.NotAfter))
+	May *Span // what it is trusted for; nil: any log may begin with it
 }
 
 // Verify reports whether sig is a signature of data by this key.

@@ -94,7 +94,7 @@ func (w *world) options(log string, by ledger.Signer) ledger.ChainOptions {
 
 func (w *world) chain(log string, by ledger.Signer, trusted ...ledger.PublicKey) *ledger.Chain {
 	o := w.options(log, by)
-	o.Trusted = trusted
+	o.Earlier = trusted
 	c, err := ledger.OpenChain(ctx, w.s, o)
 	require.NoError(w.t, err)
 	return c
@@ -500,7 +500,7 @@ var matrix = []attack{
 	{operator, "bytes after the end sealed", func(w *world) { w.sealLie(func(b []byte) []byte { return append(slices.Clone(b), 0) }, nil) }, ledger.CodeEncodingInvalid, notConfirmed, ""},
 	{operator, "nothing sealed any more", func(w *world) {
 		w.commit(w.chain("gw-0", w.signer), ledger.KindOpen)
-		w.o.MaxAge, w.o.Now = time.Minute, time.Now().Add(time.Hour)
+		w.o.MaxAge, w.o.At = time.Minute, time.Now().Add(time.Hour)
 	}, ledger.CodeStaleHead, confirmed, ""},
 	{operator, "false events sealed from now on", func(w *world) { w.commit(w.chain("gw-0", w.signer), ledger.KindBatch, w.seal("gw-0", "false", 1, 2)) }, "", confirmed, "the key is what the trail is believed by: guard it, in a KMS best; nothing sealed before can be changed with it"},
 
@@ -551,7 +551,7 @@ var matrix = []attack{
 	}, "", confirmed, "it was true once: `--max-age`, or a checkpoint kept elsewhere, shows its age"},
 	{middle, "the same, and the auditor bounds the age", func(w *world) {
 		w.reader = hiding(w, append(manifests(2, 3, 4), checkpointKey, w.data(2, 0), w.data(2, 1), ledger.ManifestKey("gw-1", 0), ledger.ManifestKey("gw-1", 1))...)
-		w.o.MaxAge, w.o.Now = time.Minute, time.Now().Add(time.Hour)
+		w.o.MaxAge, w.o.At = time.Minute, time.Now().Add(time.Hour)
 	}, ledger.CodeStaleHead, confirmed, ""},
 
 	{planter, "a log of a key of his own", func(w *world) { w.commit(w.chain("gw-9", newSigner(w.t)), ledger.KindOpen) }, ledger.CodeUnknownLog, confirmed, ""},

@@ -14,7 +14,7 @@ const maxNamedManifests = 1000
 // commit and its own note of it see that the commit succeeded.
 func (c *Chain) Named(ctx context.Context, since time.Time) (map[string]bool, error) {
 	named := map[string]bool{}
-	f := &finder{r: c.store, log: c.o.Log, keys: c.keys, retired: c.retired}
+	f := &finder{r: c.store, log: c.o.Log, key: c.key, keys: append([]PublicKey{c.key}, c.o.Earlier...)}
 	digest := c.head.digest
 	for seq := c.head.seq; seq >= 0 && c.head.seq-seq < maxNamedManifests; seq-- {
 		list, err := f.at(ctx, seq)

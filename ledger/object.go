@@ -26,9 +26,25 @@ const (
 
 var suffixes = map[string]string{Gzip: ".jsonl.gz", Zstd: ".jsonl.zst", None: ".jsonl"}
 
+// Kinds of objects that a manifest names.
+const (
+	ObjectEvents  = "events"  // lines of events
+	ObjectBlob    = "blob"    // the full text of a field that was too long for its line
+	ObjectPrompt  = "prompt"  // a system prompt
+	ObjectContent = "content" // content that is kept apart from its lines
+)
+
 // Object is what a manifest says of a data object: one entry of its `objects`.
 type Object struct {
-	Key               string           `json:"key"`
+	Key  string `json:"key"`
+	Kind string `json:"kind,omitempty"` // in version 1 the key tells it
+	// Of and Frames are of content kept apart: the object with its lines, and the frames in
+	// it with the RFC 6962 root over their heads.
+	Of     string `json:"of,omitempty"`
+	Frames *struct {
+		Count int64  `json:"count"`
+		Root  string `json:"root"`
+	} `json:"frames,omitempty"`
 	SHA256            string           `json:"sha256"` // of the object as stored
 	Bytes             int64            `json:"bytes"`  // as stored
 	Events            int64            `json:"events"`
@@ -40,6 +56,17 @@ type Object struct {
 	MissingFields     map[string]int64 `json:"missing_fields"`
 	Retention         ObjectRetention  `json:"retention"`
 	Sessions          Sessions         `json:"sessions"`
+}
+
+// kind is what the object is, "" where that is not known.
+func (o *Object) kind() string {
+	switch _, of := ParseObjectKey(o.Key); {
+	case o.Kind == of, o.Kind == "":
+		return of
+	case o.Kind == ObjectContent:
+		return o.Kind
+	}
+	return ""
 }
 
 // Instant is a time that is written as events write it, with nine digits of the
@@ -103,16 +130,20 @@ func NewObjectBuilder(o ObjectOptions, now time.Time) *ObjectBuilder {
 	}
 	class := o.RetentionClass
 	if class == "" {
-		class = "default"
+		class = DefaultClass
 	}
 	b := &ObjectBuilder{source: o.Source, digest: sha256.New(), tree: NewTree(), seen: newSummary()}
 	b.key = func(random string) string {
-		return objectKey(prefix, o.Log, now, random, suffixes[o.Compression])
+		return objectKey(prefix, class, o.Log, now, random, suffixes[o.Compression])
 	}
+	b.obj.Kind = ObjectEvents
 	b.obj.Retention = ObjectRetention{Class: class, Mode: o.Retention.Mode, Until: o.Retention.Until.UTC()}
 	b.err = b.compressor(o.Compression, o.Level)
 	if !ValidLog(o.Log) {
 		b.err = fmt.Errorf("log id %q must match %s", o.Log, logID)
+	}
+	if !ValidClass(class) {
+		b.err = fmt.Errorf("retention class %q must match %s", class, className)
 	}
 	return b
 }

@@ -19,6 +19,7 @@ type ReadOptions struct {
 	Sessions func(*Sessions) bool
 	// Since and Until bound what is read by the time of its manifest; zero bounds nothing.
 	Since, Until time.Time
+	Clock        func() time.Time // the present; nil: time.Now
 }
 
 // EventLine is a line of a sealed object whose content was checked.
@@ -48,7 +49,7 @@ func readEvents(ctx context.Context, r Reader, o ReadOptions, yield func(EventLi
 	if len(o.Keys) == 0 {
 		return errors.New("no public key to verify with")
 	}
-	logs, found, known := o.Logs, o.Logs == nil, false
+	logs, found := o.Logs, o.Logs == nil
 	if found {
 		var err error
 		if logs, err = Logs(ctx, r); err != nil {
@@ -58,59 +59,77 @@ func readEvents(ctx context.Context, r Reader, o ReadOptions, yield func(EventLi
 	if len(logs) == 0 {
 		return errors.New("there is no manifest: not a trail, or the wrong prefix")
 	}
-	stopped := false
-	note := func(f Finding) {
-		if f.Severity != SeverityInfo && !stopped {
-			stopped = !yield(EventLine{}, &f)
-		}
-	}
+	e := &eventReader{r: r, o: o, yield: yield}
 	for _, log := range logs {
-		w := &walker{r: r, keys: o.Keys, log: log, now: time.Now(), note: note}
-		err := w.walk(ctx, func(m *Manifest, _ Version) error {
-			if at := m.Predicate.WrittenAt; at.Before(o.Since) || !o.Until.IsZero() && at.After(o.Until) {
-				return nil
-			}
-			for i := range m.Predicate.Objects {
-				obj := &m.Predicate.Objects[i]
-				if o.Sessions != nil && !o.Sessions(&obj.Sessions) || o.Sessions == nil && o.Session != "" && !obj.Sessions.Has(o.Session) {
-					continue
-				}
-				if err := readObject(ctx, r, job{log: log, seq: m.Predicate.Seq, obj: obj}, note, func(l EventLine) {
-					if !stopped {
-						stopped = !yield(l, nil)
-					}
-				}); err != nil {
-					return err
-				}
-				if stopped {
-					return errStopped
-				}
-			}
-			return nil
-		})
-		if err != nil {
+		if err := e.log(ctx, log, found); err != nil {
 			return err
-		}
-		if w.at != nil {
-			known = true
-		} else if err := w.unknown(found); err != nil {
-			return err
-		}
-		if stopped {
-			return errStopped
 		}
 	}
-	if !known {
-		return errUnknown(logs...)
+	if !e.known {
+		return fmt.Errorf("of all logs of this trail %w", ErrUnknownLog)
 	}
 	return nil
 }
 
-func readObject(ctx context.Context, r Reader, j job, note func(Finding), each func(EventLine)) error {
-	if blobDigest(j.obj.Key) != "" {
-		return nil // it has no lines; ReadBlob reads it
+// eventReader reads one log after the other.
+type eventReader struct {
+	r       Reader
+	o       ReadOptions
+	yield   func(EventLine, error) bool
+	stopped bool
+	known   bool // a log, or something that is wrong with one, was told of
+}
+
+func (e *eventReader) note(f Finding) {
+	if f.Severity != SeverityInfo && !e.stopped {
+		e.stopped = !e.yield(EventLine{}, &f)
 	}
-	body, _, findings, err := findVersion(ctx, r, j, time.Now())
+}
+
+func (e *eventReader) log(ctx context.Context, log string, found bool) error {
+	now, _ := (&VerifyOptions{Clock: e.o.Clock}).times()
+	w := &walker{r: e.r, ring: newKeyring(log, e.o.Keys), log: log, now: now, since: e.o.Since, until: e.o.Until, note: e.note}
+	w.visit = func(m *Manifest, _ Version, _ *Tree) error {
+		for i := range m.Predicate.Objects {
+			obj := &m.Predicate.Objects[i]
+			if e.o.Sessions != nil && !e.o.Sessions(&obj.Sessions) || e.o.Sessions == nil && e.o.Session != "" && !obj.Sessions.Has(e.o.Session) {
+				continue
+			}
+			err := readObject(ctx, e.r, job{log: log, seq: m.Predicate.Seq, obj: obj}, now, e.note, func(l EventLine) {
+				if !e.stopped {
+					e.stopped = !e.yield(l, nil)
+				}
+			})
+			if err != nil {
+				return err
+			}
+			if e.stopped {
+				return errStopped
+			}
+		}
+		return nil
+	}
+	err := w.walk(ctx)
+	switch {
+	case err != nil:
+		return err
+	case e.stopped:
+		return errStopped
+	case w.at != nil || w.doubted:
+		e.known = true
+	case !found:
+		return errUnknown(w)
+	default:
+		w.warn(CodeUnknownLog, 0, Version{Key: ManifestPrefix + w.log + "/"}, "manifests signed by a given key", w.others.String(), "nothing is said of this log: it was planted, or its key was not given")
+	}
+	return nil
+}
+
+func readObject(ctx context.Context, r Reader, j job, now time.Time, note func(Finding), each func(EventLine)) error {
+	if j.obj.kind() != ObjectEvents {
+		return nil // it has no lines
+	}
+	body, _, findings, err := findVersion(ctx, r, j, now)
 	if err != nil {
 		return err
 	}
@@ -139,50 +158,65 @@ func readObject(ctx context.Context, r Reader, j job, note func(Finding), each f
 	})
 }
 
-// ReadLog calls visit with every manifest of a log that verifies and continues the
-// chain, in order; tree is the tree before it and must not be kept. What does not hold
-// is the error, a *Finding; warnings are passed over.
-func ReadLog(ctx context.Context, r Reader, keys []PublicKey, log string, visit func(m *Manifest, tree *Tree) error) error {
+// LogFacts are what a walk through a log came to.
+type LogFacts struct {
+	Keys  []PublicKey // that sign it, in their order
+	First int64       // the oldest manifest that is there
+}
+
+// ReadLog calls visit with every manifest of a log that counts, in order; before is the
+// tree before it and must not be changed. What does not hold, or cannot be known, is the
+// error, a *Finding; warnings are passed over.
+func ReadLog(ctx context.Context, r Reader, keys []PublicKey, held []*Checkpoint, log string, visit func(m *Manifest, before *Tree) error) (*LogFacts, error) {
 	var broken *Finding
-	before := NewTree()
-	w := &walker{r: r, keys: keys, log: log, now: time.Now(), note: func(f Finding) {
-		if f.Severity == SeverityError && broken == nil {
+	now, _ := (&VerifyOptions{}).times()
+	w := &walker{r: r, ring: newKeyring(log, keys), log: log, now: now, note: func(f Finding) {
+		if (f.Severity == SeverityError || f.Severity == SeverityUnknown) && broken == nil {
 			broken = &f
 		}
 	}}
-	err := w.walk(ctx, func(m *Manifest, _ Version) error {
+	sum := LogReport{}
+	checks := newChecks(ctx, r, w, &sum, VerifyOptions{Checkpoints: held})
+	defer checks.stop()
+	w.began = checks.began
+	w.anchored = func() bool { return checks.agreed }
+	w.passed = func(l *link) error { return checks.passed(ctx, l) }
+	w.visit = func(m *Manifest, _ Version, before *Tree) error {
 		if broken != nil {
 			return broken
 		}
-		if m.Predicate.Seq == w.first {
-			var err error
-			if before, err = m.tree(); err != nil {
-				return err
-			}
-		}
-		if err := visit(m, before); err != nil {
-			return err
-		}
-		before = w.at.tree
-		return nil
-	})
+		return visit(m, before)
+	}
+	err := w.walk(ctx)
+	if err == nil {
+		err = checks.rest(ctx)
+	}
 	switch {
 	case err != nil:
-		return err
+		return nil, err
 	case broken != nil:
-		return broken
+		return nil, broken
 	case w.at == nil:
-		return errUnknown(log)
+		return nil, errUnknown(w)
 	}
-	return nil
+	facts := &LogFacts{First: w.first}
+	for _, e := range w.epochs {
+		for _, k := range w.ring.all {
+			if k.ID == e.key {
+				facts.Keys = append(facts.Keys, k)
+				break
+			}
+		}
+	}
+	return facts, nil
 }
 
 // ReadObject reads the lines of a sealed object that a manifest names, once its
 // digest and its Merkle root were checked.
 func ReadObject(ctx context.Context, r Reader, m *Manifest, o *Object, each func(EventLine)) error {
 	var broken *Finding
-	err := readObject(ctx, r, job{log: m.Predicate.Log, seq: m.Predicate.Seq, obj: o}, func(f Finding) {
-		if f.Severity == SeverityError || f.Code == CodeExpired {
+	err := readObject(ctx, r, job{log: m.Predicate.Log, seq: m.Predicate.Seq, obj: o}, time.Now(), func(f Finding) {
+		if f.Severity == SeverityError || f.Severity == SeverityUnknown || f.Code == CodeExpired {
 			broken = &f
 		}
 	}, each)

@@ -41,10 +41,13 @@ const (
 
 // Report is the result of a verification.
 type Report struct {
-	Verdict  Verdict     `json:"verdict"`
-	Reason   string      `json:"reason,omitempty"` // why there is no verdict
+	Verdict Verdict `json:"verdict"`
+	Reason  string  `json:"reason,omitempty"` // why there is no verdict
+	// Scope says in words what the verdict is about, and Limits what nobody can know from it.
+	Scope    []string    `json:"scope"`
+	Limits   []string    `json:"limits"`
 	Level    string      `json:"level"`
-	Since    *time.Time  `json:"since,omitempty"` // of the writing of the manifests whose objects were checked
+	Since    *time.Time  `json:"since,omitempty"` // of the time of the manifests whose objects were checked
 	Until    *time.Time  `json:"until,omitempty"`
 	Logs     []LogReport `json:"logs"`
 	Objects  int64       `json:"objects"`
@@ -52,6 +55,7 @@ type Report struct {
 	Doubles  int64       `json:"doubles"` // lines that repeat another's event, to the letter
 	Bytes    int64       `json:"bytes"`
 	Errors   int         `json:"errors"`
+	Unknowns int         `json:"unknowns"` // what could not be judged
 	Warnings int         `json:"warnings"`
 	Findings []Finding   `json:"findings"`
 	// Omitted counts the findings past those that are listed.
@@ -63,15 +67,18 @@ type Report struct {
 // LogReport sums up one log.
 type LogReport struct {
 	Log       string    `json:"log"`
+	Genesis   string    `json:"genesis,omitempty"` // the digest of manifest 0, hex, where it is known
+	Keys      []KeySpan `json:"keys"`              // that sign the log, in their order
 	First     int64     `json:"first"`
 	Last      int64     `json:"last"`
+	BeganAt   time.Time `json:"began_at"` // the time of the first manifest that is there
 	HeadSHA   string    `json:"head_sha256"`
 	HeadRoot  string    `json:"tree_root"` // of the tree of all manifests
 	WrittenAt time.Time `json:"written_at"`
-	Closed    bool      `json:"closed"` // the writer stopped cleanly
+	Closed    bool      `json:"closed"` // the writer stopped cleanly, or another retired the log
 	Objects   int64     `json:"objects"`
 	Events    int64     `json:"events"`
-	// From is the size of the checkpoint that the verification began at.
+	// From is the size of the checkpoint behind which objects were checked.
 	From int64 `json:"from,omitempty"`
 	// Checkpoints counts those that agree with the log, in the store and given.
 	Checkpoints  int           `json:"checkpoints"`
@@ -80,8 +87,13 @@ type LogReport struct {
 	// Timestamp is the newest that holds, where timestamps were checked.
 	Timestamp *Timestamp `json:"timestamp,omitempty"`
 
-	cut       bool      // there is more, which was not asked for
-	resumedAt time.Time // objects made before were not read
+	known bool // nothing keeps the log from a verdict
+}
+
+// KeySpan is a key and the place of the first manifest of a log that it signs.
+type KeySpan struct {
+	KeyID string `json:"key_id"`
+	From  int64  `json:"from"`
 }
 
 // Timestamp is the word of a time-stamping authority: the first Size manifests of a log
@@ -101,6 +113,8 @@ func (r *Report) add(f Finding) {
 	switch f.Severity {
 	case SeverityError:
 		n = &r.Errors
+	case SeverityUnknown:
+		n = &r.Unknowns
 	case SeverityWarning:
 		n = &r.Warnings
 	}
@@ -111,11 +125,27 @@ func (r *Report) add(f Finding) {
 	r.Findings = append(r.Findings, f)
 }
 
-// conclude sets the verdict from what was found.
-func (r *Report) conclude() {
-	r.Verdict = Confirmed
-	if r.Errors > 0 {
+// conclude sets the verdict from what was found; err is why the verification ended early.
+func (r *Report) conclude(err error) {
+	switch {
+	case r.Errors > 0:
+		// What does not hold is known even where the rest could not be read.
 		r.Verdict = NotConfirmed
+	case err != nil || r.Unknowns > 0:
+		r.Verdict = NoVerdict
+	default:
+		r.Verdict = Confirmed
+	}
+	switch {
+	case err != nil:
+		r.Reason = err.Error()
+	case r.Verdict == NoVerdict:
+		for i := range r.Findings {
+			if f := &r.Findings[i]; f.Severity == SeverityUnknown {
+				r.Reason = f.Message
+				break
+			}
+		}
 	}
 }
 

@@ -29,7 +29,7 @@ func rotated(t *testing.T) (*trail, ledger.Signer) {
 func continued(t *testing.T, tr *trail, next ledger.Signer) *ledger.Chain {
 	t.Helper()
 	o := options(next)
-	o.Trusted = []ledger.PublicKey{tr.key}
+	o.Earlier = []ledger.PublicKey{tr.key}
 	c, err := ledger.OpenChain(ctx, tr, o)
 	require.NoError(t, err)
 	return c

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"hash/maphash"
+	"maps"
 	"slices"
 
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
@@ -31,12 +33,6 @@ func (t *tables) close() {
 	}
 }
 
-// telling is a line that told an event.
-type telling struct {
-	content uint64 // a hash of it
-	where   where
-}
-
 // where is a place in a trail, by numbers: the n-th log, the manifest, the n-th
 // object of that, the line.
 type where struct {
@@ -47,7 +43,7 @@ func (w where) before(o where) bool {
 	return slices.Compare([]uint64{w.log, w.seq, w.obj, w.line}, []uint64{o.log, o.seq, o.obj, o.line}) < 0
 }
 
-// id notes what a line tells of an event.
+// id notes what a line tells of an event, whose id is in the form that all versions share.
 func (t *tables) id(id string, told []byte, at where) {
 	key := sha256.Sum256([]byte(id))
 	var room [8 + 4*binary.MaxVarintLen64]byte
@@ -62,37 +58,41 @@ func (t *tables) id(id string, told []byte, at where) {
 // first telling, and returns how many lines repeat another to the letter. Nothing of
 // it depends on the order in which the objects were read.
 func (t *tables) tellings(reused func(first, other where)) (doubles int64, err error) {
-	seen := map[[16]byte][]telling{}
+	seen := map[[16]byte]map[uint64]where{} // by id and content: one id can have any number of them
 	err = t.ids.each(func(key, v []byte) {
-		k := [16]byte(key)
-		said := telling{content: binary.BigEndian.Uint64(v)}
+		content := binary.BigEndian.Uint64(v)
 		v = v[8:]
-		for _, p := range []*uint64{&said.where.log, &said.where.seq, &said.where.obj, &said.where.line} {
+		var at where
+		for _, p := range []*uint64{&at.log, &at.seq, &at.obj, &at.line} {
 			n, w := binary.Uvarint(v)
 			*p, v = n, v[w:]
 		}
-		list := seen[k]
-		i := slices.IndexFunc(list, func(have telling) bool { return have.content == said.content })
-		if i < 0 {
-			seen[k] = append(list, said)
-			return
+		k := [16]byte(key)
+		contents := seen[k]
+		if contents == nil {
+			contents = map[uint64]where{}
+			seen[k] = contents
 		}
-		doubles++
-		if said.where.before(list[i].where) {
-			list[i].where = said.where
+		have, ok := contents[content]
+		if ok {
+			doubles++
+		}
+		if !ok || at.before(have) {
+			contents[content] = at
 		}
 	}, func() {
-		for _, list := range seen {
-			if len(list) > 1 {
-				slices.SortFunc(list, func(a, b telling) int {
-					if a.where.before(b.where) {
-						return -1
-					}
-					return 1
-				})
-				for _, other := range list[1:] {
-					reused(list[0].where, other.where)
+		for _, contents := range seen {
+			if len(contents) < 2 {
+				continue
+			}
+			list := slices.SortedFunc(maps.Values(contents), func(a, b where) int {
+				if a.before(b) {
+					return -1
 				}
+				return 1
+			})
+			for _, other := range list[1:] {
+				reused(list[0], other)
 			}
 		}
 		clear(seen)
@@ -101,15 +101,16 @@ func (t *tables) tellings(reused func(first, other where)) (doubles int64, err e
 }
 
 // SameEvent reports whether two lines tell one event: the same but for recorded_at,
-// step_number and sender.
+// step_number, sender and the form that another schema version gives the id.
 func SameEvent(a, b []byte) bool {
-	var r semconv.LineReader
-	if _, err := r.Scan(a); err != nil {
+	var first, second semconv.LineReader
+	one, err := first.Scan(a)
+	if err != nil {
 		return false
 	}
-	told := r.AppendTold(nil)
-	_, err := r.Scan(b)
-	return err == nil && bytes.Equal(told, r.AppendTold(nil))
+	other, err := second.Scan(b)
+	return err == nil && semconv.LegacyEventID(one.EventID) == semconv.LegacyEventID(other.EventID) &&
+		bytes.Equal(first.AppendTold(nil), second.AppendTold(nil))
 }
 
 // step notes the place of an event in its run.
@@ -186,48 +187,66 @@ func (t *tables) strangers(f func(key, version string)) error {
 	})
 }
 
-// passed notes a manifest that was accepted.
+// passed notes a manifest that was accepted, and the root of the tree up to it.
 func (t *tables) passed(log string, l *link) {
-	t.heads.add(headKey(log, l.seq), append([]byte{'m'}, l.digest...))
+	t.heads.add(headKey(log, l.seq), append(append([]byte{'m'}, l.digest...), hex.EncodeToString(l.tree.Root())...))
 }
 
-// saw notes that a manifest of a log speaks of another log.
+// saw notes that a manifest of a log speaks of another log, and the other's own word for
+// what it was, if any.
 func (t *tables) saw(log string, seq int64, h HeadRef) {
-	v := append([]byte{'h'}, h.SHA256...)
-	t.heads.add(headKey(h.Log, h.Seq), binary.AppendUvarint(append(append(v, 0), log+"\x00"...), uint64(seq)))
+	by := func(kind byte, said string) []byte {
+		v := append(append([]byte{kind}, said...), 0)
+		return binary.AppendUvarint(append(v, log+"\x00"...), uint64(seq))
+	}
+	if ValidLog(h.Log) && h.Seq >= 0 {
+		t.heads.add(headKey(h.Log, h.Seq), by('h', h.SHA256))
+	}
+	if log, size, ok := noteOf(h.Note); ok {
+		t.heads.add(headKey(log, size-1), by('n', h.Note))
+	}
 }
 
 func headKey(log string, seq int64) []byte {
 	return binary.BigEndian.AppendUint64([]byte(log+"\x00"), uint64(seq))
 }
 
-// sighting is a manifest of a log as another log saw it.
+// sighting is a place of a log as another log saw it.
 type sighting struct {
-	ref HeadRef // what was seen
-	by  string  // the log that says so
-	seq int64   // in its manifest of this number
+	ref  HeadRef // what was seen: the digest, or the note
+	by   string  // the log that says so
+	seq  int64   // in its manifest of this number
+	have string  // the digest of the manifest that is there, "" for none
+	root string  // of the tree up to it
 }
 
-// contradictions calls f for every sighting that is not what is there; have is ""
-// where nothing is.
-func (t *tables) contradictions(f func(s sighting, have string)) error {
-	manifests := map[string]string{}
+// sightings calls f for everything that logs saw of each other, with what is there.
+func (t *tables) sightings(f func(s sighting)) error {
+	type there struct{ digest, root string }
+	manifests := map[string]there{}
 	var seen []sighting
 	return t.heads.each(func(key, v []byte) {
+		const digits = 2 * sha256.Size
 		if v[0] == 'm' {
-			manifests[string(key)] = string(v[1:])
+			manifests[string(key)] = there{string(v[1 : 1+digits]), string(v[1+digits:])}
 			return
 		}
 		log, place := cut0(string(key))
-		digest, rest := cut0(string(v[1:]))
+		said, rest := cut0(string(v[1:]))
 		by, number := cut0(rest)
 		seq, _ := binary.Uvarint([]byte(number))
-		seen = append(seen, sighting{HeadRef{Log: log, Seq: int64(binary.BigEndian.Uint64([]byte(place))), SHA256: digest}, by, int64(seq)})
+		s := sighting{ref: HeadRef{Log: log, Seq: int64(binary.BigEndian.Uint64([]byte(place)))}, by: by, seq: int64(seq)}
+		if v[0] == 'h' {
+			s.ref.SHA256 = said
+		} else {
+			s.ref.Note = said
+		}
+		seen = append(seen, s)
 	}, func() {
 		for _, s := range seen {
-			if have := manifests[string(headKey(s.ref.Log, s.ref.Seq))]; have != s.ref.SHA256 {
-				f(s, have)
-			}
+			m := manifests[string(headKey(s.ref.Log, s.ref.Seq))]
+			s.have, s.root = m.digest, m.root
+			f(s)
 		}
 		seen = seen[:0]
 		clear(manifests)

@@ -174,7 +174,7 @@ func TestAlteredLineIsNamed(t *testing.T) {
 func TestExpired(t *testing.T) {
 	tr := newTrail(t)
 	tr.Purge(tr.objects[0].Key)
-	r, err := ledger.Verify(ctx, tr, ledger.VerifyOptions{Keys: []ledger.PublicKey{tr.key}, Now: time.Now().Add(300 * 24 * time.Hour)})
+	r, err := ledger.Verify(ctx, tr, ledger.VerifyOptions{Keys: []ledger.PublicKey{tr.key}, Clock: in(300 * 24 * time.Hour)})
 	require.NoError(t, err)
 	require.Equal(t, ledger.Confirmed, r.Verdict, "%+v", r.Findings)
 	require.Equal(t, []string{ledger.CodeExpired}, codes(r, ledger.SeverityInfo))
@@ -183,7 +183,7 @@ func TestExpired(t *testing.T) {
 func TestStaleHead(t *testing.T) {
 	tr := newTrail(t)
 	tr.Purge(ledger.ManifestKey("gw-0", 5)) // the close, cut from the tail
-	r, err := ledger.Verify(ctx, tr, ledger.VerifyOptions{Keys: []ledger.PublicKey{tr.key}, Now: time.Now().Add(time.Hour), MaxAge: time.Minute})
+	r, err := ledger.Verify(ctx, tr, ledger.VerifyOptions{Keys: []ledger.PublicKey{tr.key}, At: time.Now().Add(time.Hour), MaxAge: time.Minute})
 	require.NoError(t, err)
 	require.Equal(t, []string{ledger.CodeStaleHead}, codes(r, ledger.SeverityWarning))
 }

@@ -28,7 +28,7 @@ func (j *job) finding(code, message string) Finding {
 // object checks one sealed object: that a version has the content that was signed,
 // that it is locked as promised, and at the level of events what is in it.
 func (v *verifier) object(ctx context.Context, j job) error {
-	body, at, findings, err := findVersion(ctx, v.r, j, v.o.Now)
+	body, at, findings, err := findVersion(ctx, v.r, j, v.now)
 	if err != nil {
 		return err
 	}
@@ -39,13 +39,7 @@ func (v *verifier) object(ctx context.Context, j job) error {
 		if err := v.lock(ctx, j.log, j.seq, at, Retention{Mode: j.obj.Retention.Mode, Until: j.obj.Retention.Until}); err != nil {
 			return err
 		}
-		if v.o.Level >= LevelEvents {
-			if digest := blobDigest(j.obj.Key); digest != "" {
-				v.blob(j, body, digest)
-			} else {
-				v.events(j, body)
-			}
-		}
+		v.content(j, body)
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -59,6 +53,36 @@ func (v *verifier) object(ctx context.Context, j job) error {
 	return nil
 }
 
+// content checks what is in an object whose bytes are what was signed.
+func (v *verifier) content(j job, body []byte) {
+	class, _ := ParseObjectKey(j.obj.Key)
+	kind := j.obj.kind()
+	switch {
+	case kind == "":
+		f := j.finding(CodeNewerVersion, "an object of a kind that this program does not know")
+		f.Severity, f.Found = SeverityUnknown, j.obj.Kind
+		v.note(f)
+		return
+	case class != j.obj.Retention.Class:
+		f := j.finding(CodeCountMismatch, "the retention class in the key is not the one that was signed")
+		f.Expected, f.Found = j.obj.Retention.Class, class
+		v.note(f)
+	}
+	if v.o.Level < LevelEvents {
+		return
+	}
+	switch kind {
+	case ObjectBlob:
+		v.blob(j, body, blobDigest(j.obj.Key))
+	case ObjectPrompt:
+		if hexDigest(sha256.Sum256(body)) != promptDigest(j.obj.Key) {
+			v.note(j.finding(CodeEncodingInvalid, "the text is not the one that the key names"))
+		}
+	case ObjectEvents:
+		v.events(j, body)
+	}
+}
+
 // findVersion finds the version of a sealed object whose content is what was
 // signed. Later versions and delete markers are warnings. Where there is none, the
 // findings say so, with the first line that is not what it was, as far as that can
@@ -70,6 +94,7 @@ func findVersion(ctx context.Context, r Reader, j job, now time.Time) (body []by
 	}
 	var wrong []byte
 	var wrongAt Version
+	var denied error
 	wrongs := 0
 	for _, ver := range versions {
 		if ver.DeleteMarker {
@@ -94,6 +119,10 @@ func findVersion(ctx context.Context, r Reader, j job, now time.Time) (body []by
 		if errors.Is(err, ErrNotFound) {
 			continue
 		}
+		if errors.Is(err, ErrForbidden) {
+			denied = err
+			continue
+		}
 		if err != nil {
 			return nil, at, nil, err
 		}
@@ -113,6 +142,10 @@ func findVersion(ctx context.Context, r Reader, j job, now time.Time) (body []by
 			f.Severity, f.Version = SeverityWarning, wrongAt.ID
 			findings = append(findings, f)
 		}
+	case denied != nil:
+		f := j.finding(CodeUnreadable, "the store refuses the object: whether it is what was signed is not known")
+		f.Severity, f.Found = SeverityUnknown, denied.Error()
+		findings = append(findings, f)
 	case wrongs > 0:
 		f := j.finding(CodeObjectAltered, "the content is not what was signed")
 		f.Version, f.Expected = wrongAt.ID, "sha256 "+j.obj.SHA256+", "+strconv.FormatInt(j.obj.Bytes, 10)+" bytes"
@@ -196,12 +229,20 @@ func (v *verifier) events(j job, body []byte) {
 	var events, size int64
 	var reader semconv.LineReader
 	var told []byte
-	bad := 0
+	bad, newer := 0, 0
 	err := eachLine(j.obj.Key, body, func(line []byte) error {
 		events++
 		size += int64(len(line)) + 1
 		tree.Append(line)
 		e, err := reader.Scan(line)
+		if errors.Is(err, semconv.ErrNewerVersion) {
+			if newer++; newer == 1 {
+				f := j.finding(CodeNewerVersion, err.Error())
+				f.Severity, f.Line = SeverityUnknown, int(events)
+				v.note(f)
+			}
+			return nil
+		}
 		if err != nil {
 			if bad++; bad <= 10 {
 				f := j.finding(CodeLineInvalid, err.Error())
@@ -215,7 +256,7 @@ func (v *verifier) events(j job, body []byte) {
 		at := j.at
 		at.line = uint64(events)
 		told = reader.AppendTold(told[:0])
-		v.tables.id(e.EventID, told, at)
+		v.tables.id(semconv.LegacyEventID(e.EventID), told, at)
 		v.tables.step(j.log, e)
 		return nil
 	})
@@ -242,7 +283,7 @@ func (v *verifier) events(j job, body []byte) {
 	if size != j.obj.UncompressedBytes {
 		mismatch(CodeCountMismatch, "the uncompressed size", j.obj.UncompressedBytes, size)
 	}
-	if bad > 0 {
+	if bad+newer > 0 {
 		return // the rest counts what the lines say
 	}
 	if !maps.Equal(seen.types, j.obj.EventTypes) {

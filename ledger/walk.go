@@ -5,31 +5,60 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 )
 
-// walker goes through the manifests of one log in their order.
+// walker goes through the manifests of one log in their order and takes those that count
+// (R2 and R3 of docs/verification.md). What is not accepted changes nothing.
 type walker struct {
-	r      Reader
-	keys   []PublicKey
-	log    string
-	now    time.Time     // locks are judged at this time
+	r    Reader
+	ring *keyring
+	log  string
+	// now is when promises are judged: never after the present.
+	now    time.Time
 	maxAge time.Duration // the longest that a running writer may be silent; 0: any
 	note   func(Finding)
 
-	from         *Checkpoint // begin at the manifest before it, which must fit
-	since, until time.Time   // of the writing of what is visited; zero: no bound
-	// passed, if any, is told the place of every manifest that was accepted.
-	passed func(*link) error
+	since, until time.Time // of the sealing of what is visited; zero: no bound
+	skip         int64     // what is before this place is not visited
+	// accepted, if any, is told every manifest that counts; visit those in the window, with
+	// the tree before.
+	accepted func(*Manifest)
+	visit    func(m *Manifest, at Version, before *Tree) error
+	// began and passed, if any, are told the place before the one that the walk begins with,
+	// and every place that is accepted.
+	began, passed func(*link) error
+	// anchored, if any, reports whether a checkpoint that the auditor holds vouches for the
+	// manifests before the first.
+	anchored func() bool
 
-	at      *link // the newest manifest that was accepted
-	first   int64
-	resumed bool             // the walk began behind the oldest manifest
-	began   time.Time        // the time of the first manifest
-	retired map[string]int64 // key ids to the place of the manifest that ended their time
-	denied  *refused         // the last version that the store refused, at a place where nothing else is the log's
+	tips    []*tip           // what may stand at the newest place, oldest version first
+	at      *link            // the newest place that is decided
+	first   int64            // the oldest
+	genesis string           // of the log, where it is known
+	expiry  *time.Time       // what the oldest manifest says of the locks of those before it
+	start   time.Time        // the time of the oldest manifest
+	epochs  []epoch          // who signs from where on
+	ended   map[string]int64 // key ids to the last place that they may sign
+	pins    map[string]bool  // ids of keys whose last manifest, as pinned, was met
+	denied  *refused         // a version that the store refused, at a place where nothing counts
+	others  bystanders
+	doubted bool // something keeps the log from a verdict
+	stuck   bool // nothing is known of what follows the newest place
+}
+
+// tip is a manifest that may stand at its place: it continues what is before.
+type tip struct {
+	*link
+	prev *link
+	m    *Manifest
+	v    Version
+}
+
+// epoch is a key and the place of the first manifest that it signs.
+type epoch struct {
+	from int64
+	key  string
 }
 
 // refused is a version that the store does not give.
@@ -39,435 +68,316 @@ type refused struct {
 	err error
 }
 
-// errEnough ends a walk that has come past its window.
+// candidate is a manifest of the log, at its place, that given keys signed.
+type candidate struct {
+	m *Manifest
+	v Version
+}
+
+// errEnough ends a walk that can say nothing of what follows.
 var errEnough = errors.New("enough")
 
-// walk calls visit with every manifest of the log that verifies, continues the chain
-// and is in the window. What does not verify is noted as a finding, and the walk goes
-// on behind it: one broken place hides nothing that follows. An error is the store's.
-func (w *walker) walk(ctx context.Context, visit func(*Manifest, Version) error) error {
-	w.first = -1
-	w.retired = map[string]int64{}
-	after, err := w.start(ctx)
-	if err != nil {
-		return err
-	}
-	for p, err := range places(ctx, w.r, ManifestPrefix+w.log+"/", after) {
+// walk goes through the log. What does not hold is noted, and the walk goes on behind it:
+// one broken place hides nothing that follows. An error is the store's.
+func (w *walker) walk(ctx context.Context) error {
+	w.first, w.ended, w.pins = -1, map[string]int64{}, map[string]bool{}
+	for p, err := range places(ctx, w.r, ManifestPrefix+w.log+"/", "") {
 		if err == nil {
-			err = w.place(ctx, p, visit)
+			err = w.place(ctx, p)
 		}
 		if errors.Is(err, errEnough) {
-			return nil
+			w.stuck = true
+			break
 		}
 		if err != nil {
 			return err
 		}
 	}
-	if w.denied == nil {
-		return nil
-	}
-	if w.at == nil {
-		return w.denied.err
-	}
-	w.unreadable(*w.denied)
-	return nil
-}
-
-// start is the key behind which the walk begins.
-func (w *walker) start(ctx context.Context) (after string, err error) {
-	seq := int64(0)
-	switch {
-	case w.from != nil:
-		seq = w.from.Size - 1
-	case !w.since.IsZero():
-		if seq, err = w.seek(ctx, w.since.Add(-maxSkew)); err != nil {
-			return "", err
-		}
-	}
-	if seq <= 0 {
-		return "", nil
-	}
-	w.resumed = true
-	return ManifestKey(w.log, seq-1), nil
-}
-
-// seek finds the newest manifest that was written before a time, by halving: 0 where
-// there is none.
-func (w *walker) seek(ctx context.Context, t time.Time) (int64, error) {
-	// before is a manifest that was written before t, or -1; behind is one that was not,
-	// or a place behind the last.
-	before, behind := int64(-1), int64(1)
-	for {
-		m, err := w.next(ctx, behind)
-		if err != nil {
-			return 0, err
-		}
-		if m == nil || !m.Predicate.WrittenAt.Before(t) {
-			break
-		}
-		before, behind = m.Predicate.Seq, m.Predicate.Seq*2+1
-	}
-	for behind-before > 1 {
-		middle := before + (behind-before)/2
-		m, err := w.next(ctx, middle)
-		if err != nil {
-			return 0, err
-		}
-		if m == nil || m.Predicate.Seq >= behind || !m.Predicate.WrittenAt.Before(t) {
-			behind = middle
-		} else {
-			before = m.Predicate.Seq
-		}
-	}
-	return max(before, 0), nil
-}
-
-// next is the first manifest from a sequence number on that a given key signed, nil
-// for none.
-func (w *walker) next(ctx context.Context, seq int64) (*Manifest, error) {
-	after := ""
-	if seq > 0 {
-		after = ManifestKey(w.log, seq-1)
-	}
-	for v, err := range w.r.List(ctx, ManifestPrefix+w.log+"/", after) {
-		if err != nil {
-			return nil, err
-		}
-		log, n, ok := parseManifestKey(v.Key)
-		if v.DeleteMarker || !ok || log != w.log || n < seq {
-			continue
-		}
-		body, err := manifestBody(ctx, w.r, v)
-		if errors.Is(err, ErrForbidden) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if m, err := ParseManifest(body, w.keys); err == nil && m.Predicate.Log == w.log && m.Predicate.Seq == n {
-			return m, nil
-		}
-	}
-	return nil, nil
-}
-
-// unreadable notes a version that cannot hide anything of the log: a manifest stands
-// beside it, or none follows.
-func (w *walker) unreadable(d refused) {
-	w.note(Finding{Severity: SeverityWarning, Code: CodeUnreadable, Log: w.log, Seq: d.seq, Object: d.at.Key, Version: d.at.ID, Found: d.err.Error(), Message: "the store refuses a version at the key of a manifest; it is not believed"})
+	return w.end()
 }
 
 // place judges the versions at one key.
-func (w *walker) place(ctx context.Context, p *place, visit func(*Manifest, Version) error) error {
+func (w *walker) place(ctx context.Context, p *versionsAt) error {
 	key := p.versions[0].Key
 	log, seq, ok := parseManifestKey(key)
 	if !ok || log != w.log {
 		w.note(Finding{Severity: SeverityWarning, Code: CodeForeignObject, Log: w.log, Object: key, Message: "not a key of a manifest"})
 		return nil
 	}
-	var signed []*Manifest
-	var ids []Version
-	var denied []refused
+	list, denied, err := w.read(ctx, p, seq)
+	if err != nil {
+		return err
+	}
+	accepted, err := w.judge(seq, list)
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(denied) == 0:
+	case accepted || w.past():
+		for _, d := range denied {
+			w.unreadable(d, SeverityWarning)
+		}
+	case w.denied == nil:
+		w.denied = &denied[0]
+	}
+	return nil
+}
+
+// past reports whether the walk has come behind its window.
+func (w *walker) past() bool { return w.at != nil && !w.until.IsZero() && w.at.at.After(w.until) }
+
+// read gives the versions at a place that are manifests of the log which given keys
+// signed, and those that the store refuses.
+func (w *walker) read(ctx context.Context, p *versionsAt, seq int64) (list []candidate, denied []refused, err error) {
 	for i, v := range p.versions {
 		if v.DeleteMarker {
-			w.note(Finding{Severity: SeverityWarning, Code: CodeDeleteMarker, Log: w.log, Seq: seq, Object: key, Version: v.ID, Message: "a delete marker hides the manifest from listings; it was read through"})
+			w.warn(CodeDeleteMarker, seq, v, "", "", "a delete marker hides the manifest from listings; it was read through")
 			continue
 		}
-		body, err := p.bodies[i], p.errs[i]
+		body, err := p.body(ctx, w.r, i)
 		if errors.Is(err, ErrForbidden) {
 			denied = append(denied, refused{seq, v, err})
 			continue
 		}
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
 		if body == nil && v.Size <= maxManifest {
 			continue // gone since it was listed
 		}
-		m, err := ParseManifest(body, w.keys)
-		if err == nil && (m.Predicate.Log != w.log || m.Predicate.Seq != seq) {
-			err = fmt.Errorf("a manifest of log %s, number %d", m.Predicate.Log, m.Predicate.Seq)
-		}
-		if err != nil {
-			w.note(Finding{Severity: SeverityWarning, Code: CodeForeignManifest, Log: w.log, Seq: seq, Object: key, Version: v.ID, Expected: "a manifest signed by a trusted key", Found: err.Error(), Message: "something else stands at the key of a manifest; it is not believed"})
-			continue
-		}
-		if why := w.mayNot(m); why != "" {
-			w.note(Finding{Severity: SeverityWarning, Code: CodeKeyNotValid, Log: w.log, Seq: seq, Object: key, Version: v.ID, Expected: "a manifest signed by a key that may sign here", Found: "key " + m.KeyID + ", " + why, Message: "a manifest is signed by a key outside its time; it is not believed"})
-			continue
-		}
-		signed, ids = append(signed, m), append(ids, v)
-	}
-	if len(signed) == 0 {
-		// Nothing at this place is the log's. If the log goes on behind it, the next
-		// manifest tells that this one is missing.
-		if len(denied) > 0 {
-			w.denied = &denied[0]
-		}
-		return nil
-	}
-	if w.denied != nil {
-		// The log goes on behind a place that could not be read: whether it holds is open.
-		return w.denied.err
-	}
-	for _, d := range denied {
-		w.unreadable(d)
-	}
-	if w.at == nil {
-		return w.begin(ctx, signed[0], ids[0], visit)
-	}
-	if seq > w.at.seq+1 {
-		w.note(Finding{Severity: SeverityError, Code: CodeManifestMissing, Log: w.log, Seq: w.at.seq + 1, Object: ManifestKey(w.log, w.at.seq+1), Expected: "manifests " + strconv.FormatInt(w.at.seq+1, 10) + " to " + strconv.FormatInt(seq-1, 10), Found: "none", Message: "manifests are missing from the chain"})
-		return w.accept(signed[0], ids[0], visit)
-	}
-	var reason error
-	for i, m := range signed {
-		if err := m.follows(w.at); err != nil {
-			reason = err
-			continue
-		}
-		for j := range signed {
-			if j != i && signed[j].Digest != m.Digest {
-				w.note(Finding{Severity: SeverityWarning, Code: CodeOtherWriter, Log: w.log, Seq: seq, Object: key, Version: ids[j].ID, Message: "another signed manifest stands at the same place; the oldest that continues the chain counts"})
-			}
-		}
-		return w.accept(m, ids[i], visit)
-	}
-	w.note(Finding{Severity: SeverityError, Code: CodeChainBroken, Log: w.log, Seq: seq, Object: key, Version: ids[0].ID, Message: reason.Error()})
-	return w.accept(signed[0], ids[0], visit)
-}
-
-// mayNot says why the key of a manifest may not sign it, "" where it may. The time
-// is the chain's, which does not go back, whatever the manifest says of itself.
-func (w *walker) mayNot(m *Manifest) string {
-	at := m.Predicate.WrittenAt
-	if w.at != nil && w.at.at.After(at) {
-		at = w.at.at
-	}
-	if by, ok := w.retired[m.KeyID]; ok {
-		return fmt.Sprintf("whose time ended at manifest %d", by)
-	}
-	for _, k := range w.keys {
+		m, err := openManifest(body, w.ring.all)
 		switch {
-		case k.ID != m.KeyID:
-		case k.May.Covers(w.log, m.Predicate.Seq, at):
-			return ""
-		case !k.May.NotAfter.IsZero() && at.After(k.May.NotAfter):
-			// Whoever signs past the end of a key may date the next manifest back.
-			w.retired[m.KeyID] = m.Predicate.Seq
+		case err == nil && (m.Predicate.Log != w.log || m.Predicate.Seq != seq):
+			err = fmt.Errorf("a manifest of log %s, number %d", m.Predicate.Log, m.Predicate.Seq)
+		case err == nil && len(m.signers) == 0:
+			err = errUntrusted
+		case err == nil:
+			list = append(list, candidate{m, v})
+			continue
 		}
+		w.foreign(seq, v, m, err)
 	}
-	return "which is not trusted for this log, place or time"
+	return list, denied, nil
 }
 
-// begin takes the oldest manifest that is there. One that is not the first must be
-// old enough for those before it to have expired, or be where the walk was to begin.
-func (w *walker) begin(ctx context.Context, m *Manifest, v Version, visit func(*Manifest, Version) error) error {
-	seq := m.Predicate.Seq
-	if seq == 0 {
-		if err := m.follows(noLink()); err != nil {
-			w.note(Finding{Severity: SeverityError, Code: CodeChainBroken, Log: w.log, Seq: 0, Object: v.Key, Version: v.ID, Message: err.Error()})
+// judge takes what counts at a place, and reports whether anything did.
+func (w *walker) judge(seq int64, list []candidate) (bool, error) {
+	switch {
+	case len(list) == 0:
+		return false, nil
+	case len(w.tips) == 0:
+		return w.begin(seq, list)
+	case seq > w.tips[0].seq+1:
+		return w.gap(seq, list)
+	}
+	next := w.continuing(list)
+	if len(next) == 0 {
+		return w.refuse(seq, list)
+	}
+	prev := next[0].prev
+	for _, t := range next[1:] {
+		if t.prev != prev {
+			w.fail(CodeChainBroken, prev.seq, t.v, "", "", "two manifests stand at this place, and both are continued: the log was forked by a holder of its key")
+			break
 		}
-	} else if _, err := m.tree(); err != nil {
-		w.note(Finding{Severity: SeverityError, Code: CodeChainBroken, Log: w.log, Seq: seq, Object: v.Key, Version: v.ID, Message: err.Error()})
 	}
-	if w.from != nil {
-		return w.beginFrom(m, v, visit)
-	}
-	if seq == 0 || w.resumed {
-		return w.accept(m, v, visit)
-	}
-	// Manifests are locked at least as long as data that is sealed at the same time, so
-	// those before this one go no earlier than about when its own lock ends.
-	lock, err := w.r.Retention(ctx, v.Key, v.ID)
-	if err != nil {
+	next = slices.DeleteFunc(next, func(t *tip) bool { return t.prev != prev })
+	w.beside(list, next)
+	return true, w.take(prev, next)
+}
+
+// take settles the newest place, where it was open, and goes on to the next.
+func (w *walker) take(prev *link, next []*tip) error {
+	if err := w.settle(prev); err != nil {
 		return err
 	}
-	f := Finding{Severity: SeverityInfo, Code: CodeStartExpired, Log: w.log, Seq: seq, Object: v.Key, Version: v.ID, Message: fmt.Sprintf("manifests 0 to %d are gone, as their retention promised", seq-1)}
-	if lock.Until.Sub(w.now) > 48*time.Hour {
-		f.Severity, f.Code = SeverityError, CodeStartMissing
-		f.Expected, f.Found = "manifest "+strconv.FormatInt(seq-1, 10), "none"
-		f.Message = fmt.Sprintf("manifests 0 to %d are gone, though the one after them is locked until %s", seq-1, lock.Until.UTC().Format(time.RFC3339))
+	if w.tips = next; len(next) == 1 {
+		return w.commit(next[0])
 	}
-	w.note(f)
-	return w.accept(m, v, visit)
+	return nil
 }
 
-// beginFrom takes the manifest before the checkpoint that the walk begins at, which
-// was verified when the checkpoint was made; it is not visited again.
-func (w *walker) beginFrom(m *Manifest, v Version, visit func(*Manifest, Version) error) error {
-	if m.Predicate.Seq != w.from.Size-1 {
-		w.note(Finding{Severity: SeverityError, Code: CodeManifestMissing, Log: w.log, Seq: w.from.Size - 1, Object: ManifestKey(w.log, w.from.Size-1), Expected: "the last manifest of the checkpoint of size " + strconv.FormatInt(w.from.Size, 10), Found: "manifest " + strconv.FormatInt(m.Predicate.Seq, 10), Message: "manifests are missing behind the checkpoint"})
-		return w.accept(m, v, visit)
+// settle decides between several manifests at the newest place.
+func (w *walker) settle(counts *link) error {
+	if len(w.tips) == 1 {
+		return nil
 	}
-	// Whether its tree is the checkpoint's is judged as for any other checkpoint.
-	return w.accept(m, v, func(*Manifest, Version) error { return nil })
+	for _, t := range w.tips {
+		if t.link != counts {
+			w.warn(CodeOtherWriter, t.seq, t.v, "", "", "another signed manifest stands at the same place, and is not the one that the log goes on from")
+		} else if err := w.commit(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// continuing gives the candidates that continue one of the tips. A rotation among them
+// ends the time of its key, whichever of them counts in the end.
+func (w *walker) continuing(list []candidate) (next []*tip) {
+	for _, c := range list {
+		for _, t := range w.tips {
+			if w.due(t.link, c.m) && w.acceptable(t.link, c.m) == nil {
+				m := *c.m
+				m.KeyID = t.key
+				next = append(next, &tip{link: t.with(&m), prev: t.link, m: &m, v: c.v})
+				break
+			}
+		}
+	}
+	w.learn(next)
+	return next
+}
+
+// learn gathers from tips which keys end and which begin.
+func (w *walker) learn(next []*tip) {
+	for _, t := range next {
+		if w.ring.last(t.m.KeyID) == t.digest {
+			w.pins[t.m.KeyID] = true
+			w.stop(t.m.KeyID, t.seq)
+		}
+		if k, err := t.m.NextKey(); err == nil && k != nil {
+			w.stop(t.m.KeyID, t.seq)
+			w.ring.add(*k)
+		}
+	}
+}
+
+// stop ends the time of a key behind a place.
+func (w *walker) stop(key string, seq int64) {
+	if _, ok := w.ended[key]; !ok {
+		w.ended[key] = seq
+	}
+}
+
+// stopped reports whether the time of a key has ended before a place.
+func (w *walker) stopped(key string, seq int64) bool {
+	by, ok := w.ended[key]
+	return ok && seq > by
+}
+
+// due reports whether the key that signs behind a place signed a manifest, and may.
+func (w *walker) due(l *link, m *Manifest) bool { return w.signed(l, m, l.key) }
+
+func (w *walker) signed(l *link, m *Manifest, key string) bool {
+	seq := m.Predicate.Seq
+	return slices.Contains(m.signers, key) && !w.stopped(key, seq) && w.ring.may(key, seq, latest(l.at, m.SealedAt()))
+}
+
+// acceptable is accepts, and that a key which was replaced does not come back.
+func (w *walker) acceptable(l *link, m *Manifest) error {
+	if m.version() == 0 {
+		return ErrNewerVersion
+	}
+	if err := l.accepts(m); err != nil {
+		return err
+	}
+	if k, err := m.NextKey(); err == nil && k != nil {
+		if k.ID == l.key || slices.ContainsFunc(w.epochs, func(e epoch) bool { return e.key == k.ID }) {
+			return fmt.Errorf("a rotation to key %s, which has signed the log before", k.ID)
+		}
+	}
+	return nil
 }
 
 // maxSkew is how far the clock of a writer may go back unnoticed.
 const maxSkew = time.Minute
 
-func (w *walker) accept(m *Manifest, v Version, visit func(*Manifest, Version) error) error {
-	if w.cut() {
-		return errEnough
-	}
-	p := &m.Predicate
-	l, err := m.link()
-	if err != nil {
-		// Its own tree does not hold: go on with what the chain gives.
-		t := NewTree()
-		if w.at != nil {
-			t = w.at.tree.clone()
-		}
-		l = m.linkOn(t)
-	}
+// commit makes a manifest the newest place of the log.
+func (w *walker) commit(t *tip) error {
 	if w.at == nil {
-		w.first, w.began = l.seq, l.at
+		if err := w.open(t); err != nil {
+			return err
+		}
 	} else {
-		if l.at.Before(w.at.at.Add(-maxSkew)) {
-			w.note(Finding{Severity: SeverityWarning, Code: CodeClockSkew, Log: w.log, Seq: l.seq, Object: v.Key, Expected: "at or after " + w.at.at.Format(time.RFC3339Nano), Found: l.at.Format(time.RFC3339Nano), Message: "the writer's clock went back"})
-		}
-		if silent := l.at.Sub(w.at.at); w.maxAge > 0 && silent > w.maxAge && w.at.kind != KindClose && l.kind != KindOpen {
-			w.note(Finding{Severity: SeverityWarning, Code: CodeHeartbeatGap, Log: w.log, Seq: l.seq, Object: v.Key, Expected: "a manifest every " + w.maxAge.String(), Found: silent.String() + " without one", Message: "the writer ran and was silent"})
-		}
-		if l.kind == KindOpen && w.at.kind != KindClose && w.at.kind != KindKeyRotation {
-			w.note(Finding{Severity: SeverityInfo, Code: CodeUncleanStart, Log: w.log, Seq: l.seq, Object: v.Key, Message: "a writer started without the one before having closed: a crash, or a second writer"})
-		}
+		w.pace(t)
 	}
-	w.at = l
-	w.rotate(m, v)
+	w.at = t.link
+	w.genesis = t.genesis
+	if len(w.epochs) == 0 {
+		w.epochs = []epoch{{t.seq, t.m.KeyID}}
+	}
+	if k, err := t.m.NextKey(); err == nil && k != nil {
+		w.epochs = append(w.epochs, epoch{t.seq + 1, k.ID})
+		w.note(Finding{Severity: SeverityInfo, Code: CodeKeyRotated, Log: w.log, Seq: t.seq, Object: t.v.Key, Version: t.v.ID, Expected: "key " + t.m.KeyID + " until here", Found: "key " + k.ID + " from here", Message: "the old key named the new one"})
+	}
 	if w.passed != nil {
-		if err := w.passed(l); err != nil {
+		if err := w.passed(t.link); err != nil {
 			return err
 		}
 	}
-	if w.cut() || p.WrittenAt.Before(w.since) {
-		return nil // shows that the chain goes on before and behind the window
+	if w.accepted != nil {
+		w.accepted(t.m)
 	}
-	return visit(m, v)
+	if w.visit == nil || t.seq < w.skip || t.at.Before(w.since) || w.past() {
+		return nil
+	}
+	return w.visit(t.m, t.v, t.prev.tree)
 }
 
-// rotate follows a manifest that names the key that signs from the next on.
-func (w *walker) rotate(m *Manifest, v Version) {
-	next, err := m.NextKey()
-	if next == nil && err == nil {
-		return
+// open takes the oldest manifest that is there.
+func (w *walker) open(t *tip) error {
+	w.first, w.expiry, w.start = t.seq, t.m.Predicate.PastUntil, t.at
+	w.others.flush(w.note)
+	if w.began == nil {
+		return nil
 	}
-	if err != nil {
-		w.note(Finding{Severity: SeverityError, Code: CodeChainBroken, Log: w.log, Seq: m.Predicate.Seq, Object: v.Key, Version: v.ID, Message: "a rotation that names no key: " + err.Error()})
-		return
+	return w.began(t.prev)
+}
+
+// pace notes how the writer's clock and its silences look.
+func (w *walker) pace(t *tip) {
+	if written := t.m.Predicate.WrittenAt; written.Before(w.at.at.Add(-maxSkew)) {
+		w.warn(CodeClockSkew, t.seq, t.v, "at or after "+stamp(w.at.at), stamp(written), "the writer's clock went back")
 	}
-	w.retired[m.KeyID] = m.Predicate.Seq
-	delete(w.retired, next.ID)
-	if i := slices.IndexFunc(w.keys, func(k PublicKey) bool { return k.ID == next.ID }); i < 0 {
-		next.May = &Span{Logs: []string{w.log}, FirstSeq: m.Predicate.Seq + 1}
-		w.keys = append(slices.Clone(w.keys), *next)
+	if silent := t.at.Sub(w.at.at); w.maxAge > 0 && silent > w.maxAge && !w.at.kind.Ends() && t.kind != KindOpen {
+		w.warn(CodeHeartbeatGap, t.seq, t.v, "a manifest every "+w.maxAge.String(), silent.String()+" without one", "the writer ran and was silent")
 	}
-	w.note(Finding{Severity: SeverityInfo, Code: CodeKeyRotated, Log: w.log, Seq: m.Predicate.Seq, Object: v.Key, Version: v.ID, Expected: "key " + m.KeyID + " until here", Found: "key " + next.ID + " from here", Message: "the old key named the new one"})
+	if t.kind == KindOpen && !w.at.kind.Ends() && w.at.kind != KindKeyRotation {
+		w.note(Finding{Severity: SeverityInfo, Code: CodeUncleanStart, Log: w.log, Seq: t.seq, Object: t.v.Key, Message: "a writer started without the one before having closed: a crash, or a second writer"})
+	}
+}
+
+// signs reports whether a key signs a place of the log, or the one behind it: who signs
+// the newest manifest of a tree signs the checkpoint of it, or its successor does.
+func (w *walker) signs(key string, seq int64) bool {
+	return (key == w.keyAt(seq) || key == w.keyAt(seq+1)) && !w.stopped(key, seq)
+}
+
+// keyAt is the id of the key that signs a place, "" before the first.
+func (w *walker) keyAt(seq int64) (key string) {
+	for _, e := range w.epochs {
+		if e.from <= seq {
+			key = e.key
+		}
+	}
+	return key
 }
 
 // progress is how much of the log's time the walk has covered, 0 to 1.
 func (w *walker) progress() float64 {
-	end := w.now
-	if !w.until.IsZero() && w.until.Before(end) {
-		end = w.until
-	}
-	all := end.Sub(w.began)
-	if w.at == nil || all <= 0 {
+	if w.at == nil {
 		return 0
 	}
-	return min(float64(w.at.at.Sub(w.began))/float64(all), 1)
+	all := w.now.Sub(w.start)
+	if all <= 0 {
+		return 0
+	}
+	return min(float64(w.at.at.Sub(w.start))/float64(all), 1)
 }
 
-// cut reports whether the walk ended at the end of its window, not of the log.
-func (w *walker) cut() bool {
-	return !w.until.IsZero() && w.at != nil && w.at.at.After(w.until)
+func (w *walker) warn(code string, seq int64, v Version, expected, found, message string) {
+	w.note(Finding{Severity: SeverityWarning, Code: code, Log: w.log, Seq: seq, Object: v.Key, Version: v.ID, Expected: expected, Found: found, Message: message})
 }
 
-// maySignCheckpoint reports whether the key of a checkpoint might sign the manifest
-// before it or the one after it.
-func (w *walker) maySignCheckpoint(c *Checkpoint) bool {
-	if by, ok := w.retired[c.KeyID]; ok && by < c.Size-1 {
-		return false
-	}
-	at := w.now
-	if w.at != nil {
-		at = w.at.at
-	}
-	return slices.ContainsFunc(w.keys, func(k PublicKey) bool {
-		return k.ID == c.KeyID && (k.May.Covers(w.log, c.Size-1, at) || k.May.Covers(w.log, c.Size, at))
-	})
+// fail notes what breaks a promise that was signed.
+func (w *walker) fail(code string, seq int64, v Version, expected, found, message string) {
+	w.note(Finding{Severity: SeverityError, Code: code, Log: w.log, Seq: seq, Object: v.Key, Version: v.ID, Expected: expected, Found: found, Message: message})
 }
 
-// ErrUnknownLog is the error of a log of which no given key signed a manifest.
-var ErrUnknownLog = errors.New("has no manifest that the given key signed")
-
-// errUnknown says that no given key signed a manifest of these logs.
-func errUnknown(logs ...string) error {
-	return fmt.Errorf("log %s %w", strings.Join(logs, ", "), ErrUnknownLog)
-}
-
-// unknown tells of a log without a manifest that a given key signed: anyone can make
-// one appear, so it is an error only where it was asked for by name.
-func (w *walker) unknown(found bool) error {
-	if !found {
-		return errUnknown(w.log)
-	}
-	w.note(Finding{Severity: SeverityWarning, Code: CodeUnknownLog, Log: w.log, Object: ManifestPrefix + w.log + "/", Expected: "manifests signed by a given key", Found: "none", Message: "nothing is said of this log: it was planted, or its key was not given"})
-	return nil
-}
-
-// Logs lists the logs that have manifests.
-func Logs(ctx context.Context, r Reader) ([]string, error) {
-	var logs []string
-	last := ""
-	for {
-		log, err := nextLog(ctx, r, last)
-		if err != nil || log == "" {
-			return logs, err
-		}
-		logs, last = append(logs, log), log
-	}
-}
-
-// Neighbours are the up to n logs that follow a log in the order of the store, whose
-// first follows its last: those that the log watches.
-func Neighbours(ctx context.Context, r Reader, log string, n int) ([]string, error) {
-	var list []string
-	last := log
-	for wrapped := false; len(list) < n; {
-		next, err := nextLog(ctx, r, last)
-		if err != nil {
-			return nil, err
-		}
-		if next == "" {
-			if wrapped {
-				break
-			}
-			wrapped, last = true, ""
-			continue
-		}
-		if next == log || slices.Contains(list, next) {
-			break
-		}
-		list, last = append(list, next), next
-	}
-	return list, nil
-}
-
-// nextLog is the first log behind another, "" for none.
-func nextLog(ctx context.Context, r Reader, last string) (string, error) {
-	after := ""
-	if last != "" {
-		after = ManifestPrefix + last + "0" // a 0 follows the slash: behind all that is below the log
-	}
-	for v, err := range r.List(ctx, ManifestPrefix, after) {
-		if err != nil {
-			return "", err
-		}
-		if log, _, ok := parseManifestKey(v.Key); ok && log != last {
-			return log, nil
-		}
-	}
-	return "", nil
+// doubt notes what keeps the log from a verdict.
+func (w *walker) doubt(code string, seq int64, v Version, expected, found, message string) {
+	w.doubted = true
+	w.note(Finding{Severity: SeverityUnknown, Code: code, Log: w.log, Seq: seq, Object: v.Key, Version: v.ID, Expected: expected, Found: found, Message: message})
 }

@@ -53,7 +53,7 @@ func TestNewKey(t *testing.T) {
 	next, err := ledger.LoadSigner(privatePEM(t, "ecdsa"))
 	require.NoError(t, err)
 	o := options(next)
-	o.Trusted = []ledger.PublicKey{tr.key}
+	o.Earlier = []ledger.PublicKey{tr.key}
 	c, err := ledger.OpenChain(ctx, tr, o)
 	require.NoError(t, err)
 	require.NoError(t, c.Commit(ctx, ledger.KindOpen, nil))

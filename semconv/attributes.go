@@ -5,9 +5,9 @@ const attrPrefix = "audit."
 // The attribute keys of the schema, one a field. Scalars are scalar attributes;
 // objects and arrays are one string attribute each that holds compact JSON.
 const (
-	// AttrSchemaVersion: The version of this schema, "1".
+	// AttrSchemaVersion: The version of this schema, "1.1".
 	AttrSchemaVersion = "audit.schema_version"
-	// AttrEventID: A UUID that is a function of the source record, so that a retry gives the same id.
+	// AttrEventID: A function of the source record, so that a retry gives the same id: a UUID, or the plain form of one.
 	AttrEventID = "audit.event_id"
 	// AttrEventType: What happened: one of the event types.
 	AttrEventType = "audit.event_type"
@@ -17,6 +17,8 @@ const (
 	AttrEndTimestamp = "audit.end_timestamp"
 	// AttrRecordedAt: When this collector took it in.
 	AttrRecordedAt = "audit.recorded_at"
+	// AttrSentTimestamp: What was sent as the time, where it cannot be one.
+	AttrSentTimestamp = "audit.sent_timestamp"
 	// AttrSessionID: The conversation or run; falls back to the trace id, and derived_fields says so.
 	AttrSessionID = "audit.session_id"
 	// AttrRunID: The trace id: one invocation within a session.
@@ -31,6 +33,10 @@ const (
 	AttrAgentName = "audit.agent_name"
 	// AttrAgentVersion: Which build of the agent.
 	AttrAgentVersion = "audit.agent_version"
+	// AttrAgentInstanceID: An id drawn for one process or one run of the agent.
+	AttrAgentInstanceID = "audit.agent_instance_id"
+	// AttrParentAgentID: The agent that this one works for.
+	AttrParentAgentID = "audit.parent_agent_id"
 	// AttrUserID: On whose behalf.
 	AttrUserID = "audit.user_id"
 	// AttrModelID: The model asked for.
@@ -55,14 +61,24 @@ const (
 	AttrMissingFields = "audit.missing_fields"
 	// AttrDerivedFields: Fields filled by a fallback rather than by the source.
 	AttrDerivedFields = "audit.derived_fields"
+	// AttrDerivedFrom: Field to the event it was taken from, of fields that another event's record gave.
+	AttrDerivedFrom = "audit.derived_from"
+	// AttrEventProblems: What is wrong with the audit.* attributes that the application set.
+	AttrEventProblems = "audit.event_problems"
 	// AttrOversize: Per field that was cut: its full length in bytes and its SHA-256.
 	AttrOversize = "audit.oversize"
 	// AttrLayerOf: The event that tells the same fact from another instrumentation layer: this one is kept, and not counted.
 	AttrLayerOf = "audit.layer_of"
 	// AttrAlternates: Field to second value, where two sources on one record disagree.
 	AttrAlternates = "audit.alternates"
-	// AttrContentState: present, withheld, truncated_at_source or not_captured.
+	// AttrContentState: The first that holds of any part: truncated_at_source, withheld, by_reference, present, not_captured.
 	AttrContentState = "audit.content_state"
+	// AttrContentRefs: Field to where its content lies, as the source says, where the state is by_reference.
+	AttrContentRefs = "audit.content_refs"
+	// AttrContentAt: Where content that is kept apart lies in the content object: frame, leaf, fields.
+	AttrContentAt = "audit.content_at"
+	// AttrMaskedFields: Fields in which a part was masked before sealing.
+	AttrMaskedFields = "audit.masked_fields"
 	// AttrSender: Who authenticated to the receiver.
 	AttrSender = "audit.sender"
 	// AttrRetention: The retention class, where one is configured.
@@ -73,10 +89,14 @@ const (
 	AttrToolsAvailable = "audit.tools_available"
 	// AttrFinalOutput: The answer of the run.
 	AttrFinalOutput = "audit.final_output"
-	// AttrOutcome: success, error or denied.
+	// AttrOutcome: success, error or denied; of a run, and never of a tool call, also suspended or blocked.
 	AttrOutcome = "audit.outcome"
 	// AttrReason: Why: for a timeout max_iterations, deadline or idle.
 	AttrReason = "audit.reason"
+	// AttrFromAgent: Who hands over.
+	AttrFromAgent = "audit.from_agent"
+	// AttrToAgent: Who takes over.
+	AttrToAgent = "audit.to_agent"
 	// AttrOperation: The kind of model call: chat, text_completion, embeddings and the like.
 	AttrOperation = "audit.operation"
 	// AttrInputMessages: What was sent to the model, in the message shape of the OpenTelemetry GenAI conventions.
@@ -127,6 +147,8 @@ const (
 	AttrToolType = "audit.tool_type"
 	// AttrToolDescription: What the agent was told that the tool does.
 	AttrToolDescription = "audit.tool_description"
+	// AttrToolDescriptionHash: SHA-256 of the exact UTF-8 text of the description, 64 hex digits.
+	AttrToolDescriptionHash = "audit.tool_description_hash"
 	// AttrToolInput: The parameters.
 	AttrToolInput = "audit.tool_input"
 	// AttrToolOutput: The result.
@@ -141,10 +163,14 @@ const (
 	AttrApprovalStatus = "audit.approval_status"
 	// AttrApproverID: Who or what decided.
 	AttrApproverID = "audit.approver_id"
-	// AttrMCPServer: The MCP server that ran the tool.
+	// AttrMCPServer: The MCP server that ran the tool, or that asks.
 	AttrMCPServer = "audit.mcp_server"
+	// AttrMCPServerVersion: The version that the MCP server says it has.
+	AttrMCPServerVersion = "audit.mcp_server_version"
 	// AttrMCPSessionID: The MCP session.
 	AttrMCPSessionID = "audit.mcp_session_id"
+	// AttrMCPMethod: What the server asked of the agent: elicitation, sampling or roots.
+	AttrMCPMethod = "audit.mcp_method"
 	// AttrQuery: What was looked for.
 	AttrQuery = "audit.query"
 	// AttrDocuments: What was found: id, score, content.
@@ -153,9 +179,13 @@ const (
 	AttrDataSource = "audit.data_source"
 	// AttrApprovalReason: Why it was decided so.
 	AttrApprovalReason = "audit.approval_reason"
-	// AttrApprovalSource: human, config, hook or policy.
+	// AttrApprovalSource: human, config, hook, policy or agent.
 	AttrApprovalSource = "audit.approval_source"
-	// AttrActorID: Who intervened.
+	// AttrApprovedInput: The parameters as they were approved, where that is said apart.
+	AttrApprovedInput = "audit.approved_input"
+	// AttrApprovalAt: When it was decided.
+	AttrApprovalAt = "audit.approval_at"
+	// AttrActorID: Who intervened, or ordered the erasure.
 	AttrActorID = "audit.actor_id"
 	// AttrGuardrailName: Which check.
 	AttrGuardrailName = "audit.guardrail_name"
@@ -165,16 +195,44 @@ const (
 	AttrScore = "audit.score"
 	// AttrStack: The stack trace.
 	AttrStack = "audit.stack"
+	// AttrFindingID: A function of the rule and of what it is about: the same finding has the same id.
+	AttrFindingID = "audit.finding_id"
 	// AttrRule: The rule that fired.
 	AttrRule = "audit.rule"
 	// AttrRulesSHA256: Digest of the rules in force, 64 hex digits.
 	AttrRulesSHA256 = "audit.rules_sha256"
+	// AttrEngineVersion: The version of the program that applied the rules.
+	AttrEngineVersion = "audit.engine_version"
 	// AttrSeverity: How grave.
 	AttrSeverity = "audit.severity"
 	// AttrMessage: What was noticed.
 	AttrMessage = "audit.message"
 	// AttrEvidence: The ids of the events it is about.
 	AttrEvidence = "audit.evidence"
+	// AttrExposed: Whether the model was given what it is about.
+	AttrExposed = "audit.exposed"
+	// AttrActed: Whether the agent acted on it.
+	AttrActed = "audit.acted"
+	// AttrCarrier: The ids of the events that brought it in.
+	AttrCarrier = "audit.carrier"
+	// AttrRead: The ids of the events that gave it to the model.
+	AttrRead = "audit.read"
+	// AttrAct: The ids of the events in which the agent acted on it.
+	AttrAct = "audit.act"
+	// AttrErasureID: The erasure: what is ordered and what is done have the same.
+	AttrErasureID = "audit.erasure_id"
+	// AttrErasureState: ordered or done.
+	AttrErasureState = "audit.erasure_state"
+	// AttrErasureObject: The key of the content object.
+	AttrErasureObject = "audit.erasure_object"
+	// AttrErasureFrames: The numbers of the frames in it that are erased.
+	AttrErasureFrames = "audit.erasure_frames"
+	// AttrErasureEvents: The ids of the events whose content it is.
+	AttrErasureEvents = "audit.erasure_events"
+	// AttrErasureRequest: The request that it answers, by the operator's number or name for it.
+	AttrErasureRequest = "audit.erasure_request"
+	// AttrFinalAt: From when on it is final: no backup of the keys is left.
+	AttrFinalAt = "audit.final_at"
 )
 
 // Control attributes travel from the processor to the exporter and are not

@@ -53,3 +53,22 @@ func BenchmarkParseLine(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkScan is the reader of verify, which reads many lines and keeps little of each.
+func BenchmarkScan(b *testing.B) {
+	for _, size := range benchSizes {
+		line, _, _ := AppendSpan(nil, benchSpan(size))
+		b.Run(fmt.Sprintf("%dB", len(line)), func(b *testing.B) {
+			var r LineReader
+			var told []byte
+			b.SetBytes(int64(len(line)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := r.Scan(line); err != nil {
+					b.Fatal(err)
+				}
+				told = r.AppendTold(told[:0])
+			}
+		})
+	}
+}

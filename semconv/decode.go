@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/bits"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
@@ -16,10 +18,13 @@ const lineDepth = jsontext.MaxDepth + 2
 
 // ParseLine reads a line as the encoder writes it, without the newline. It is
 // strict, for it judges evidence: one JSON object in UTF-8, no key twice at any
-// depth, no unknown field, every value of its field's kind, a known event type,
-// and what every event needs is there or is listed in missing_fields.
+// depth, no field and no event type that its schema version does not know, every
+// value of its field's kind, and what every event needs is there or is listed in
+// missing_fields. The error of a line of a version that this program does not know
+// is ErrNewerVersion, wrapped: what it says cannot be judged.
 func ParseLine(line []byte) (*Event, error) {
-	var r LineReader
+	var few [32]fieldAt // most lines have no more
+	r := LineReader{at: few[:0]}
 	if err := r.read(line); err != nil {
 		return nil, err
 	}
@@ -32,20 +37,18 @@ func ParseLine(line []byte) (*Event, error) {
 type LineReader struct {
 	text []byte // the line in canonical form
 	at   []fieldAt
+	has  fieldSet // of at
 	in   jsontext.ObjectReader
-	e    Event
+	// version is that of the line, by its place in versions; the newest where it has none.
+	version int
+	e       *Event // that Scan gives
 }
 
 // fieldAt is a field of the line that was read: its number, and where its value is.
 type fieldAt struct{ field, from, to int }
 
 // scanned are the fields that Scan gives.
-var scanned = func() (t [maxFields]bool) {
-	for _, name := range append([]string{"schema_version", "run_id", "missing_fields"}, requiredAlways...) {
-		t[fieldNames[name]] = true
-	}
-	return t
-}()
+var scanned = setOf(append([]string{"schema_version", "run_id", "missing_fields"}, requiredAlways...)...)
 
 // Scan reads a line and gives what every event has, and its run; the other fields are
 // checked and left empty. The event is valid until the next call.
@@ -53,57 +56,109 @@ func (r *LineReader) Scan(line []byte) (*Event, error) {
 	if err := r.read(line); err != nil {
 		return nil, err
 	}
-	before := r.e
-	r.e = Event{}
-	return &r.e, r.decode(&r.e, func(i int) bool {
-		if scanned[i] {
-			// Most lines say what the line before says: the same text is not made twice.
-			if p, ok := fields[i].ref(&r.e).(*string); ok {
-				*p = *fields[i].ref(&before).(*string)
-			}
+	if r.e == nil {
+		r.e = &Event{}
+	}
+	// Most lines say what the line before says, and a text that is the same is not made
+	// twice: only what this line does not say is emptied.
+	for word, set := range scanned {
+		for set &^= r.has[word]; set != 0; set &= set - 1 {
+			fields[word*64+bits.TrailingZeros64(set)].clear(r.e)
 		}
-		return scanned[i]
-	})
+	}
+	return r.e, r.decode(r.e, scanned.has)
 }
 
-// tellings are the fields that differ between two tellings of one event.
-var tellings = func() (t [maxFields]bool) {
-	for _, name := range []string{"recorded_at", "step_number", "sender"} {
-		t[fieldNames[name]] = true
-	}
-	return t
-}()
+// tellings are the fields that may differ between two tellings of one event; links are
+// those that name another event, whose id may be told in another form.
+var (
+	tellings = setOf("schema_version", "event_id", "recorded_at", "step_number", "sender")
+	links    = setOf("parent_event_id", "layer_of")
+)
 
 // AppendTold appends what the line that was read tells: all but recorded_at,
-// step_number and sender. Two lines of one event have the same.
+// step_number and sender, and what another version of the program writes otherwise:
+// schema_version, event_id and the form of the ids that it links to. Two lines of one
+// event have the same, and the same LegacyEventID.
 func (r *LineReader) AppendTold(dst []byte) []byte {
 	for _, f := range r.at {
-		if !tellings[f.field] {
-			dst = append(append(append(dst, fields[f.field].Name...), ':'), r.text[f.from:f.to]...)
+		if tellings.has(f.field) {
+			continue
+		}
+		dst = append(append(dst, fields[f.field].Name...), ':')
+		if text := r.text[f.from:f.to]; links.has(f.field) && len(text) > roleAt+2 {
+			dst = append(append(append(dst, '"'), LegacyEventID(string(text[1:len(text)-1]))...), '"')
+		} else {
+			dst = append(dst, text...)
 		}
 	}
 	return dst
 }
 
+// ErrNewerVersion is the answer to a line of a schema version that this program does not
+// know: mostly a newer program wrote it.
+var ErrNewerVersion = errors.New("written by a newer version")
+
 // read finds the fields of a line.
 func (r *LineReader) read(line []byte) error {
-	r.at = r.at[:0]
+	r.at, r.has = r.at[:0], fieldSet{}
 	unknown := ""
 	text, err := r.in.Object(r.text[:0], line, lineDepth, func(key []byte, from, to int) {
 		if i, known := fieldNames[string(key)]; known {
 			r.at = append(r.at, fieldAt{i, from, to})
+			r.has.add(i)
 		} else if unknown == "" {
 			unknown = string(key)
 		}
 	})
 	r.text = text
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case unknown != "":
+	}
+	if err := r.readVersion(); err != nil {
+		return err
+	}
+	if unknown != "" {
 		return fmt.Errorf("unknown field %q", unknown)
 	}
 	return nil
+}
+
+// versionField is the place of schema_version.
+var versionField = fieldNames["schema_version"]
+
+// readVersion finds the version of the line. What is no version at all is left to decode.
+func (r *LineReader) readVersion() error {
+	r.version = len(versions) - 1
+	for _, f := range r.at {
+		if f.field != versionField {
+			continue
+		}
+		text := r.text[f.from:f.to]
+		if text[0] != '"' {
+			return nil
+		}
+		for i, v := range versions {
+			if string(text[1:len(text)-1]) == v {
+				r.version = i
+				return nil
+			}
+		}
+		if version, ok := jsontext.Unescape(text[1 : len(text)-1]); ok && version != "" {
+			return fmt.Errorf("%w: `schema_version` is %s", ErrNewerVersion, quoteShort(version))
+		}
+		return nil
+	}
+	return nil
+}
+
+// quoteShort quotes the beginning of a text that may be anything.
+func quoteShort(s string) string {
+	const most = 32
+	if len(s) <= most {
+		return strconv.QuoteToASCII(s)
+	}
+	return strconv.QuoteToASCII(strings.ToValidUTF8(s[:most], "")) + "…"
 }
 
 // decode puts the fields that are wanted into an event and checks the others.
@@ -119,8 +174,11 @@ func (r *LineReader) decode(e *Event, wanted func(field int) bool) error {
 		if err != nil {
 			return fmt.Errorf("field %q: %w", fields[f.field].Name, err)
 		}
+		if fields[f.field].since > r.version {
+			return fmt.Errorf("field %q is not of schema version %s", fields[f.field].Name, versions[r.version])
+		}
 	}
-	return e.check()
+	return e.check(r.version)
 }
 
 // checkField is decodeField where the value itself is of no interest.
@@ -151,11 +209,12 @@ func checkField(kind Kind, text []byte) (err error) {
 	return err
 }
 
-func (e *Event) check() error {
-	if e.SchemaVersion != SchemaVersion {
-		return fmt.Errorf("`schema_version` is %q, this reader knows %q", e.SchemaVersion, SchemaVersion)
+// check looks at an event of the version at that place in versions.
+func (e *Event) check(version int) error {
+	if e.SchemaVersion == "" {
+		return errors.New("`schema_version` is absent")
 	}
-	if !e.EventType.Valid() {
+	if !e.EventType.validIn(version) {
 		return fmt.Errorf("unknown `event_type` %q", e.EventType)
 	}
 next:

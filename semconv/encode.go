@@ -145,7 +145,7 @@ func (c *Encoder) append(dst []byte, r *record) ([]byte, Meta, error) {
 	}
 	m.EventType = string(typ)
 
-	dst = append(dst, `{"schema_version":"1"`...)
+	dst = append(dst, `{"schema_version":"`+SchemaVersion+`"`...)
 	for word, set := range r.has {
 		for set |= made[word]; set != 0; set &= set - 1 {
 			i := word*64 + bits.TrailingZeros64(set)

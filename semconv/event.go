@@ -2,16 +2,24 @@ package semconv
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
-// SchemaVersion is the value of schema_version on every event.
-const SchemaVersion = "1"
+// SchemaVersion is the value of schema_version on every event that is written.
+const SchemaVersion = "1.1"
+
+// versions are the schema versions that are read, the oldest first. A field or an event
+// type belongs to the one that brought it and to those after it.
+var versions = []string{"1", SchemaVersion}
+
+// versionPlace is the place of a version in versions, or -1.
+func versionPlace(version string) int { return slices.Index(versions, version) }
 
 // EventType says what happened.
 type EventType string
 
-// The event types of schema version 1.
+// The event types. The last four are of version 1.1.
 const (
 	TypeSessionStart   EventType = "session_start"   // an agent run began
 	TypeSessionEnd     EventType = "session_end"     // an agent run ended
@@ -27,19 +35,32 @@ const (
 	TypeError          EventType = "error"           // something failed that no other event tells of
 	TypeFinalOutput    EventType = "final_output"    // the answer of a run, where no end of the run tells it
 	TypeFinding        EventType = "finding"         // something the collector noticed; names the events it is about
+
+	TypeHandoff    EventType = "handoff"     // an agent gave the run to another
+	TypeStep       EventType = "step"        // a step of a workflow that is none of the others
+	TypeMCPRequest EventType = "mcp_request" // an MCP server asked something of the agent
+	TypeErasure    EventType = "erasure"     // content was ordered to be erased, or is
 )
 
+// eventTypes are the event types of every version, those of a later one behind.
 var eventTypes = []EventType{
 	TypeSessionStart, TypeSessionEnd, TypeSessionTimeout, TypeLLMCall, TypeMessage, TypeToolCall, TypeToolResult,
 	TypeRetrieval, TypeApproval, TypeIntervention, TypeGuardrail, TypeError, TypeFinalOutput, TypeFinding,
+	TypeHandoff, TypeStep, TypeMCPRequest, TypeErasure,
 }
+
+// typesOf is how many of eventTypes a version has, by its place in versions.
+var typesOf = []int{14, 18}
 
 // EventTypes lists every event type of the schema.
 func EventTypes() []EventType { return append([]EventType(nil), eventTypes...) }
 
 // Valid reports whether t is a type of the schema.
-func (t EventType) Valid() bool {
-	for _, v := range eventTypes {
+func (t EventType) Valid() bool { return t.validIn(len(versions) - 1) }
+
+// validIn reports whether t is a type of the version at that place in versions.
+func (t EventType) validIn(version int) bool {
+	for _, v := range eventTypes[:typesOf[version]] {
 		if t == v {
 			return true
 		}
@@ -47,11 +68,15 @@ func (t EventType) Valid() bool {
 	return false
 }
 
-// Values of outcome.
+// Values of outcome. Those of the second list are a run's: they stand on session_end,
+// session_timeout and final_output, never on a tool call or its result.
 const (
 	OutcomeSuccess = "success"
 	OutcomeError   = "error"
-	OutcomeDenied  = "denied"
+	OutcomeDenied  = "denied" // it did not run, whoever refused
+
+	OutcomeSuspended = "suspended" // the run waits for a person
+	OutcomeBlocked   = "blocked"   // a guardrail or a policy stopped it
 )
 
 // Values of approval_status.
@@ -67,14 +92,30 @@ const (
 	SourceConfig = "config"
 	SourceHook   = "hook"
 	SourcePolicy = "policy"
+	SourceAgent  = "agent"
 )
 
-// Values of content_state.
+// Values of content_state, which tells what was captured: erasing changes nothing of it.
+// Of several that hold of parts of an event, the first in this order is given.
 const (
-	ContentPresent           = "present"
-	ContentWithheld          = "withheld"
 	ContentTruncatedAtSource = "truncated_at_source"
+	ContentWithheld          = "withheld"     // the source redacts
+	ContentByReference       = "by_reference" // it lies elsewhere: see content_refs
+	ContentPresent           = "present"
 	ContentNotCaptured       = "not_captured"
+)
+
+// Values of mcp_method.
+const (
+	MCPElicitation = "elicitation"
+	MCPSampling    = "sampling"
+	MCPRoots       = "roots"
+)
+
+// Values of erasure_state.
+const (
+	ErasureOrdered = "ordered"
+	ErasureDone    = "done"
 )
 
 // Optional is a value that may be absent: a count of zero is not "unknown".
@@ -86,7 +127,7 @@ type Optional[T any] struct {
 // Some is a value that is there.
 func Some[T any](v T) Optional[T] { return Optional[T]{Value: v, Valid: true} }
 
-// Event is one audit event, schema version 1. The fields table of this package
+// Event is one audit event, of any version that is read. The fields table of this package
 // gives each one its name, kind and order; what is empty is absent from the line.
 // A json.RawMessage holds one JSON value.
 type Event struct {
@@ -96,6 +137,7 @@ type Event struct {
 	Timestamp     time.Time
 	EndTimestamp  time.Time
 	RecordedAt    time.Time
+	SentTimestamp string
 	SessionID     string
 	RunID         string
 	StepNumber    Optional[int64]
@@ -104,6 +146,8 @@ type Event struct {
 	AgentID          string
 	AgentName        string
 	AgentVersion     string
+	AgentInstanceID  string
+	ParentAgentID    string
 	UserID           string
 	ModelID          string
 	ResponseModelID  string
@@ -117,10 +161,15 @@ type Event struct {
 	Source        json.RawMessage
 	MissingFields []string
 	DerivedFields []string
+	DerivedFrom   json.RawMessage
+	EventProblems []string
 	Oversize      json.RawMessage
 	LayerOf       string
 	Alternates    json.RawMessage
 	ContentState  string
+	ContentRefs   json.RawMessage
+	ContentAt     json.RawMessage
+	MaskedFields  []string
 	Sender        json.RawMessage
 	Retention     string
 
@@ -129,6 +178,8 @@ type Event struct {
 	FinalOutput    string
 	Outcome        string
 	Reason         string
+	FromAgent      string
+	ToAgent        string
 
 	Operation          string
 	InputMessages      json.RawMessage
@@ -152,19 +203,22 @@ type Event struct {
 	CostUSD            Optional[float64]
 	Error              string
 
-	ToolName         string
-	ToolCallID       string
-	ToolType         string
-	ToolDescription  string
-	ToolInput        json.RawMessage
-	ToolOutput       json.RawMessage
-	ErrorType        string
-	ExecutionTimeMS  Optional[float64]
-	RequiresApproval Optional[bool]
-	ApprovalStatus   string
-	ApproverID       string
-	MCPServer        string
-	MCPSessionID     string
+	ToolName            string
+	ToolCallID          string
+	ToolType            string
+	ToolDescription     string
+	ToolDescriptionHash string
+	ToolInput           json.RawMessage
+	ToolOutput          json.RawMessage
+	ErrorType           string
+	ExecutionTimeMS     Optional[float64]
+	RequiresApproval    Optional[bool]
+	ApprovalStatus      string
+	ApproverID          string
+	MCPServer           string
+	MCPServerVersion    string
+	MCPSessionID        string
+	MCPMethod           string
 
 	Query      string
 	Documents  json.RawMessage
@@ -172,6 +226,8 @@ type Event struct {
 
 	ApprovalReason string
 	ApprovalSource string
+	ApprovedInput  json.RawMessage
+	ApprovalAt     time.Time
 
 	ActorID string
 
@@ -181,9 +237,24 @@ type Event struct {
 
 	Stack string
 
-	Rule        string
-	RulesSHA256 string
-	Severity    string
-	Message     string
-	Evidence    []string
+	FindingID     string
+	Rule          string
+	RulesSHA256   string
+	EngineVersion string
+	Severity      string
+	Message       string
+	Evidence      []string
+	Exposed       Optional[bool]
+	Acted         Optional[bool]
+	Carrier       []string
+	Read          []string
+	Act           []string
+
+	ErasureID      string
+	ErasureState   string
+	ErasureObject  string
+	ErasureFrames  json.RawMessage
+	ErasureEvents  []string
+	ErasureRequest string
+	FinalAt        time.Time
 }

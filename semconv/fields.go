@@ -28,7 +28,11 @@ type Field struct {
 	Name  string      // the key in the line; the attribute key is "audit." and this
 	Kind  Kind        // its JSON shape
 	Types []EventType // the event types it belongs to; nil means every one
+	Since string      // the schema version that brought it
 	Doc   string
+
+	v1    *was // what version 1 said of the field, where it said something else
+	since int  // Since, by its place in versions
 
 	// ref points at the field in an Event. Its dynamic type follows Kind: *string,
 	// *Optional[int64], *Optional[float64], *Optional[bool], *time.Time,
@@ -45,6 +49,12 @@ type Field struct {
 	// ofSpan and ofLog are set where a span, or a log record, holds the field itself, so
 	// that it needs no attribute.
 	ofSpan, ofLog bool
+}
+
+// was is what an earlier version said of a field: its published schema stays as it is.
+type was struct {
+	doc   string
+	types []EventType
 }
 
 // held is the Go type of a field of an Event.
@@ -95,17 +105,20 @@ func (f *Field) Attr() string { return f.attr }
 // Fields is the schema: every field in the order in which a line holds them.
 func Fields() []Field { return append([]Field(nil), fields...) }
 
-// maxFields bounds the table, so that the encoder needs no allocation a record.
-const maxFields = 96
+// maxFields bounds the table, so that the encoder needs no allocation a record; a set of
+// so many fields is two words.
+const maxFields = 128
 
 var fields = []Field{
 	{
 		Name: "schema_version", Kind: KindString, ref: func(e *Event) any { return &e.SchemaVersion },
-		Doc: "The version of this schema, \"1\".",
+		Doc: "The version of this schema, \"1.1\".",
+		v1:  &was{doc: "The version of this schema, \"1\"."},
 	},
 	{
 		Name: "event_id", Kind: KindString, ref: func(e *Event) any { return &e.EventID },
-		Doc: "A UUID that is a function of the source record, so that a retry gives the same id.",
+		Doc: "A function of the source record, so that a retry gives the same id: a UUID, or the plain form of one.",
+		v1:  &was{doc: "A UUID that is a function of the source record, so that a retry gives the same id."},
 	},
 	{
 		Name: "event_type", Kind: KindString, ref: func(e *Event) any { return &e.EventType },
@@ -122,6 +135,10 @@ var fields = []Field{
 	{
 		Name: "recorded_at", Kind: KindTime, ref: func(e *Event) any { return &e.RecordedAt },
 		Doc: "When this collector took it in.",
+	},
+	{
+		Name: "sent_timestamp", Kind: KindString, Since: "1.1", ref: func(e *Event) any { return &e.SentTimestamp },
+		Doc: "What was sent as the time, where it cannot be one.",
 	},
 	{
 		Name: "session_id", Kind: KindString, ref: func(e *Event) any { return &e.SessionID },
@@ -150,6 +167,14 @@ var fields = []Field{
 	{
 		Name: "agent_version", Kind: KindString, ref: func(e *Event) any { return &e.AgentVersion },
 		Doc: "Which build of the agent.",
+	},
+	{
+		Name: "agent_instance_id", Kind: KindString, Since: "1.1", ref: func(e *Event) any { return &e.AgentInstanceID },
+		Doc: "An id drawn for one process or one run of the agent.",
+	},
+	{
+		Name: "parent_agent_id", Kind: KindString, Since: "1.1", ref: func(e *Event) any { return &e.ParentAgentID },
+		Doc: "The agent that this one works for.",
 	},
 	{
 		Name: "user_id", Kind: KindString, ref: func(e *Event) any { return &e.UserID },
@@ -200,6 +225,14 @@ var fields = []Field{
 		Doc: "Fields filled by a fallback rather than by the source.",
 	},
 	{
+		Name: "derived_from", Kind: KindObject, Since: "1.1", ref: func(e *Event) any { return &e.DerivedFrom },
+		Doc: "Field to the event it was taken from, of fields that another event's record gave.",
+	},
+	{
+		Name: "event_problems", Kind: KindStrings, Since: "1.1", ref: func(e *Event) any { return &e.EventProblems },
+		Doc: "What is wrong with the audit.* attributes that the application set.",
+	},
+	{
 		Name: "oversize", Kind: KindObject, ref: func(e *Event) any { return &e.Oversize },
 		Doc: "Per field that was cut: its full length in bytes and its SHA-256.",
 	},
@@ -213,7 +246,20 @@ var fields = []Field{
 	},
 	{
 		Name: "content_state", Kind: KindString, ref: func(e *Event) any { return &e.ContentState },
-		Doc: "present, withheld, truncated_at_source or not_captured.",
+		Doc: "The first that holds of any part: truncated_at_source, withheld, by_reference, present, not_captured.",
+		v1:  &was{doc: "present, withheld, truncated_at_source or not_captured."},
+	},
+	{
+		Name: "content_refs", Kind: KindObject, Since: "1.1", ref: func(e *Event) any { return &e.ContentRefs },
+		Doc: "Field to where its content lies, as the source says, where the state is by_reference.",
+	},
+	{
+		Name: "content_at", Kind: KindObject, Since: "1.1", ref: func(e *Event) any { return &e.ContentAt },
+		Doc: "Where content that is kept apart lies in the content object: frame, leaf, fields.",
+	},
+	{
+		Name: "masked_fields", Kind: KindStrings, Since: "1.1", ref: func(e *Event) any { return &e.MaskedFields },
+		Doc: "Fields in which a part was masked before sealing.",
 	},
 	{
 		Name: "sender", Kind: KindObject, ref: func(e *Event) any { return &e.Sender },
@@ -236,12 +282,33 @@ var fields = []Field{
 		Doc: "The answer of the run.",
 	},
 	{
-		Name: "outcome", Kind: KindString, Types: []EventType{TypeSessionEnd, TypeFinalOutput, TypeToolCall, TypeToolResult}, ref: func(e *Event) any { return &e.Outcome },
-		Doc: "success, error or denied.",
+		Name: "outcome", Kind: KindString, ref: func(e *Event) any { return &e.Outcome },
+		Types: []EventType{TypeSessionEnd, TypeFinalOutput, TypeToolCall, TypeToolResult, TypeSessionTimeout},
+		Doc:   "success, error or denied; of a run, and never of a tool call, also suspended or blocked.",
+		v1: &was{
+			doc:   "success, error or denied.",
+			types: []EventType{TypeSessionEnd, TypeFinalOutput, TypeToolCall, TypeToolResult},
+		},
 	},
 	{
-		Name: "reason", Kind: KindString, Types: []EventType{TypeSessionTimeout, TypeIntervention, TypeGuardrail}, ref: func(e *Event) any { return &e.Reason },
+		Name: "reason", Kind: KindString, ref: func(e *Event) any { return &e.Reason },
+		Types: []EventType{
+			TypeSessionTimeout, TypeIntervention, TypeGuardrail, TypeSessionEnd, TypeHandoff, TypeErasure,
+		},
 		Doc: "Why: for a timeout max_iterations, deadline or idle.",
+		v1:  &was{types: []EventType{TypeSessionTimeout, TypeIntervention, TypeGuardrail}},
+	},
+	{
+		Name: "from_agent", Kind: KindString, Since: "1.1",
+		Types: []EventType{TypeHandoff},
+		ref:   func(e *Event) any { return &e.FromAgent },
+		Doc:   "Who hands over.",
+	},
+	{
+		Name: "to_agent", Kind: KindString, Since: "1.1",
+		Types: []EventType{TypeHandoff},
+		ref:   func(e *Event) any { return &e.ToAgent },
+		Doc:   "Who takes over.",
 	},
 	{
 		Name: "operation", Kind: KindString, Types: []EventType{TypeLLMCall}, ref: func(e *Event) any { return &e.Operation },
@@ -324,8 +391,10 @@ var fields = []Field{
 		Doc: "What the call cost by the source's account, in US dollars.",
 	},
 	{
-		Name: "error", Kind: KindString, Types: []EventType{TypeLLMCall, TypeToolCall, TypeToolResult, TypeError}, ref: func(e *Event) any { return &e.Error },
-		Doc: "What went wrong.",
+		Name: "error", Kind: KindString, ref: func(e *Event) any { return &e.Error },
+		Types: []EventType{TypeLLMCall, TypeToolCall, TypeToolResult, TypeError, TypeSessionEnd, TypeSessionTimeout},
+		Doc:   "What went wrong.",
+		v1:    &was{types: []EventType{TypeLLMCall, TypeToolCall, TypeToolResult, TypeError}},
 	},
 	{
 		Name: "tool_name", Kind: KindString, Types: []EventType{TypeToolCall, TypeToolResult, TypeApproval}, ref: func(e *Event) any { return &e.ToolName },
@@ -344,6 +413,12 @@ var fields = []Field{
 		Doc: "What the agent was told that the tool does.",
 	},
 	{
+		Name: "tool_description_hash", Kind: KindString, Since: "1.1",
+		Types: []EventType{TypeToolCall, TypeToolResult},
+		ref:   func(e *Event) any { return &e.ToolDescriptionHash },
+		Doc:   "SHA-256 of the exact UTF-8 text of the description, 64 hex digits.",
+	},
+	{
 		Name: "tool_input", Kind: KindAny, Types: []EventType{TypeToolCall, TypeToolResult, TypeApproval}, ref: func(e *Event) any { return &e.ToolInput },
 		Doc: "The parameters.",
 	},
@@ -352,8 +427,10 @@ var fields = []Field{
 		Doc: "The result.",
 	},
 	{
-		Name: "error_type", Kind: KindString, Types: []EventType{TypeToolCall, TypeToolResult, TypeError}, ref: func(e *Event) any { return &e.ErrorType },
-		Doc: "The class of the error.",
+		Name: "error_type", Kind: KindString, ref: func(e *Event) any { return &e.ErrorType },
+		Types: []EventType{TypeToolCall, TypeToolResult, TypeError, TypeSessionEnd, TypeSessionTimeout},
+		Doc:   "The class of the error.",
+		v1:    &was{types: []EventType{TypeToolCall, TypeToolResult, TypeError}},
 	},
 	{
 		Name: "execution_time_ms", Kind: KindFloat, Types: []EventType{TypeToolCall, TypeToolResult}, ref: func(e *Event) any { return &e.ExecutionTimeMS },
@@ -372,12 +449,28 @@ var fields = []Field{
 		Doc: "Who or what decided.",
 	},
 	{
-		Name: "mcp_server", Kind: KindString, Types: []EventType{TypeToolCall, TypeToolResult}, ref: func(e *Event) any { return &e.MCPServer },
-		Doc: "The MCP server that ran the tool.",
+		Name: "mcp_server", Kind: KindString, ref: func(e *Event) any { return &e.MCPServer },
+		Types: []EventType{TypeToolCall, TypeToolResult, TypeMCPRequest},
+		Doc:   "The MCP server that ran the tool, or that asks.",
+		v1:    &was{doc: "The MCP server that ran the tool.", types: []EventType{TypeToolCall, TypeToolResult}},
 	},
 	{
-		Name: "mcp_session_id", Kind: KindString, Types: []EventType{TypeToolCall, TypeToolResult}, ref: func(e *Event) any { return &e.MCPSessionID },
-		Doc: "The MCP session.",
+		Name: "mcp_server_version", Kind: KindString, Since: "1.1",
+		Types: []EventType{TypeToolCall, TypeToolResult, TypeMCPRequest},
+		ref:   func(e *Event) any { return &e.MCPServerVersion },
+		Doc:   "The version that the MCP server says it has.",
+	},
+	{
+		Name: "mcp_session_id", Kind: KindString, ref: func(e *Event) any { return &e.MCPSessionID },
+		Types: []EventType{TypeToolCall, TypeToolResult, TypeMCPRequest},
+		Doc:   "The MCP session.",
+		v1:    &was{types: []EventType{TypeToolCall, TypeToolResult}},
+	},
+	{
+		Name: "mcp_method", Kind: KindString, Since: "1.1",
+		Types: []EventType{TypeMCPRequest},
+		ref:   func(e *Event) any { return &e.MCPMethod },
+		Doc:   "What the server asked of the agent: elicitation, sampling or roots.",
 	},
 	{
 		Name: "query", Kind: KindString, Types: []EventType{TypeRetrieval}, ref: func(e *Event) any { return &e.Query },
@@ -397,11 +490,26 @@ var fields = []Field{
 	},
 	{
 		Name: "approval_source", Kind: KindString, Types: []EventType{TypeApproval}, ref: func(e *Event) any { return &e.ApprovalSource },
-		Doc: "human, config, hook or policy.",
+		Doc: "human, config, hook, policy or agent.",
+		v1:  &was{doc: "human, config, hook or policy."},
 	},
 	{
-		Name: "actor_id", Kind: KindString, Types: []EventType{TypeIntervention}, ref: func(e *Event) any { return &e.ActorID },
-		Doc: "Who intervened.",
+		Name: "approved_input", Kind: KindAny, Since: "1.1",
+		Types: []EventType{TypeToolCall, TypeToolResult, TypeApproval},
+		ref:   func(e *Event) any { return &e.ApprovedInput },
+		Doc:   "The parameters as they were approved, where that is said apart.",
+	},
+	{
+		Name: "approval_at", Kind: KindTime, Since: "1.1",
+		Types: []EventType{TypeToolCall, TypeToolResult, TypeApproval},
+		ref:   func(e *Event) any { return &e.ApprovalAt },
+		Doc:   "When it was decided.",
+	},
+	{
+		Name: "actor_id", Kind: KindString, ref: func(e *Event) any { return &e.ActorID },
+		Types: []EventType{TypeIntervention, TypeErasure},
+		Doc:   "Who intervened, or ordered the erasure.",
+		v1:    &was{doc: "Who intervened.", types: []EventType{TypeIntervention}},
 	},
 	{
 		Name: "guardrail_name", Kind: KindString, Types: []EventType{TypeGuardrail}, ref: func(e *Event) any { return &e.GuardrailName },
@@ -420,12 +528,24 @@ var fields = []Field{
 		Doc: "The stack trace.",
 	},
 	{
+		Name: "finding_id", Kind: KindString, Since: "1.1",
+		Types: []EventType{TypeFinding},
+		ref:   func(e *Event) any { return &e.FindingID },
+		Doc:   "A function of the rule and of what it is about: the same finding has the same id.",
+	},
+	{
 		Name: "rule", Kind: KindString, Types: []EventType{TypeFinding}, ref: func(e *Event) any { return &e.Rule },
 		Doc: "The rule that fired.",
 	},
 	{
 		Name: "rules_sha256", Kind: KindString, Types: []EventType{TypeFinding}, ref: func(e *Event) any { return &e.RulesSHA256 },
 		Doc: "Digest of the rules in force, 64 hex digits.",
+	},
+	{
+		Name: "engine_version", Kind: KindString, Since: "1.1",
+		Types: []EventType{TypeFinding},
+		ref:   func(e *Event) any { return &e.EngineVersion },
+		Doc:   "The version of the program that applied the rules.",
 	},
 	{
 		Name: "severity", Kind: KindString, Types: []EventType{TypeFinding}, ref: func(e *Event) any { return &e.Severity },
@@ -438,6 +558,78 @@ var fields = []Field{
 	{
 		Name: "evidence", Kind: KindStrings, Types: []EventType{TypeFinding}, ref: func(e *Event) any { return &e.Evidence },
 		Doc: "The ids of the events it is about.",
+	},
+	{
+		Name: "exposed", Kind: KindBool, Since: "1.1",
+		Types: []EventType{TypeFinding},
+		ref:   func(e *Event) any { return &e.Exposed },
+		Doc:   "Whether the model was given what it is about.",
+	},
+	{
+		Name: "acted", Kind: KindBool, Since: "1.1",
+		Types: []EventType{TypeFinding},
+		ref:   func(e *Event) any { return &e.Acted },
+		Doc:   "Whether the agent acted on it.",
+	},
+	{
+		Name: "carrier", Kind: KindStrings, Since: "1.1",
+		Types: []EventType{TypeFinding},
+		ref:   func(e *Event) any { return &e.Carrier },
+		Doc:   "The ids of the events that brought it in.",
+	},
+	{
+		Name: "read", Kind: KindStrings, Since: "1.1",
+		Types: []EventType{TypeFinding},
+		ref:   func(e *Event) any { return &e.Read },
+		Doc:   "The ids of the events that gave it to the model.",
+	},
+	{
+		Name: "act", Kind: KindStrings, Since: "1.1",
+		Types: []EventType{TypeFinding},
+		ref:   func(e *Event) any { return &e.Act },
+		Doc:   "The ids of the events in which the agent acted on it.",
+	},
+	{
+		Name: "erasure_id", Kind: KindString, Since: "1.1",
+		Types: []EventType{TypeErasure},
+		ref:   func(e *Event) any { return &e.ErasureID },
+		Doc:   "The erasure: what is ordered and what is done have the same.",
+	},
+	{
+		Name: "erasure_state", Kind: KindString, Since: "1.1",
+		Types: []EventType{TypeErasure},
+		ref:   func(e *Event) any { return &e.ErasureState },
+		Doc:   "ordered or done.",
+	},
+	{
+		Name: "erasure_object", Kind: KindString, Since: "1.1",
+		Types: []EventType{TypeErasure},
+		ref:   func(e *Event) any { return &e.ErasureObject },
+		Doc:   "The key of the content object.",
+	},
+	{
+		Name: "erasure_frames", Kind: KindArray, Since: "1.1",
+		Types: []EventType{TypeErasure},
+		ref:   func(e *Event) any { return &e.ErasureFrames },
+		Doc:   "The numbers of the frames in it that are erased.",
+	},
+	{
+		Name: "erasure_events", Kind: KindStrings, Since: "1.1",
+		Types: []EventType{TypeErasure},
+		ref:   func(e *Event) any { return &e.ErasureEvents },
+		Doc:   "The ids of the events whose content it is.",
+	},
+	{
+		Name: "erasure_request", Kind: KindString, Since: "1.1",
+		Types: []EventType{TypeErasure},
+		ref:   func(e *Event) any { return &e.ErasureRequest },
+		Doc:   "The request that it answers, by the operator's number or name for it.",
+	},
+	{
+		Name: "final_at", Kind: KindTime, Since: "1.1",
+		Types: []EventType{TypeErasure},
+		ref:   func(e *Event) any { return &e.FinalAt },
+		Doc:   "From when on it is final: no backup of the keys is left.",
 	},
 }
 
@@ -452,6 +644,10 @@ var fieldIndex, fieldNames, attrKeys = func() (attrs, names map[string]int, keys
 		f.attr, f.key = attrPrefix+f.Name, `,"`+f.Name+`":`
 		attrs[f.attr], names[f.Name] = i, i
 		keys = append(keys, f.attr)
+		if f.Since == "" {
+			f.Since = versions[0]
+		}
+		f.since = versionPlace(f.Since)
 		f.role = roles[f.Name]
 		switch f.role {
 		case roleSchemaVersion, roleTimestamp, roleTraceID, roleSpanID:

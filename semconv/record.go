@@ -242,26 +242,26 @@ func (e *Event) Longer(limit int) []Field {
 
 // Clear empties the field of that name.
 func (e *Event) Clear(name string) {
-	i, ok := fieldNames[name]
-	if !ok {
-		return
+	if i, ok := fieldNames[name]; ok {
+		fields[i].clear(e)
 	}
-	switch p := fields[i].ref(e).(type) {
-	case *string:
-		*p = ""
-	case *EventType:
-		*p = ""
-	case *json.RawMessage:
-		*p = nil
-	case *[]string:
-		*p = nil
-	case *time.Time:
-		*p = time.Time{}
-	case *Optional[int64]:
-		*p = Optional[int64]{}
-	case *Optional[float64]:
-		*p = Optional[float64]{}
-	case *Optional[bool]:
-		*p = Optional[bool]{}
+}
+
+func (f *Field) clear(e *Event) {
+	switch f.held {
+	case heldString:
+		*in[string](e, f) = ""
+	case heldJSON:
+		*in[json.RawMessage](e, f) = nil
+	case heldStrings:
+		*in[[]string](e, f) = nil
+	case heldTime:
+		*in[time.Time](e, f) = time.Time{}
+	case heldInt:
+		*in[Optional[int64]](e, f) = Optional[int64]{}
+	case heldFloat:
+		*in[Optional[float64]](e, f) = Optional[float64]{}
+	case heldBool:
+		*in[Optional[bool]](e, f) = Optional[bool]{}
 	}
 }

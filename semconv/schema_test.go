@@ -2,16 +2,19 @@ package semconv
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
 )
 
-var update = flag.Bool("update", false, "write the JSON Schema anew")
+var update = flag.Bool("update", false, "write the JSON Schemas anew")
 
 // member is one of an object whose order counts.
 type member struct {
@@ -41,10 +44,30 @@ func (o object) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// schemaOf is the JSON Schema of the Go definition.
-func schemaOf() object {
-	var props object
+// fieldsOf is the table as a version had it.
+func fieldsOf(version int) (list []Field) {
 	for _, f := range Fields() {
+		if f.since > version {
+			continue
+		}
+		if version == 0 && f.v1 != nil {
+			if f.v1.doc != "" {
+				f.Doc = f.v1.doc
+			}
+			if f.v1.types != nil {
+				f.Types = f.v1.types
+			}
+		}
+		list = append(list, f)
+	}
+	return list
+}
+
+// schemaOf is the JSON Schema of a version, by its place in versions, as the Go
+// definition has it.
+func schemaOf(version int) object {
+	var props object
+	for _, f := range fieldsOf(version) {
 		p := object{{"description", f.Doc}}
 		switch f.Kind {
 		case KindString:
@@ -68,9 +91,9 @@ func schemaOf() object {
 		}
 		switch f.Name {
 		case "schema_version":
-			p = append(p, member{"const", SchemaVersion})
+			p = append(p, member{"const", versions[version]})
 		case "event_type":
-			p = append(p, member{"enum", EventTypes()})
+			p = append(p, member{"enum", eventTypes[:typesOf[version]]})
 		}
 		if f.Types != nil {
 			p = append(p, member{"x-event-types", f.Types})
@@ -87,8 +110,8 @@ func schemaOf() object {
 	}
 	return object{
 		{"$schema", "https://json-schema.org/draft/2020-12/schema"},
-		{"$id", "https://agentaudit.dev/audit-event/v1"},
-		{"title", "Audit event, schema version 1"},
+		{"$id", "https://agentaudit.dev/audit-event/v" + versions[version]},
+		{"title", "Audit event, schema version " + versions[version]},
 		{"type", "object"},
 		{"additionalProperties", false},
 		{"required", []string{"schema_version", "event_type"}},
@@ -98,22 +121,35 @@ func schemaOf() object {
 }
 
 func TestSchemaIsTheDefinition(t *testing.T) {
-	text, err := json.Marshal(schemaOf())
-	require.NoError(t, err)
-	var want bytes.Buffer
-	require.NoError(t, json.Indent(&want, text, "", "  "))
-	want.WriteByte('\n')
-	if *update {
-		require.NoError(t, os.WriteFile("audit-event.v1.schema.json", want.Bytes(), 0o644))
+	for i, version := range versions {
+		text, err := json.Marshal(schemaOf(i))
+		require.NoError(t, err)
+		var want bytes.Buffer
+		require.NoError(t, json.Indent(&want, text, "", "  "))
+		want.WriteByte('\n')
+		file := "audit-event.v" + version + ".schema.json"
+		if *update {
+			require.NoError(t, os.WriteFile(file, want.Bytes(), 0o644))
+		}
+		have, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.Equal(t, want.String(), string(have), "run go test ./semconv -update")
+		if !*update {
+			require.Equal(t, want.String(), string(JSONSchema(version)))
+		}
 	}
-	have, err := os.ReadFile("audit-event.v1.schema.json")
-	require.NoError(t, err)
-	require.Equal(t, want.String(), string(have), "run go test ./semconv -update")
+	require.Nil(t, JSONSchema("2"))
 }
 
-func compiledSchema(t testing.TB) *jsonschema.Schema {
+// TestPublishedSchemaStays: the schema of lines that are sealed is never another.
+func TestPublishedSchemaStays(t *testing.T) {
+	require.Equal(t, "0feb0f721bd87fd64738069234bd5fd856b6b187e5d6ede2c7327481bf692e12",
+		fmt.Sprintf("%x", sha256.Sum256(JSONSchema("1"))))
+}
+
+func compiledSchema(t testing.TB, version string) *jsonschema.Schema {
 	t.Helper()
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(JSONSchema()))
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(JSONSchema(version)))
 	require.NoError(t, err)
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
@@ -130,19 +166,31 @@ func valid(t testing.TB, s *jsonschema.Schema, line []byte) error {
 	return s.Validate(v)
 }
 
+// goodOf is a line of a version.
+func goodOf(version string) string {
+	return strings.Replace(good, `"schema_version":"1"`, `"schema_version":"`+version+`"`, 1)
+}
+
 const good = `{"schema_version":"1","event_id":"e","event_type":"tool_call","timestamp":"2026-11-23T10:00:00.000000000Z","session_id":"s","step_number":1,"agent_id":"a","tool_name":"pay"}`
 
 // TestSchemaAndReaderAgree: what the strict reader refuses for its shape, the
 // published schema refuses too.
 func TestSchemaAndReaderAgree(t *testing.T) {
-	s := compiledSchema(t)
+	for _, version := range versions {
+		t.Run(version, func(t *testing.T) { schemaAndReaderAgree(t, goodOf(version), compiledSchema(t, version)) })
+	}
+}
+
+func schemaAndReaderAgree(t *testing.T, good string, s *jsonschema.Schema) {
 	_, err := ParseLine([]byte(good))
 	require.NoError(t, err)
 	require.NoError(t, valid(t, s, []byte(good)))
 	for name, bad := range map[string]string{
 		"unknown field":        `"tool_name":"pay"|"tool_nane":"pay"`,
 		"unknown type":         `"tool_call"|"tool_fall"`,
-		"another version":      `"schema_version":"1"|"schema_version":"2"`,
+		"another version":      `"schema_version":"1|"schema_version":"2`,
+		"no version":           `"schema_version":"|"schema_version":"","user_id":"`,
+		"a version of a kind":  `"schema_version":"|"schema_version":1,"user_id":"`,
 		"null":                 `"pay"|null`,
 		"number for text":      `"pay"|1`,
 		"text for a number":    `"step_number":1|"step_number":"1"`,

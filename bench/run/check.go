@@ -53,7 +53,7 @@ func (p *place) confirm(ctx context.Context, m *mix) error {
 	}
 	defer s.Close()
 	keys := []ledger.PublicKey{p.key}
-	report, err := ledger.Verify(ctx, s, ledger.VerifyOptions{Keys: keys, Level: ledger.LevelEvents, Now: time.Now()})
+	report, err := ledger.Verify(ctx, s, ledger.VerifyOptions{Keys: keys, Level: ledger.LevelEvents, At: time.Now()})
 	if err != nil {
 		return err
 	}

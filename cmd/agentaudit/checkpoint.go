@@ -83,7 +83,7 @@ func writeCheckpoint(cmd *cobra.Command, c *ledger.Checkpoint, keys []ledger.Pub
 	case vkey:
 		for _, k := range keys {
 			if k.ID == c.KeyID {
-				v, err := ledger.VerifierKey(k, c.Log)
+				v, err := ledger.VerifierKey(k, c.Origin())
 				if err != nil {
 					return err
 				}

@@ -86,7 +86,7 @@ func (v *verification) options() (o ledger.VerifyOptions, err error) {
 	if v.maxAge < 0 {
 		return o, fmt.Errorf("--max-age (%s) must not be negative", v.maxAge)
 	}
-	if err := errors.Join(parseTime("at", v.when, &o.Now), parseTime("since", v.since, &o.Since), parseTime("until", v.until, &o.Until)); err != nil {
+	if err := errors.Join(parseTime("at", v.when, &o.At), parseTime("since", v.since, &o.Since), parseTime("until", v.until, &o.Until)); err != nil {
 		return o, err
 	}
 	if !o.Since.IsZero() && !o.Until.IsZero() && o.Until.Before(o.Since) {

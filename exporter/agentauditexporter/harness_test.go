@@ -91,7 +91,7 @@ func (tr *trail) open() *store.S3 {
 // verify checks everything, and gives the number of times that each event is in the trail.
 func (tr *trail) verify() (*ledger.Report, map[string]int) {
 	s := tr.open()
-	report, err := ledger.Verify(context.Background(), s, ledger.VerifyOptions{Keys: []ledger.PublicKey{tr.public}, Level: ledger.LevelEvents, Now: time.Now()})
+	report, err := ledger.Verify(context.Background(), s, ledger.VerifyOptions{Keys: []ledger.PublicKey{tr.public}, Level: ledger.LevelEvents, At: time.Now()})
 	require.NoError(tr.t, err)
 	sealed := map[string]int{}
 	for e, err := range ledger.Events(context.Background(), s, ledger.ReadOptions{Keys: []ledger.PublicKey{tr.public}}) {

@@ -210,7 +210,7 @@ func (s *sealer) openLog(ctx context.Context, timeout time.Duration) error {
 		chain, err := ledger.OpenChain(ctx, s.bucket, ledger.ChainOptions{
 			Log:       s.cfg.Log,
 			Signer:    s.signer,
-			Trusted:   s.trusted,
+			Earlier:   s.trusted,
 			Heads:     s.seen,
 			Retention: s.retention,
 			Writer:    ledger.Writer{Version: s.set.BuildInfo.Version, ConfigSHA256: s.digest, Host: host},

@@ -58,7 +58,7 @@ func (s *sealer) watchLoop() {
 // signed is noted: nobody else can have this log accuse another.
 func (s *sealer) watchOthers() {
 	keys := append([]ledger.PublicKey{{ID: ledger.KeyID(s.signer.Public()), Key: s.signer.Public()}}, s.trusted...)
-	logs, err := ledger.Neighbours(s.ctx, s.bucket, s.cfg.Log, watchedLogs)
+	logs, err := ledger.LogsBehind(s.ctx, s.bucket, s.cfg.Log, watchedLogs)
 	var heads []ledger.HeadRef
 	for _, log := range logs {
 		h, e := ledger.FindHead(s.ctx, s.bucket, log, keys)

@@ -245,7 +245,7 @@ func (m *maker) log(ctx context.Context, l *Log, take func(*ledger.Manifest) (bo
 	var roots []string // by size, from the first manifest on
 	var first int64
 	var last *ledger.Manifest
-	err := ledger.ReadLog(ctx, m.r, m.o.Keys, l.Log, func(man *ledger.Manifest, before *ledger.Tree) error {
+	_, err := ledger.ReadLog(ctx, m.r, m.o.Keys, m.o.Checkpoints, l.Log, func(man *ledger.Manifest, before *ledger.Tree) error {
 		if tree == nil {
 			tree, first = ledger.NewProofTree(before), man.Predicate.Seq
 		}

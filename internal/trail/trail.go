@@ -121,10 +121,11 @@ func read(ctx context.Context, r ledger.Reader, keys []ledger.PublicKey, logs []
 			runs = append(runs, e.RunID)
 		}
 		ev := &Event{Event: e, Line: slices.Clone(l.Line), Log: l.Log, Seq: l.Seq, Object: l.Object, N: l.N}
-		if t.double(byID[e.EventID], ev) {
+		id := semconv.LegacyEventID(e.EventID)
+		if t.double(byID[id], ev) {
 			continue
 		}
-		byID[e.EventID] = append(byID[e.EventID], ev)
+		byID[id] = append(byID[id], ev)
 		t.Events = append(t.Events, ev)
 	}
 	return t, runs, nil
@@ -171,16 +172,19 @@ func (t *Trail) arrange() {
 		return a.StepNumber.Value < b.StepNumber.Value
 	})
 	t.complete()
+	// An event may name another by an id in another form than that has in this trail.
 	byID, layers := map[string]*Event{}, map[string]string{}
 	for _, e := range t.Events {
-		if e.LayerOf == "" && byID[e.EventID] == nil {
-			byID[e.EventID] = e
+		id := semconv.LegacyEventID(e.EventID)
+		if e.LayerOf == "" && byID[id] == nil {
+			byID[id] = e
 		} else if e.LayerOf != "" {
-			layers[e.EventID] = e.LayerOf
+			layers[id] = semconv.LegacyEventID(e.LayerOf)
 		}
 	}
 	// outermost follows layers of layers, as far as a hostile sender lets it.
-	outermost := func(id string) *Event {
+	outermost := func(e *Event) *Event {
+		id := semconv.LegacyEventID(e.LayerOf)
 		for range 8 {
 			if byID[id] != nil {
 				return byID[id]
@@ -191,13 +195,12 @@ func (t *Trail) arrange() {
 	}
 	kept := t.Events[:0:0]
 	for _, e := range t.Events {
+		of, call := outermost(e), byID[semconv.LegacyEventID(e.ParentEventID)]
 		switch {
-		case e.LayerOf != "" && outermost(e.LayerOf) != nil:
-			of := outermost(e.LayerOf)
+		case e.LayerOf != "" && of != nil:
 			of.Layers = append(of.Layers, e)
-		case e.EventType == semconv.TypeMessage && byID[e.ParentEventID] != nil:
-			of := byID[e.ParentEventID]
-			of.Messages = append(of.Messages, e)
+		case e.EventType == semconv.TypeMessage && call != nil:
+			call.Messages = append(call.Messages, e)
 		default:
 			kept = append(kept, e)
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
@@ -94,6 +95,26 @@ func TestDoublesAndForgeries(t *testing.T) {
 	require.Len(t, got.Events, 2, "a sender cannot hide another's event")
 	require.Len(t, got.Problems, 1)
 	require.ErrorContains(t, got.Problems[0], "event_id_reused")
+}
+
+// TestUpgrade: an event that was told before and after ids got another form is one.
+func TestUpgrade(t *testing.T) {
+	trace, span := pcommon.TraceID{1}, pcommon.SpanID{2}
+	plain := semconv.PlainEventID(semconv.NewResourceID("shop"), trace, span, "tool_call")
+	before := event(semconv.SpanEventID(trace, span, "tool_call"), semconv.TypeToolCall, "s", "r", 1)
+	layer := event("layer", semconv.TypeToolCall, "s", "r", 2)
+	layer.LayerOf = plain
+	message := event("message", semconv.TypeMessage, "s", "r", 3)
+	message.ParentEventID = plain
+	r, keys := sealed(t, []*semconv.Event{before},
+		[]*semconv.Event{event(plain, semconv.TypeToolCall, "s", "r", 1), layer, message})
+	got, err := Read(context.Background(), r, keys, nil, "s")
+	require.NoError(t, err)
+	require.Equal(t, 1, got.Doubles)
+	require.Len(t, got.Events, 1)
+	require.Len(t, got.Events[0].Layers, 1)
+	require.Len(t, got.Events[0].Messages, 1)
+	require.Empty(t, got.Problems)
 }
 
 func TestLateFacts(t *testing.T) {

@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
@@ -167,7 +168,7 @@ func joinMessages(d, from *semconv.Event) {
 		case "output_text":
 			d.OutputText += "\n" + from.OutputText
 		case "finish_reasons":
-			d.FinishReasons = append(d.FinishReasons, from.FinishReasons...)
+			d.FinishReasons = slices.Concat(d.FinishReasons, from.FinishReasons)
 		}
 	}
 }

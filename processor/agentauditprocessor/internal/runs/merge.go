@@ -62,8 +62,13 @@ var rules = map[string]rule{
 	"query": {same: fill}, "documents": {same: fill}, "data_source": {same: fill},
 	"approval_reason": {same: fill}, "approval_source": {same: fill}, "actor_id": {same: fill},
 	"guardrail_name": {same: fill}, "verdict": {same: fill}, "score": {same: fill},
-	"stack": {same: fill, frame: fill, follows: "error"},
-	"rule":  {}, "rules_sha256": {}, "severity": {}, "message": {}, "evidence": {},
+	"stack":          {same: fill, frame: fill, follows: "error"},
+	"sent_timestamp": {}, "agent_instance_id": {same: fill, frame: fill, shared: true}, "parent_agent_id": {shared: true}, "derived_from": {}, "event_problems": {},
+	"content_refs": {same: fill}, "content_at": {}, "masked_fields": {}, "from_agent": {same: fill}, "to_agent": {same: fill},
+	"tool_description_hash": {same: fill}, "mcp_server_version": {same: fill}, "mcp_method": {same: fill}, "approved_input": {same: fill}, "approval_at": {same: fill},
+	"finding_id": {}, "engine_version": {}, "exposed": {}, "acted": {}, "carrier": {}, "read": {}, "act": {},
+	"erasure_id": {}, "erasure_state": {}, "erasure_object": {}, "erasure_frames": {}, "erasure_events": {}, "erasure_request": {}, "final_at": {},
+	"rule": {}, "rules_sha256": {}, "severity": {}, "message": {}, "evidence": {},
 }
 
 // step is one row of a merge, made of the rules once.

@@ -1,0 +1,53 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// manifestLock checks that a manifest is locked as it was promised: in version 1, which
+// did not say, as long as the data it speaks for.
+func (v *verifier) manifestLock(ctx context.Context, m *Manifest, at Version) error {
+	want := Retention{Mode: Governance}
+	if r := m.Predicate.Retention; r != nil {
+		want = Retention(*r)
+	}
+	for i := range m.Predicate.Objects {
+		r := &m.Predicate.Objects[i].Retention
+		want.Until = latest(want.Until, r.Until)
+		if r.Mode == Compliance {
+			want.Mode = Compliance
+		}
+	}
+	return v.lock(ctx, m.Predicate.Log, m.Predicate.Seq, at, want)
+}
+
+// lock compares the lock of a version with the one promised.
+func (v *verifier) lock(ctx context.Context, log string, seq int64, at Version, want Retention) error {
+	if !want.Until.IsZero() && !want.Until.After(v.now) {
+		return nil // the promise has run out
+	}
+	have, err := v.r.Retention(ctx, at.Key, at.ID)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	// Stores keep whole seconds.
+	if have.Mode == want.Mode || have.Mode == Compliance {
+		if !have.Until.Before(want.Until.Truncate(time.Second)) {
+			return nil
+		}
+	}
+	v.note(Finding{Severity: SeverityError, Code: CodeNotLocked, Log: log, Seq: seq, Object: at.Key, Version: at.ID, Expected: describeLock(want), Found: describeLock(have), Message: "the object is not locked as promised"})
+	return nil
+}
+
+func describeLock(r Retention) string {
+	switch {
+	case r.Mode == "":
+		return "no lock"
+	case r.Until.IsZero():
+		return r.Mode
+	}
+	return r.Mode + " until " + r.Until.UTC().Format(time.RFC3339)
+}

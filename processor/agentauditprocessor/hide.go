@@ -61,8 +61,16 @@ func instructions(key string) bool {
 	return key == "system" || slices.Contains(instructionKeys, key[strings.LastIndexAny(key, ".:")+1:])
 }
 
-// maybeSystem is what every place begins with at which there may be a system text.
-var maybeSystem = regexp.MustCompile(`(?i)system|developer|instruction|backstory`)
+// maybeSystem reports whether there may be a system text: every place at which there is one
+// begins with one of these words.
+func maybeSystem(s string) bool {
+	for _, word := range []string{"ystem", "nstruction", "eveloper", "ackstory", "YSTEM"} {
+		if strings.Contains(s, word) {
+			return true
+		}
+	}
+	return false
+}
 
 // maxHideDepth bounds how deep JSON in strings in JSON is opened.
 const maxHideDepth = 8
@@ -143,7 +151,7 @@ func (h *hider) text(dst []byte, raw string, secret bool) []byte {
 	if secret || slices.Contains(h.texts, raw) {
 		return jsontext.AppendString(dst, h.prompts.marker(jsontext.Read(raw).Str))
 	}
-	if !maybeSystem.MatchString(raw) || h.depth >= maxHideDepth {
+	if !maybeSystem(raw) || h.depth >= maxHideDepth {
 		return append(dst, raw...)
 	}
 	text := jsontext.Read(raw).Str

@@ -52,7 +52,7 @@ func (p *prompts) apply(e *runs.Event) {
 			*list = h.messages(*list)
 		}
 	}
-	if len(e.Content) > 0 && (len(e.Secrets) > 0 || maybeSystem.Match(e.Content)) {
+	if len(e.Content) > 0 && (len(e.Secrets) > 0 || maybeSystem(string(e.Content))) {
 		for _, t := range e.Secrets {
 			if t != "" {
 				h.texts = append(h.texts, string(jsontext.AppendString(nil, t)))

@@ -61,6 +61,10 @@ type TrustConfig struct {
 	// authenticated client, or resource, the resource of the record. The other that was
 	// claimed is kept in alternates. Empty: the records say it.
 	IdentityFrom []string `mapstructure:"identity_from"`
+	// SenderAddress tells senders that did not authenticate apart by the address that they
+	// send from: what one of them told completes nothing of what another told. Without it
+	// they are all one sender. Behind a proxy they are, too.
+	SenderAddress bool `mapstructure:"sender_address"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}

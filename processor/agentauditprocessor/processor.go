@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -34,6 +35,10 @@ type auditor struct {
 	tb      *metadata.TelemetryBuilder
 	attrs   attrSets
 	now     func() time.Time
+
+	once    sync.Once // of start
+	running sync.WaitGroup
+	stop    chan struct{}
 }
 
 func newAuditor(set component.TelemetrySettings, cfg *Config) (*auditor, error) {
@@ -48,10 +53,34 @@ func newAuditor(set component.TelemetrySettings, cfg *Config) (*auditor, error) 
 		card:    newScorecard(cfg.Coverage.Interval),
 		tb:      tb,
 		now:     time.Now,
+		stop:    make(chan struct{}),
 	}, nil
 }
 
-func (a *auditor) shutdown() { a.tb.Shutdown() }
+// start has runs be forgotten in their time, whether or not requests come.
+func (a *auditor) start() {
+	a.once.Do(func() {
+		every := min(max(a.cfg.RunCache.TTL/10, time.Second), time.Minute)
+		a.running.Go(func() {
+			tick := time.NewTicker(every)
+			defer tick.Stop()
+			for {
+				select {
+				case <-tick.C:
+					a.mapper.Forget(a.now().UTC())
+				case <-a.stop:
+					return
+				}
+			}
+		})
+	})
+}
+
+func (a *auditor) shutdown() {
+	close(a.stop)
+	a.running.Wait()
+	a.tb.Shutdown()
+}
 
 // processTraces replaces the spans of a request by its audit events, one span each.
 func (a *auditor) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
@@ -61,7 +90,7 @@ func (a *auditor) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.T
 			scope := record.NewScope(rs.Resource(), ss.Scope())
 			for _, span := range ss.Spans().All() {
 				if !req.add(scope.Span(span)) {
-					req.others = append(req.others, runs.Span{Trace: span.TraceID(), ID: span.SpanID(), Parent: span.ParentSpanID(), Resource: runs.Resource{Service: scope.Service, Instance: scope.Instance}})
+					req.others = append(req.others, runs.Span{Trace: span.TraceID(), ID: span.SpanID(), Parent: span.ParentSpanID(), Resource: runs.NewResource(scope.Service, scope.Instance)})
 				}
 			}
 		}
@@ -159,13 +188,13 @@ func (q *request) add(r *record.Record) bool {
 func (a *auditor) events(ctx context.Context, req *request) ([]*runs.Event, error) {
 	now := a.now().UTC()
 	from := authenticated(ctx)
-	events, evicted := a.mapper.Map(runs.Sender{By: from.By, Issuer: from.Issuer, Name: from.Name}, req.drafts, req.others, now)
+	events, evicted := a.mapper.Map(a.rememberedAs(ctx, from), req.drafts, req.others, now)
 	sentBy := from.JSON()
 	absent := map[kind]int64{}
 	var refused []string
 	for _, e := range events {
 		if e.Sent {
-			e.Sender = sentBy
+			e.Sender, e.From = sentBy, from.Name
 		}
 		a.pin(e)
 		a.prompts.apply(e)
@@ -173,7 +202,7 @@ func (a *auditor) events(ctx context.Context, req *request) ([]*runs.Event, erro
 			keepPrompt(e.Event, e.Prompt)
 		}
 		withhold(e.Event, a.cfg.Content)
-		e.OversizeText = shorten(e.Event, a.cfg.MaxFieldBytes)
+		e.OversizeText = shorten(e.Event, a.cfg.MaxFieldBytes, e.OversizeText)
 		for f := range e.OversizeText {
 			a.tb.AgentauditProcessorOversize.Add(ctx, 1, a.attrs.of("field", f))
 		}

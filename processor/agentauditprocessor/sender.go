@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"net"
 	"slices"
 
 	"go.opentelemetry.io/collector/client"
@@ -59,6 +60,23 @@ func authenticated(ctx context.Context) sender {
 		s.Name = cert.Subject.String()
 	}
 	return s
+}
+
+// rememberedAs is who is told apart in what is remembered of runs: who authenticated, else
+// the address of the peer where the operator says so, else all are one.
+func (a *auditor) rememberedAs(ctx context.Context, s sender) runs.Sender {
+	if s.Name != "" || !a.cfg.Trust.SenderAddress {
+		return runs.Sender{By: s.By, Issuer: s.Issuer, Name: s.Name}
+	}
+	addr := client.FromContext(ctx).Addr
+	if addr == nil {
+		return runs.Sender{}
+	}
+	host, _, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		host = addr.String()
+	}
+	return runs.Sender{By: "address", Name: host}
 }
 
 // JSON is the sender as the field of an event, nil for nobody.

@@ -152,6 +152,7 @@ func (d *Dialect) Map(r *record.Record) *Draft {
 				}
 			}
 		}
+		e.shortenIDs()
 		return e
 	}
 	e.apply(identity)
@@ -165,6 +166,7 @@ func (d *Dialect) Map(r *record.Record) *Draft {
 	}
 	e.complete()
 	e.override()
+	e.shortenIDs()
 	return e
 }
 

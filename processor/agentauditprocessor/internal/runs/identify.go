@@ -1,12 +1,16 @@
 package runs
 
 import (
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/runs/memory"
 )
 
-func resourceOf(r *record.Record) memory.Resource {
-	return memory.Resource{Service: r.Service, Instance: r.Instance}
+func resourceOf(r *record.Record) Resource { return NewResource(r.Service, r.Instance) }
+
+// NewResource is a resource by its service.name and service.instance.id.
+func NewResource(service, instance string) Resource {
+	return Resource{Service: dialect.ShortID(service), Instance: dialect.ShortID(instance)}
 }
 
 // key is what a record's run is remembered under: its trace, or its session where it has
@@ -20,7 +24,7 @@ func (n *node) runKey() (k memory.Key, known bool) {
 	if session == "" {
 		session = n.d.Record.FromResource("session_id")
 	}
-	return memory.Conversation(n.of, session), session != ""
+	return memory.Conversation(n.of, dialect.ShortID(session)), session != ""
 }
 
 // keys are the runs that the request tells of.

@@ -98,13 +98,14 @@ func (n *node) inherit() {
 	d := n.d
 	n.eachAbove(n.inheritFrom)
 	n.inheritKnown()
-	d.SessionID, d.UserID = or(d.SessionID, d.Record.FromResource("session_id")), or(d.UserID, d.Record.FromResource("user_id"))
+	resource := func(field string) string { return dialect.ShortID(d.Record.FromResource(field)) }
+	d.SessionID, d.UserID = or(d.SessionID, resource("session_id")), or(d.UserID, resource("user_id"))
 	if d.AgentID == "" && d.AgentName == "" {
-		d.AgentID, d.AgentName = d.Record.FromResource("agent_id"), d.Record.FromResource("agent_name")
+		d.AgentID, d.AgentName = resource("agent_id"), resource("agent_name")
 	}
-	d.AgentVersion = or(d.AgentVersion, d.Record.FromResource("agent_version"))
+	d.AgentVersion = or(d.AgentVersion, resource("agent_version"))
 	if d.AgentID == "" {
-		n.take(&d.AgentID, "agent_id", or(d.AgentName, d.Record.Service), "")
+		n.take(&d.AgentID, "agent_id", or(d.AgentName, n.of.Service), "")
 	}
 	n.take(&d.SessionID, "session_id", d.RunID, "")
 }

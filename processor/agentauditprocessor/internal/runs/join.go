@@ -182,7 +182,7 @@ func awaitCall(part *memory.Part, d *dialect.Draft) {
 		return
 	}
 	kept := *d
-	kept.Joined = nil
+	kept.Record, kept.Joined, kept.Frame = nil, nil, nil // or all of the request is remembered
 	part.Await(d.Record.SpanID, &kept, len(d.InputMessages)+len(d.OutputMessages)+len(d.OutputText)+len(d.Prompt)+len(d.ToolsAvailable))
 }
 

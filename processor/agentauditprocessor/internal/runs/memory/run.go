@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"bytes"
 	"strings"
 	"time"
 
@@ -246,8 +247,13 @@ func (p *Part) Ask(c chat.Call, event string) {
 	if len(p.Requests) >= maxFacts {
 		p.Requests = p.Requests[1:]
 	}
-	c.ID, c.Name = strings.Clone(c.ID), strings.Clone(c.Name)
+	c = cloned(c)
 	p.Requests = append(p.Requests, &Request{Call: c, Event: event})
+}
+
+// cloned is a call that keeps nothing of the record that it is a part of.
+func cloned(c chat.Call) chat.Call {
+	return chat.Call{ID: strings.Clone(c.ID), Name: strings.Clone(c.Name), Arguments: bytes.Clone(c.Arguments)}
 }
 
 // AddFrame remembers a run of an agent.

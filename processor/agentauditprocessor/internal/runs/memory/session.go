@@ -1,8 +1,6 @@
 package memory
 
 import (
-	"strings"
-
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
@@ -38,7 +36,7 @@ func (s *Session) Ask(a Ask) {
 	if len(s.Asks) >= maxFacts || !s.entry.run.room(costRequest+len(a.ID)+len(a.Name)+len(a.Arguments)+len(a.Event)) {
 		return
 	}
-	a.ID, a.Name = strings.Clone(a.ID), strings.Clone(a.Name)
+	a.Call = cloned(a.Call)
 	s.Asks = append(s.Asks, a)
 }
 

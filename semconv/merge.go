@@ -3,6 +3,8 @@ package semconv
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 )
 
 // Copy gives dst the field as src holds it.
@@ -22,5 +24,27 @@ func (f *Field) Copy(dst, src *Event) {
 		*in[Optional[float64]](dst, f) = *in[Optional[float64]](src, f)
 	default:
 		*in[Optional[bool]](dst, f) = *in[Optional[bool]](src, f)
+	}
+}
+
+// Leaves takes the texts, numbers and truth values of the field into l.
+func (f *Field) Leaves(e *Event, l *jsontext.Leaves) {
+	switch f.held {
+	case heldString:
+		l.AddText(*in[string](e, f))
+	case heldJSON:
+		l.Add(string(*in[json.RawMessage](e, f)))
+	case heldStrings:
+		for _, s := range *in[[]string](e, f) {
+			l.AddText(s)
+		}
+	case heldTime:
+		l.AddTime(*in[time.Time](e, f))
+	case heldInt:
+		l.AddNumber(float64(in[Optional[int64]](e, f).Value))
+	case heldFloat:
+		l.AddNumber(in[Optional[float64]](e, f).Value)
+	default:
+		l.AddTruth(in[Optional[bool]](e, f).Value)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
 )
 
 // hider replaces system texts in JSON, each value once, in one pass.
@@ -25,7 +26,7 @@ func (h *hider) messages(list []byte) []byte {
 		if len(out) > 1 {
 			out = append(out, ',')
 		}
-		if systemRole(jsontext.Get(m, "role").Str) {
+		if chat.SystemRole(jsontext.Get(m, "role").Str) {
 			out = h.value(out, m.Raw, true)
 		} else {
 			out = append(out, m.Raw...)
@@ -38,15 +39,11 @@ func (h *hider) messages(list []byte) []byte {
 func (h *hider) content(object []byte) []byte {
 	v := jsontext.Parse(object)
 	for _, m := range jsontext.AppendMembers(nil, v) {
-		if prefix, ok := strings.CutSuffix(m.Key, "role"); ok && prefix != "" && systemRole(jsontext.Read(m.Raw).Str) {
+		if prefix, ok := strings.CutSuffix(m.Key, "role"); ok && prefix != "" && chat.SystemRole(jsontext.Read(m.Raw).Str) {
 			h.flat = append(h.flat, prefix)
 		}
 	}
 	return h.value(make([]byte, 0, len(object)), v.Raw, false)
-}
-
-func systemRole(role string) bool {
-	return strings.EqualFold(role, "system") || strings.EqualFold(role, "developer")
 }
 
 // instructionKeys are the last words of the keys under which libraries keep instructions.
@@ -59,17 +56,6 @@ var instructionKeys = []string{
 // provider.
 func instructions(key string) bool {
 	return key == "system" || slices.Contains(instructionKeys, key[strings.LastIndexAny(key, ".:")+1:])
-}
-
-// maybeSystem reports whether there may be a system text: every place at which there is one
-// begins with one of these words.
-func maybeSystem(s string) bool {
-	for _, word := range []string{"ystem", "nstruction", "eveloper", "ackstory", "YSTEM"} {
-		if strings.Contains(s, word) {
-			return true
-		}
-	}
-	return false
 }
 
 // maxHideDepth bounds how deep JSON in strings in JSON is opened.
@@ -102,7 +88,7 @@ func (h *hider) value(dst []byte, raw string, secret bool) []byte {
 
 func (h *hider) object(dst []byte, raw string, secret bool) []byte {
 	o := jsontext.AppendMembers(nil, jsontext.Unread(raw))
-	system := isSystemMessage(o)
+	system := chat.IsSystem(o)
 	dst = append(dst, '{')
 	for i, m := range o {
 		if i > 0 {
@@ -128,18 +114,6 @@ func (h *hider) ofFlat(key string) bool {
 	})
 }
 
-// isSystemMessage reports whether an object is a system message, in any of the shapes that
-// libraries send.
-func isSystemMessage(o jsontext.Object) bool {
-	if r := jsontext.Read(o.Raw("role")).Str; r != "" {
-		return systemRole(r)
-	}
-	if o.Has("lc") { // LangChain's serialisation
-		return strings.HasPrefix(jsontext.LastOf(o.Get("id")).Str, "SystemMessage")
-	}
-	return systemRole(jsontext.Read(o.Raw("type")).Str) && (o.Has("content") || o.Has("text"))
-}
-
 // repr finds system messages in what Python prints of messages. Their quotes mark the text
 // as clearly as JSON does.
 var repr = regexp.MustCompile(`(?s)((?:SystemMessage|ChatMessage|SystemChatMessage)\([^'"]*?(?:<MessageRole\.SYSTEM: 'system'>[^'"]*?)?(?:content|text)=|['"]role['"]: ['"](?:system|developer)['"], ['"]content['"]: )('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")`)
@@ -151,7 +125,7 @@ func (h *hider) text(dst []byte, raw string, secret bool) []byte {
 	if secret || slices.Contains(h.texts, raw) {
 		return jsontext.AppendString(dst, h.prompts.marker(jsontext.Read(raw).Str))
 	}
-	if !maybeSystem(raw) || h.depth >= maxHideDepth {
+	if !chat.MaybeSystem(raw) || h.depth >= maxHideDepth {
 		return append(dst, raw...)
 	}
 	text := jsontext.Read(raw).Str

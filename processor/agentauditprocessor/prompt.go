@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/runs"
 )
 
@@ -52,12 +53,12 @@ func (p *prompts) apply(e *runs.Event) {
 			*list = h.messages(*list)
 		}
 	}
-	if len(e.Content) > 0 && (len(e.Secrets) > 0 || maybeSystem(string(e.Content))) {
-		for _, t := range e.Secrets {
-			if t != "" {
-				h.texts = append(h.texts, string(jsontext.AppendString(nil, t)))
-			}
+	for _, t := range e.Secrets {
+		if quoted := jsontext.AppendString(nil, t); t != "" && bytes.Contains(e.Content, quoted) {
+			h.texts = append(h.texts, string(quoted))
 		}
+	}
+	if len(e.Content) > 0 && (len(h.texts) > 0 || chat.MaybeSystem(string(e.Content))) {
 		e.Content = h.content(e.Content)
 	}
 }

@@ -64,7 +64,7 @@ var claudeCode = &Dialect{
 		"system_prompt_hash": "OTEL_LOG_RAW_API_BODIES=1, or detailed tracing",
 		"user_id":            "OTEL_RESOURCE_ATTRIBUTES=enduser.id=…",
 	},
-	Ignore: []string{"span.type", "gen_ai.system", "gen_ai.operation.name"},
+	Ignore: []record.Ignored{{"span.type", "the event type"}, {"gen_ai.system", "always the same"}, {"gen_ai.operation.name", "the event type"}},
 }
 
 var claudeLogs = map[string]Kind{

@@ -78,7 +78,7 @@ var codex = &Dialect{
 		"output_messages": "[otel] log_agent_responses = true",
 		"tool_output":     "[otel] tool_result.max_bytes",
 	},
-	Ignore: []string{"auth.*", "tool_token_count", "event.name"},
+	Ignore: []record.Ignored{{"auth.*", "may hold credentials"}, {"tool_token_count", "a sum of fields"}, {"event.name", "the record's name"}},
 }
 
 // refusal are the words of a result that stands for a refusal.

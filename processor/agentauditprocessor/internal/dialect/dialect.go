@@ -59,7 +59,7 @@ type Dialect struct {
 	Tells func(event string) bool
 	// Ignore lists keys, and names of span events, a final * standing for any rest, that
 	// only repeat what the fields say or that must not be stored, such as headers.
-	Ignore []string
+	Ignore []record.Ignored
 	// Settings names, by field, what makes the library send what it leaves out.
 	Settings map[string]string
 }
@@ -180,7 +180,7 @@ func (e *Draft) Told() []*Draft {
 		}
 		t := r.SpanEvent(ev)
 		if d := Detect(t); d != nil {
-			r.ReadEvent(i)
+			r.TellEvent(i)
 			told = append(told, d.Map(t))
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
@@ -153,7 +154,6 @@ func (e *Draft) Complete(from *Draft) {
 	e.Prompt, e.UserJSON = cmp.Or(e.Prompt, from.Prompt), cmp.Or(e.UserJSON, from.UserJSON)
 	e.Secrets = append(e.Secrets, from.Secrets...)
 	e.cut, e.hidden = e.cut || from.cut, e.hidden || from.hidden
-	e.Joined = append(e.Joined, from)
 }
 
 // secretEvents finds system prompts in the events of a span that no field took, which
@@ -178,6 +178,6 @@ func (e *Draft) override() {
 	e.Record.Claims(func(field string, v pcommon.Value) bool { return e.Set(field, v) })
 }
 
-// Leftover is the content object: what no field took, and what is not to be ignored.
-// It is nil when there is nothing.
-func (e *Draft) Leftover() []byte { return e.Record.Left(e.Dialect.Ignore) }
+// Rest is the content object of an event of the draft whose leaves are known: what of the
+// record is in none of them.
+func (e *Draft) Rest(leaves *jsontext.Leaves) []byte { return e.Record.Rest(e.Dialect.Ignore, leaves) }

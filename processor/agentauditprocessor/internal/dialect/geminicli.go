@@ -52,7 +52,7 @@ var geminiCLI = &Dialect{
 		"tool_input":   "telemetry.logPrompts: true",
 		"tool_call_id": "telemetry.traces: true",
 	},
-	Ignore: []string{"total_token_count", "http.status_code", "event.name"},
+	Ignore: []record.Ignored{{"total_token_count", "a sum of fields"}, {"http.status_code", "of the library itself"}, {"event.name", "the record's name"}},
 }
 
 func geminiKind(r *record.Record) Kind {

@@ -46,7 +46,7 @@ var genkit = &Dialect{
 		{Field: "verdict", Keys: []string{"genkit:output"}},
 	},
 	Finish: genkitFinish,
-	Ignore: []string{"genkit:type", "genkit:key", "genkit:path", "genkit:metadata:subtype", "genkit:state", "genkit:isRoot", "genkit:isFailureSource"},
+	Ignore: []record.Ignored{{"genkit:type", "the event type"}, {"genkit:key", "of the library itself"}, {"genkit:path", "the span's own ids and times"}, {"genkit:metadata:subtype", "the event type"}, {"genkit:state", "of the library itself"}, {"genkit:isRoot", "of the library itself"}, {"genkit:isFailureSource", "of the library itself"}},
 }
 
 func genkitFinish(r *record.Record, e *Draft) {

@@ -49,13 +49,13 @@ var googleADK = &Dialect{
 		"tool_output":        "ADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS=true",
 		"system_prompt_hash": "ADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS=true",
 	},
-	Ignore: []string{"gcp.vertex.agent.llm_request", "gcp.vertex.agent.llm_response"},
 }
 
 // adkIdentity is what ADK writes around an agent's own instruction.
 var adkIdentity = regexp.MustCompile(`(?s)^You are an agent\. Your internal name is "[^"]*"\.\s*(The description about you is "[^"]*"\.?\s*)?|\s*You are an agent\. Your internal name is "[^"]*"\.\s*(The description about you is "[^"]*"\.?)?\s*$`)
 
 func adkFinish(r *record.Record, e *Draft) {
+	r.Use("gcp.vertex.agent.llm_request", "gcp.vertex.agent.llm_response") // empty but on calls
 	switch e.Kind {
 	case LLM:
 		e.adkCall(r)
@@ -80,7 +80,7 @@ func adkFinish(r *record.Record, e *Draft) {
 }
 
 func (e *Draft) adkCall(r *record.Record) {
-	if v, ok := r.Get("gcp.vertex.agent.llm_request"); ok {
+	if v, ok := r.Take("gcp.vertex.agent.llm_request"); ok {
 		req := record.JSON(v)
 		if c := chat.Read(req, "user"); len(c.JSON) > 0 {
 			e.input(c)
@@ -104,7 +104,7 @@ func (e *Draft) adkCall(r *record.Record) {
 			e.SetJSON("tools_available", append(tools, ']'))
 		}
 	}
-	if v, ok := r.Get("gcp.vertex.agent.llm_response"); ok {
+	if v, ok := r.Take("gcp.vertex.agent.llm_response"); ok {
 		resp := record.JSON(v)
 		if c := jsontext.Get(resp, "content"); c.IsObject() {
 			e.output(chat.Read(c, "assistant"))

@@ -65,7 +65,7 @@ var langfuse = &Dialect{
 		"user_id":       "propagateAttributes({userId})",
 		"agent_version": "the version or release of the trace",
 	},
-	Ignore: []string{"langfuse.observation.type"},
+	Ignore: []record.Ignored{{"langfuse.observation.type", "the event type"}},
 }
 
 func langfuseFinish(r *record.Record, e *Draft) {

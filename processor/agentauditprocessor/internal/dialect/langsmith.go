@@ -79,5 +79,5 @@ var langsmith = &Dialect{
 			e.Requested = nil
 		}
 	},
-	Ignore: []string{"langsmith.span.kind", "langsmith.traceable", "langsmith.span.dotted_order"},
+	Ignore: []record.Ignored{{"langsmith.span.kind", "the event type"}, {"langsmith.traceable", "of the library itself"}, {"langsmith.span.dotted_order", "the span's own ids and times"}},
 }

@@ -80,9 +80,7 @@ var mastra = &Dialect{
 			e.Requested = nil
 		}
 	},
-	Ignore: []string{
-		"mastra.span.type", "mastra.trace_id", "mastra.span_id", "mastra.parent_span_id", "mastra.start_time", "mastra.end_time", "mastra.duration_ms", "span.kind", "input", "output",
-	},
+	Ignore: []record.Ignored{{"mastra.span.type", "the event type"}, {"mastra.trace_id", "the span's own ids and times"}, {"mastra.span_id", "the span's own ids and times"}, {"mastra.parent_span_id", "the span's own ids and times"}, {"mastra.start_time", "the span's own ids and times"}, {"mastra.end_time", "the span's own ids and times"}, {"mastra.duration_ms", "the span's own ids and times"}, {"span.kind", "the record's name"}, {"input", "repeats other keys"}, {"output", "repeats other keys"}},
 }
 
 func mastraType(r *record.Record) string { return strings.ToLower(r.Text("mastra.span.type")) }

@@ -33,5 +33,5 @@ var mlflow = &Dialect{
 		{Field: "documents", Keys: []string{"mlflow.spanOutputs"}, As: asJSON("documents")},
 	},
 	Finish: framesFinish("mlflow.spanInputs", "mlflow.spanOutputs"),
-	Ignore: []string{"mlflow.spanType"},
+	Ignore: []record.Ignored{{"mlflow.spanType", "the event type"}},
 }

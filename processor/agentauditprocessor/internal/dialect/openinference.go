@@ -79,7 +79,7 @@ var openInference = &Dialect{
 		"user_id":         "setUser / using_user of OpenInference",
 		"agent_version":   "set service.version on the resource",
 	},
-	Ignore: []string{"openinference.span.kind", "input.mime_type", "output.mime_type", "llm.token_count.total"},
+	Ignore: []record.Ignored{{"openinference.span.kind", "the event type"}, {"input.mime_type", "the form of other keys"}, {"output.mime_type", "the form of other keys"}, {"llm.token_count.total", "a sum of fields"}},
 }
 
 func openInferenceFinish(r *record.Record, e *Draft) {

@@ -60,7 +60,7 @@ var openLLMetry = &Dialect{
 		"user_id":         "association properties: user_id",
 		"agent_version":   "the version of the agent decorator",
 	},
-	Ignore: []string{"traceloop.span.kind", "gen_ai.usage.total_tokens", "llm.usage.total_tokens", "llm.content.completion.chunk"},
+	Ignore: []record.Ignored{{"traceloop.span.kind", "the event type"}, {"gen_ai.usage.total_tokens", "a sum of fields"}, {"llm.usage.total_tokens", "a sum of fields"}, {"llm.content.completion.chunk", "repeats other keys"}},
 }
 
 func openLLMetryFinish(r *record.Record, e *Draft) {

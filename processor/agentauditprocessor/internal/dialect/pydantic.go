@@ -46,7 +46,7 @@ var pydanticAI = &Dialect{
 		{Field: "final_output", Keys: []string{"final_result"}},
 	},
 	Finish: pydanticFinish,
-	Ignore: []string{"logfire.msg", "logfire.json_schema", "logfire.span_type", "logfire.level_num", "logfire.pending_parent_id", "pydantic_ai.all_messages", "all_messages_events", "pydantic_ai.new_message_index"},
+	Ignore: []record.Ignored{{"logfire.msg", "repeats other keys"}, {"logfire.json_schema", "the form of other keys"}, {"logfire.span_type", "the event type"}, {"logfire.level_num", "of the library itself"}, {"logfire.pending_parent_id", "the span's own ids and times"}, {"pydantic_ai.all_messages", "repeats other keys"}, {"all_messages_events", "repeats other keys"}, {"pydantic_ai.new_message_index", "repeats other keys"}},
 }
 
 func pydanticFinish(r *record.Record, e *Draft) {

@@ -46,7 +46,7 @@ var strands = &Dialect{
 		"session_id": "trace_attributes={\"session.id\": …}",
 		"user_id":    "trace_attributes={\"user.id\": …}",
 	},
-	Ignore: []string{"gen_ai.event.start_time", "gen_ai.event.end_time", "gen_ai.usage.total_tokens"},
+	Ignore: []record.Ignored{{"gen_ai.event.start_time", "the span's own ids and times"}, {"gen_ai.event.end_time", "the span's own ids and times"}, {"gen_ai.usage.total_tokens", "a sum of fields"}},
 }
 
 func strandsFinish(r *record.Record, e *Draft) {

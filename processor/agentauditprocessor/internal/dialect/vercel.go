@@ -71,7 +71,7 @@ var vercel = &Dialect{
 		"user_id":         "runtime context userId, with includeRuntimeContext",
 		"agent_id":        "functionId",
 	},
-	Ignore: []string{"operation.name", "resource.name", "ai.operationId", "ai.usage.totalTokens", "ai.usage.tokens", "ai.request.headers.*"},
+	Ignore: []record.Ignored{{"operation.name", "the record's name"}, {"resource.name", "the record's name"}, {"ai.operationId", "the event type"}, {"ai.usage.totalTokens", "a sum of fields"}, {"ai.usage.tokens", "of the library itself"}, {"ai.request.headers.*", "may hold credentials"}},
 }
 
 func vercelFinish(r *record.Record, e *Draft) {

@@ -35,6 +35,7 @@ type Record struct {
 	StatusText   string // the status message
 	Exception    Exception
 	Events       ptrace.SpanEventSlice // of a span
+	Links        ptrace.SpanLinkSlice  // likewise
 	OfSpan       bool                  // an event of a span, read as a log record
 	Body         pcommon.Value         // of a log record
 
@@ -46,6 +47,7 @@ type Record struct {
 	BodyRead   bool
 	distrusted bool
 	eventsRead map[int][]string // by the index in Events: which keys; nil is all of them
+	eventsTold map[int]bool
 }
 
 // Exception is what an exception event says.
@@ -68,14 +70,18 @@ type Scope struct {
 	identity [5]string // what FromResource gives, in the order of fromResource
 	workload string
 	sources  map[origin][]byte
+	attrs    pcommon.Map // of the scope
+	left     *string     // see around
 }
+
+var noEvents, noLinks = ptrace.NewSpanEventSlice(), ptrace.NewSpanLinkSlice()
 
 // origin is what the sources of a scope's records differ in.
 type origin struct{ dialect, signal string }
 
 // NewScope reads the resource and the scope once for their records.
 func NewScope(res pcommon.Resource, scope pcommon.InstrumentationScope) *Scope {
-	s := &Scope{Resource: res.Attributes(), Name: scope.Name(), Version: scope.Version()}
+	s := &Scope{Resource: res.Attributes(), Name: scope.Name(), Version: scope.Version(), attrs: scope.Attributes()}
 	if v, ok := s.Resource.Get("service.name"); ok {
 		s.Service = v.AsString()
 	}
@@ -100,7 +106,7 @@ func (s *Scope) Span(span ptrace.Span) *Record {
 	r.Dropped = span.DroppedAttributesCount() > 0 || span.DroppedEventsCount() > 0
 	r.Succeeded = span.Status().Code() == ptrace.StatusCodeOk
 	r.StatusText = span.Status().Message()
-	r.Events = span.Events()
+	r.Events, r.Links = span.Events(), span.Links()
 	last := -1
 	for i, e := range r.Events.All() {
 		if e.Name() == "exception" {
@@ -112,6 +118,14 @@ func (s *Scope) Span(span ptrace.Span) *Record {
 		r.ReadEvent(last, "exception.type", "exception.message", "exception.stacktrace", "exception.escaped")
 	}
 	return r
+}
+
+// TellEvent marks an event of a span as one that has an audit event of its own.
+func (r *Record) TellEvent(i int) {
+	if r.eventsTold == nil {
+		r.eventsTold = map[int]bool{}
+	}
+	r.eventsTold[i] = true
 }
 
 // ReadEvent marks keys of an event of a span as read, or all where none is named.
@@ -131,7 +145,7 @@ func (r *Record) SpanEvent(ev ptrace.SpanEvent) *Record {
 	if t.Start = ev.Timestamp().AsTime(); ev.Timestamp() == 0 {
 		t.Start = r.Start
 	}
-	t.Events = ptrace.NewSpanEventSlice()
+	t.Events, t.Links = noEvents, noLinks
 	t.Body = pcommon.NewValueEmpty()
 	if r.distrusted {
 		t.Distrust()
@@ -149,7 +163,7 @@ func (s *Scope) LogRecord(lr plog.LogRecord) *Record {
 	r.Dropped = lr.DroppedAttributesCount() > 0
 	r.Failed = lr.SeverityNumber() >= plog.SeverityNumberError
 	r.Body = lr.Body()
-	r.Events = ptrace.NewSpanEventSlice()
+	r.Events, r.Links = noEvents, noLinks
 	r.Name = lr.EventName()
 	for _, key := range []string{"event.name", "event_name"} {
 		// Where both are set, a name with a space or a colon is a call site, not a name.

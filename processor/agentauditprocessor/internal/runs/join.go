@@ -103,7 +103,6 @@ func (p *parts) complete(d *dialect.Draft) {
 			d.Underive("outcome")
 		}
 		d.Error, d.ErrorType = or(d.Error, p.executed.Error), or(d.ErrorType, p.executed.ErrorType)
-		d.Joined = append(d.Joined, p.executed)
 	case p.blocked != nil:
 		// It was asked about and never ran.
 		d.Outcome = semconv.OutcomeDenied
@@ -182,7 +181,7 @@ func awaitCall(part *memory.Part, d *dialect.Draft) {
 		return
 	}
 	kept := *d
-	kept.Record, kept.Joined, kept.Frame = nil, nil, nil // or all of the request is remembered
+	kept.Record, kept.Frame = nil, nil // or all of the request is remembered
 	part.Await(d.Record.SpanID, &kept, len(d.InputMessages)+len(d.OutputMessages)+len(d.OutputText)+len(d.Prompt)+len(d.ToolsAvailable))
 }
 

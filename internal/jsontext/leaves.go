@@ -1,0 +1,306 @@
+package jsontext
+
+import (
+	"hash/maphash"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tidwall/gjson"
+)
+
+// Leaves are the texts, numbers and truth values that are known to be somewhere. The zero
+// Leaves knows of none.
+type Leaves struct{ set map[uint64]struct{} }
+
+var leafSeed = maphash.MakeSeed()
+
+const (
+	ofNumber = "\x00number "
+	ofTime   = "\x00time "
+)
+
+// Reset forgets all.
+func (l *Leaves) Reset() { clear(l.set) }
+
+func (l *Leaves) add(leaf string) {
+	if l.set == nil {
+		l.set = make(map[uint64]struct{}, 64)
+	}
+	l.set[maphash.String(leafSeed, leaf)] = struct{}{}
+}
+
+func (l *Leaves) has(leaf string) bool {
+	_, ok := l.set[maphash.String(leafSeed, leaf)]
+	return ok
+}
+
+// Add takes in what is in a text of canonical JSON. JSON in strings is not opened.
+func (l *Leaves) Add(raw string) {
+	scanLeaves(raw, func(leaf string) bool {
+		if leaf[0] == '"' {
+			l.add(leaf[1 : len(leaf)-1])
+		} else {
+			l.add(numberKey(leaf))
+		}
+		return true
+	})
+}
+
+// AddText takes in a text, and what is in it where it is JSON.
+func (l *Leaves) AddText(s string) {
+	if s == "" {
+		return
+	}
+	l.add(inner(s))
+	if v, ok := Open(s); ok && v.Type == gjson.JSON {
+		l.Add(v.Raw)
+	}
+}
+
+// AddNumber takes in a number.
+func (l *Leaves) AddNumber(x float64) { l.add(numberKey(strconv.FormatFloat(x, 'g', -1, 64))) }
+
+// AddTruth takes in a truth value.
+func (l *Leaves) AddTruth(b bool) { l.add(ofNumber + strconv.FormatBool(b)) }
+
+// AddTime takes in a time.
+func (l *Leaves) AddTime(t time.Time) { l.add(timeKey(t)) }
+
+func timeKey(t time.Time) string { return ofTime + strconv.FormatInt(t.UnixNano(), 36) }
+
+// numberKey is a number, or a truth value, as it is known, however it is written.
+func numberKey(token string) string {
+	if token == "true" || token == "false" || len(token) > 15 && strings.IndexAny(token, ".eE") < 0 {
+		return ofNumber + token
+	}
+	if x, err := strconv.ParseFloat(token, 64); err == nil {
+		return ofNumber + strconv.FormatFloat(x, 'g', -1, 64)
+	}
+	return ofNumber + token
+}
+
+// inner is a text as it stands inside a JSON string.
+func inner(s string) string {
+	if plainPrefix(bytesOf(s)) == len(s) {
+		return s
+	}
+	b := AppendString(nil, s)
+	return string(b[1 : len(b)-1])
+}
+
+// HasText reports whether a text is known, perhaps as a number, a time, or in small letters.
+func (l *Leaves) HasText(s string) bool { return s == "" || l.hasInner(inner(s)) }
+
+func (l *Leaves) hasInner(s string) bool {
+	switch {
+	case s == "" || l.has(s):
+		return true
+	case len(s) > 64:
+		return false
+	case s[0] == '-' || s[0] >= '0' && s[0] <= '9':
+		if t, err := time.Parse(time.RFC3339Nano, s); err == nil && len(s) >= 20 {
+			return l.has(timeKey(t))
+		}
+		return l.has(numberKey(s))
+	case s == "true" || s == "false":
+		return l.has(numberKey(s))
+	}
+	low := strings.ToLower(s)
+	return low != s && l.has(low)
+}
+
+// hasLeaf reports whether a string with its quotes, a number or a truth value is known.
+func (l *Leaves) hasLeaf(leaf string) bool {
+	if leaf[0] == '"' {
+		return l.hasInner(leaf[1 : len(leaf)-1])
+	}
+	return l.has(numberKey(leaf)) || l.has(leaf)
+}
+
+// HasAll reports whether all in a text of JSON, canonical or not, is known. Of what is no
+// JSON, and of texts in other writings, it may report false.
+func (l *Leaves) HasAll(text string) bool {
+	return scanLeaves(text, l.hasLeaf)
+}
+
+// scanLeaves calls f with each string that is no key, each number and each truth value of a
+// JSON text until it returns false, but for the words by which an object names its shape. It
+// reports whether f never did, and the text holds nothing that stands in no JSON.
+func scanLeaves(s string, f func(leaf string) bool) bool {
+	shape := false // the last key was one of a shape
+	for i := 0; i < len(s); {
+		switch c := s[i]; {
+		case c == '"':
+			end := stringEnd(s, i)
+			if end > len(s) || end-i < 2 || s[end-1] != '"' {
+				return false
+			}
+			next := end
+			for next < len(s) && (s[next] == ' ' || s[next] == '\n' || s[next] == '\t' || s[next] == '\r') {
+				next++
+			}
+			if next < len(s) && s[next] == ':' {
+				shape = shapeKey(s[i+1 : end-1])
+			} else {
+				if !(shape && shapeWord(s[i:end])) && !f(s[i:end]) {
+					return false
+				}
+				shape = false
+			}
+			i = end
+		case c == '-' || c >= '0' && c <= '9' || c == 't' || c == 'f' || c == 'n':
+			end := tokenEnd(s, i)
+			if tok := s[i:end]; tok != "null" && (tok[0] == 'n' || !f(tok)) {
+				return false
+			}
+			i, shape = end, false
+		case c == '{' || c == '[':
+			shape = false
+			i++
+		case strings.IndexByte("}],: \n\t\r", c) >= 0:
+			i++
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// tokenEnd is where the number or word ends that begins at s[i].
+func tokenEnd(s string, i int) int {
+	for i++; i < len(s); i++ {
+		if c := s[i]; c != '.' && c != '-' && c != '+' && c != 'E' && (c < '0' || c > '9') && (c < 'a' || c > 'z') {
+			break
+		}
+	}
+	return i
+}
+
+// AppendUnknown appends what of a value of canonical JSON is not known, in the objects and
+// arrays that it is in, with JSON in strings opened; ok reports whether there is anything. An
+// object that whole chooses is appended with all that is in it. The words by which an object
+// names its own shape (type, role, object) are nothing by themselves.
+func (l *Leaves) AppendUnknown(dst []byte, raw string, whole func(Object) bool) (out []byte, ok bool) {
+	p := pruner{l: l, whole: whole, out: dst}
+	ok = raw != "" && p.value(raw)
+	return p.out, ok
+}
+
+// pruner writes what is not known of a value.
+type pruner struct {
+	l      *Leaves
+	whole  func(Object) bool
+	out    []byte
+	opened int
+}
+
+// maxOpened bounds how often JSON in a string in JSON is opened.
+const maxOpened = 4
+
+// value writes what is not known of a value, and reports whether there is anything.
+func (p *pruner) value(s string) bool {
+	_, ok := p.at(s, 0)
+	return ok
+}
+
+// at is value for the value that begins at s[i]; end is where it ends.
+func (p *pruner) at(s string, i int) (end int, ok bool) {
+	switch {
+	case i >= len(s):
+		return i, false
+	case s[i] == '{':
+		if p.whole != nil {
+			end = valueEnd(s, i)
+			if o := AppendMembers(nil, Unread(s[i:end])); p.whole(o) && !p.l.HasAll(s[i:end]) {
+				p.out = append(p.out, s[i:end]...)
+				return end, true
+			}
+		}
+		return p.members(s, i)
+	case s[i] == '[':
+		return p.elements(s, i)
+	case s[i] == '"':
+		end = stringEnd(s, i)
+		return end, p.leaf(s[i:end])
+	}
+	end = tokenEnd(s, i)
+	return end, s[i:end] != "null" && p.leaf(s[i:end])
+}
+
+func (p *pruner) leaf(raw string) bool {
+	if p.l.hasLeaf(raw) {
+		return false
+	}
+	if raw[0] == '"' && p.opened < maxOpened {
+		if v, is := Open(Read(raw).Str); is && v.Type == gjson.JSON {
+			p.opened++
+			ok := p.value(v.Raw)
+			p.opened--
+			return ok
+		}
+	}
+	p.out = append(p.out, raw...)
+	return true
+}
+
+func (p *pruner) members(s string, i int) (end int, ok bool) {
+	begin := len(p.out)
+	p.out = append(p.out, '{')
+	for i++; i < len(s) && s[i] == '"'; i++ { // past the comma
+		colon := stringEnd(s, i)
+		at := len(p.out)
+		if ok {
+			p.out = append(p.out, ',')
+		}
+		p.out = append(append(p.out, s[i:colon]...), ':')
+		var some bool
+		if from := colon + 1; shapeKey(s[i+1:colon-1]) && from < len(s) && s[from] == '"' && shapeWord(s[from:stringEnd(s, from)]) {
+			i = stringEnd(s, from)
+		} else {
+			i, some = p.at(s, from)
+		}
+		if !some {
+			p.out = p.out[:at]
+		}
+		ok = ok || some
+		if i >= len(s) || s[i] != ',' {
+			break
+		}
+	}
+	return i + 1, p.close(begin, '}', ok)
+}
+
+func (p *pruner) elements(s string, i int) (end int, ok bool) {
+	begin := len(p.out)
+	p.out = append(p.out, '[')
+	for i++; i < len(s) && s[i] != ']'; i++ { // past the comma
+		at := len(p.out)
+		if ok {
+			p.out = append(p.out, ',')
+		}
+		var some bool
+		if i, some = p.at(s, i); !some {
+			p.out = p.out[:at]
+		}
+		ok = ok || some
+		if i >= len(s) || s[i] != ',' {
+			break
+		}
+	}
+	return i + 1, p.close(begin, ']', ok)
+}
+
+func (p *pruner) close(begin int, bracket byte, ok bool) bool {
+	if ok {
+		p.out = append(p.out, bracket)
+	} else {
+		p.out = p.out[:begin]
+	}
+	return ok
+}
+
+func shapeKey(key string) bool { return key == "type" || key == "role" || key == "object" }
+
+// shapeWord reports whether a string may be the name of a shape.
+func shapeWord(raw string) bool { return len(raw) < 40 && strings.IndexByte(raw, ' ') < 0 }

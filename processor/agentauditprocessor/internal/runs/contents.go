@@ -1,0 +1,150 @@
+package runs
+
+import (
+	"slices"
+
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// contents gives each event what no field of it has of its record, and says what was
+// captured. Of a record that gives several events, one has the rest; what completes
+// another's event has its rest there.
+func (b *batch) contents() {
+	rests := map[*node]*rest{}
+	for _, p := range b.out {
+		slices.Sort(p.ev.DerivedFields)
+		p.ev.DerivedFrom = derivedFrom(p.n.d, p.ev.Event)
+		if p == p.n.main {
+			p.ev.ContentState = p.n.d.State(p.ev.Event)
+		}
+		r := rests[p.n]
+		if r == nil {
+			r = &rest{}
+			rests[p.n] = r
+		}
+		r.events = append(r.events, p)
+	}
+	for _, n := range b.nodes {
+		if n.d == nil || rests[n] != nil {
+			continue
+		}
+		of := n.outermost()
+		if n.d.Kind == dialect.Part {
+			of = b.find(spanKey{n.key.trace, n.d.Of}, n.of)
+		}
+		if r := rests[of]; of != n && r != nil {
+			r.joined = append(r.joined, n)
+		}
+	}
+	var leaves jsontext.Leaves
+	for n, r := range rests {
+		leaves.Reset()
+		for _, p := range r.events {
+			addLeaves(&leaves, p.ev)
+		}
+		for _, j := range append(r.joined, n) {
+			for _, s := range append(j.d.Secrets, j.d.Prompt) {
+				leaves.AddText(s)
+			}
+		}
+		r.write(n, &leaves)
+	}
+}
+
+// rest is the events that a record gives, and the records that complete them.
+type rest struct {
+	events []*placed
+	joined []*node
+}
+
+func (r *rest) write(n *node, leaves *jsontext.Leaves) {
+	at := r.events[0]
+	for _, p := range r.events {
+		if p == n.main || p == n.start {
+			at = p
+		}
+	}
+	content := n.d.Rest(leaves)
+	var list []byte
+	for _, j := range r.joined {
+		if left := j.d.Rest(leaves); left != nil {
+			if list == nil {
+				list = append(list, '[')
+			}
+			list = jsontext.AppendElement(list, string(left))
+		}
+	}
+	if list != nil {
+		content = appendMember(content, "joined", append(list, ']'))
+	}
+	switch {
+	case content == nil:
+	case len(at.ev.Content) == 0:
+		at.ev.Content = content
+	default: // what an approval says of itself
+		at.ev.Content = appendMember(at.ev.Content, "record", content)
+	}
+}
+
+// appendMember adds a member to an object, which may be empty.
+func appendMember(object []byte, key string, raw []byte) []byte {
+	if len(object) < 3 {
+		object = []byte{'{'}
+	} else {
+		object = append(slices.Clone(object[:len(object)-1]), ',')
+	}
+	object = append(jsontext.AppendString(object, key), ':')
+	return append(append(object, raw...), '}')
+}
+
+// contentFields are the fields of an event whose values come from its record.
+var contentFields = func() (list []*semconv.Field) {
+	for _, f := range semconv.Fields() {
+		switch f.Name {
+		case "schema_version", "event_type", "recorded_at", "content", "missing_fields", "derived_fields", "derived_from", "source", "sender", "content_state":
+		default:
+			list = append(list, semconv.FieldNamed(f.Name))
+		}
+	}
+	return list
+}()
+
+// addLeaves takes in what the fields of an event say.
+func addLeaves(l *jsontext.Leaves, e *Event) {
+	for _, f := range contentFields {
+		if !f.Has(e.Event) {
+			continue
+		}
+		f.Leaves(e.Event, l)
+	}
+	l.Add(string(e.Source))
+	for _, text := range e.OversizeText {
+		l.AddText(text)
+	}
+}
+
+// derivedFrom says of the fields that are from other events which these are.
+func derivedFrom(d *dialect.Draft, e *semconv.Event) []byte {
+	var out []byte
+	for _, f := range e.DerivedFields {
+		for _, from := range d.From {
+			if from.Field != f || from.Event == e.EventID {
+				continue
+			}
+			if out == nil {
+				out = append(out, '{')
+			} else {
+				out = append(out, ',')
+			}
+			out = append(jsontext.AppendString(out, f), ':')
+			out = jsontext.AppendString(out, from.Event)
+			break
+		}
+	}
+	if out == nil {
+		return nil
+	}
+	return append(out, '}')
+}

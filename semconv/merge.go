@@ -33,7 +33,7 @@ func (f *Field) Leaves(e *Event, l *jsontext.Leaves) {
 	case heldString:
 		l.AddText(*in[string](e, f))
 	case heldJSON:
-		l.Add(string(*in[json.RawMessage](e, f)))
+		l.AddJSON(*in[json.RawMessage](e, f))
 	case heldStrings:
 		for _, s := range *in[[]string](e, f) {
 			l.AddText(s)

@@ -2,16 +2,21 @@ package jsontext
 
 import (
 	"hash/maphash"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/tidwall/gjson"
 )
 
 // Leaves are the texts, numbers and truth values that are known to be somewhere. The zero
 // Leaves knows of none.
-type Leaves struct{ set map[uint64]struct{} }
+type Leaves struct {
+	set map[uint64]struct{}
+	buf []byte // for a text as it stands in JSON
+}
 
 var leafSeed = maphash.MakeSeed()
 
@@ -41,20 +46,25 @@ func (l *Leaves) Add(raw string) {
 		if leaf[0] == '"' {
 			l.add(leaf[1 : len(leaf)-1])
 		} else {
-			l.add(numberKey(leaf))
+			l.addNumber(leaf)
 		}
 		return true
 	})
 }
+
+// AddJSON is Add.
+func (l *Leaves) AddJSON(raw []byte) { l.Add(unsafe.String(unsafe.SliceData(raw), len(raw))) } //nolint:gosec // only read
 
 // AddText takes in a text, and what is in it where it is JSON.
 func (l *Leaves) AddText(s string) {
 	if s == "" {
 		return
 	}
-	l.add(inner(s))
-	if v, ok := Open(s); ok && v.Type == gjson.JSON {
-		l.Add(v.Raw)
+	l.add(l.inner(s))
+	if s[0] == '{' || s[0] == '[' {
+		if v, ok := Open(s); ok && v.Type == gjson.JSON {
+			l.Add(v.Raw)
+		}
 	}
 }
 
@@ -69,6 +79,9 @@ func (l *Leaves) AddTime(t time.Time) { l.add(timeKey(t)) }
 
 func timeKey(t time.Time) string { return ofTime + strconv.FormatInt(t.UnixNano(), 36) }
 
+// addNumber takes in a number or a truth value as it is written.
+func (l *Leaves) addNumber(token string) { l.add(numberKey(token)) }
+
 // numberKey is a number, or a truth value, as it is known, however it is written.
 func numberKey(token string) string {
 	if token == "true" || token == "false" || len(token) > 15 && strings.IndexAny(token, ".eE") < 0 {
@@ -80,17 +93,18 @@ func numberKey(token string) string {
 	return ofNumber + token
 }
 
-// inner is a text as it stands inside a JSON string.
-func inner(s string) string {
+// inner is a text as it stands inside a JSON string, good until the next call.
+func (l *Leaves) inner(s string) string {
 	if plainPrefix(bytesOf(s)) == len(s) {
 		return s
 	}
-	b := AppendString(nil, s)
-	return string(b[1 : len(b)-1])
+	l.buf = AppendString(l.buf[:0], s)
+	b := l.buf[1 : len(l.buf)-1]
+	return unsafe.String(unsafe.SliceData(b), len(b)) //nolint:gosec // as said
 }
 
 // HasText reports whether a text is known, perhaps as a number, a time, or in small letters.
-func (l *Leaves) HasText(s string) bool { return s == "" || l.hasInner(inner(s)) }
+func (l *Leaves) HasText(s string) bool { return s == "" || l.hasInner(l.inner(s)) }
 
 func (l *Leaves) hasInner(s string) bool {
 	switch {
@@ -178,9 +192,9 @@ func tokenEnd(s string, i int) int {
 }
 
 // AppendUnknown appends what of a value of canonical JSON is not known, in the objects and
-// arrays that it is in, with JSON in strings opened; ok reports whether there is anything. An
-// object that whole chooses is appended with all that is in it. The words by which an object
-// names its own shape (type, role, object) are nothing by themselves.
+// arrays that it is in, with JSON in strings opened; ok reports whether there is anything.
+// The words by which an object names its own shape (type, role, object) are nothing by
+// themselves; an object that whole chooses keeps the first of them.
 func (l *Leaves) AppendUnknown(dst []byte, raw string, whole func(Object) bool) (out []byte, ok bool) {
 	p := pruner{l: l, whole: whole, out: dst}
 	ok = raw != "" && p.value(raw)
@@ -210,13 +224,6 @@ func (p *pruner) at(s string, i int) (end int, ok bool) {
 	case i >= len(s):
 		return i, false
 	case s[i] == '{':
-		if p.whole != nil {
-			end = valueEnd(s, i)
-			if o := AppendMembers(nil, Unread(s[i:end])); p.whole(o) && !p.l.HasAll(s[i:end]) {
-				p.out = append(p.out, s[i:end]...)
-				return end, true
-			}
-		}
 		return p.members(s, i)
 	case s[i] == '[':
 		return p.elements(s, i)
@@ -244,31 +251,53 @@ func (p *pruner) leaf(raw string) bool {
 	return true
 }
 
+// members is value for an object.
 func (p *pruner) members(s string, i int) (end int, ok bool) {
-	begin := len(p.out)
+	begin, from := len(p.out), i
+	shape := "" // the first member that names the shape
+	langChain := false
 	p.out = append(p.out, '{')
 	for i++; i < len(s) && s[i] == '"'; i++ { // past the comma
 		colon := stringEnd(s, i)
-		at := len(p.out)
-		if ok {
-			p.out = append(p.out, ',')
-		}
-		p.out = append(append(p.out, s[i:colon]...), ':')
-		var some bool
-		if from := colon + 1; shapeKey(s[i+1:colon-1]) && from < len(s) && s[from] == '"' && shapeWord(s[from:stringEnd(s, from)]) {
-			i = stringEnd(s, from)
+		key, value := s[i+1:colon-1], colon+1
+		if shapeKey(key) && value < len(s) && s[value] == '"' && shapeWord(s[value:stringEnd(s, value)]) {
+			end := stringEnd(s, value)
+			if shape == "" {
+				shape = s[i:end]
+			}
+			i = end
+		} else if langChain = langChain || key == "lc"; langChain && (key == "lc" || key == "id") {
+			i = ValueEnd(s, value)
 		} else {
-			i, some = p.at(s, from)
+			i, ok = p.member(s, i, colon, ok)
 		}
-		if !some {
-			p.out = p.out[:at]
-		}
-		ok = ok || some
 		if i >= len(s) || s[i] != ',' {
 			break
 		}
 	}
-	return i + 1, p.close(begin, '}', ok)
+	end = min(i+1, len(s))
+	if ok && p.whole != nil && (shape != "" || langChain) && p.whole(AppendMembers(nil, Unread(s[from:end]))) {
+		if langChain {
+			p.out = append(p.out[:begin], s[from:end]...)
+			return end, true
+		}
+		p.out = slices.Insert(p.out, begin+1, []byte(shape+",")...)
+	}
+	return end, p.close(begin, '}', ok)
+}
+
+// member writes what is not known of a member, whose key ends at colon.
+func (p *pruner) member(s string, i, colon int, before bool) (end int, ok bool) {
+	at := len(p.out)
+	if before {
+		p.out = append(p.out, ',')
+	}
+	p.out = append(append(p.out, s[i:colon]...), ':')
+	end, some := p.at(s, colon+1)
+	if !some {
+		p.out = p.out[:at]
+	}
+	return end, before || some
 }
 
 func (p *pruner) elements(s string, i int) (end int, ok bool) {
@@ -288,7 +317,7 @@ func (p *pruner) elements(s string, i int) (end int, ok bool) {
 			break
 		}
 	}
-	return i + 1, p.close(begin, ']', ok)
+	return min(i+1, len(s)), p.close(begin, ']', ok)
 }
 
 func (p *pruner) close(begin int, bracket byte, ok bool) bool {

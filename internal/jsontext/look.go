@@ -51,7 +51,7 @@ func Unread(raw string) gjson.Result {
 func Elements(v gjson.Result, f func(gjson.Result)) {
 	s := v.Raw
 	for i := 1; i < len(s) && s[i] != ']'; i++ { // past the comma
-		end := valueEnd(s, i)
+		end := ValueEnd(s, i)
 		f(Unread(s[i:end]))
 		i = end
 	}
@@ -69,7 +69,7 @@ func AppendMembers(o Object, v gjson.Result) Object {
 		if colon+1 >= len(s) {
 			break
 		}
-		end := valueEnd(s, colon+1)
+		end := ValueEnd(s, colon+1)
 		o = append(o, member{key, s[colon+1 : end]})
 		i = end
 	}
@@ -98,7 +98,7 @@ func below(s, key string) string {
 			if colon+1 >= len(s) {
 				break
 			}
-			end := valueEnd(s, colon+1)
+			end := ValueEnd(s, colon+1)
 			if s[i+1:colon-1] == key {
 				return s[colon+1 : end]
 			}
@@ -107,7 +107,7 @@ func below(s, key string) string {
 	case s[0] == '[':
 		n, err := strconv.Atoi(key)
 		for i := 1; err == nil && i < len(s) && s[i] != ']'; i++ { // past the comma
-			end := valueEnd(s, i)
+			end := ValueEnd(s, i)
 			if n == 0 {
 				return s[i:end]
 			}
@@ -118,8 +118,8 @@ func below(s, key string) string {
 	return ""
 }
 
-// valueEnd is where the value ends that begins at s[i].
-func valueEnd(s string, i int) int {
+// ValueEnd is where the value ends that begins at s[i].
+func ValueEnd(s string, i int) int {
 	depth := 0
 	for i < len(s) {
 		switch s[i] {

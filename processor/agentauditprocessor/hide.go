@@ -63,53 +63,74 @@ const maxHideDepth = 8
 
 // value appends a value; all texts in it are system texts where secret is set.
 func (h *hider) value(dst []byte, raw string, secret bool) []byte {
-	switch {
-	case raw == "":
-		return dst
-	case raw[0] == '"':
-		return h.text(dst, raw, secret)
-	case raw[0] == '[':
-		n := 0
-		dst = append(dst, '[')
-		pair := strings.HasPrefix(raw, `["system",`) || strings.HasPrefix(raw, `["developer",`) // LangGraph's tuples
-		jsontext.Elements(jsontext.Unread(raw), func(v gjson.Result) {
-			if n > 0 {
-				dst = append(dst, ',')
-			}
-			dst = h.value(dst, v.Raw, secret && !pair || pair && n > 0)
-			n++
-		})
-		return append(dst, ']')
-	case raw[0] == '{':
-		return h.object(dst, raw, secret)
-	}
-	return append(dst, raw...)
+	dst, _ = h.at(dst, raw, 0, secret)
+	return dst
 }
 
-func (h *hider) object(dst []byte, raw string, secret bool) []byte {
-	o := jsontext.AppendMembers(nil, jsontext.Unread(raw))
-	system := chat.IsSystem(o)
-	dst = append(dst, '{')
-	for i, m := range o {
-		if i > 0 {
+// at is value for the value that begins at s[i]; end is where it ends.
+func (h *hider) at(dst []byte, s string, i int, secret bool) (out []byte, end int) {
+	switch {
+	case i >= len(s):
+		return dst, i
+	case s[i] == '{':
+		return h.object(dst, s, i, secret)
+	case s[i] == '[':
+		return h.array(dst, s, i, secret)
+	}
+	end = jsontext.ValueEnd(s, i)
+	if s[i] == '"' {
+		return h.text(dst, s[i:end], secret), end
+	}
+	return append(dst, s[i:end]...), end
+}
+
+func (h *hider) array(dst []byte, s string, i int, secret bool) (out []byte, end int) {
+	pair := strings.HasPrefix(s[i:], `["system",`) || strings.HasPrefix(s[i:], `["developer",`) // LangGraph's tuples
+	dst = append(dst, '[')
+	n := 0
+	for i++; i < len(s) && s[i] != ']'; i++ { // past the comma
+		if n > 0 {
 			dst = append(dst, ',')
 		}
-		dst = append(jsontext.AppendString(dst, m.Key), ':')
-		switch {
-		case (secret || system) && (m.Key == "role" || m.Key == "type" || m.Key == "name" || m.Key == "id" || m.Key == "lc"):
-			dst = append(dst, m.Raw...)
-		case secret, system, instructions(m.Key):
-			dst = h.value(dst, m.Raw, true)
-		default:
-			dst = h.value(dst, m.Raw, h.ofFlat(m.Key))
+		dst, i = h.at(dst, s, i, secret && !pair || pair && n > 0)
+		n++
+		if i >= len(s) || s[i] != ',' {
+			break
 		}
 	}
-	return append(dst, '}')
+	return append(dst, ']'), min(i+1, len(s))
+}
+
+// object writes an object; where it turns out to be a system message, again, without its
+// texts.
+func (h *hider) object(dst []byte, s string, i int, secret bool) (out []byte, end int) {
+	begin, from := len(dst), i
+	shaped := false
+	dst = append(dst, '{')
+	for i++; i < len(s) && s[i] == '"'; i++ { // past the comma
+		colon := jsontext.ValueEnd(s, i)
+		key := s[i+1 : colon-1]
+		if len(dst) > begin+1 {
+			dst = append(dst, ',')
+		}
+		dst = append(append(dst, s[i:colon]...), ':')
+		shape := key == "role" || key == "type" || key == "name" || key == "id" || key == "lc"
+		shaped = shaped || shape
+		dst, i = h.at(dst, s, colon+1, secret && !shape || !secret && (instructions(key) || h.ofFlat(key)))
+		if i >= len(s) || s[i] != ',' {
+			break
+		}
+	}
+	dst, end = append(dst, '}'), min(i+1, len(s))
+	if shaped && !secret && chat.IsSystem(jsontext.AppendMembers(nil, jsontext.Unread(s[from:end]))) {
+		return h.object(dst[:begin], s, from, true)
+	}
+	return dst, end
 }
 
 // ofFlat reports whether a key belongs to a system message that is told in several keys.
 func (h *hider) ofFlat(key string) bool {
-	return slices.ContainsFunc(h.flat, func(prefix string) bool {
+	return len(h.flat) > 0 && slices.ContainsFunc(h.flat, func(prefix string) bool {
 		return strings.HasPrefix(key, prefix) && key != prefix+"role"
 	})
 }

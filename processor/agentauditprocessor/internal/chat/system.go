@@ -24,22 +24,26 @@ func IsSystem(o jsontext.Object) bool {
 }
 
 // MaybeSystem reports whether there may be a system text in a JSON text: every place at
-// which there is one has one of these words. The keys that name a provider do not count.
+// which there is one has one of these words as a key, a role or the name of a class. The keys
+// that name a provider do not count.
 func MaybeSystem(s string) bool {
-	for _, word := range []string{"nstruction", "eveloper", "ackstory", "YSTEM"} {
-		if strings.Contains(s, word) {
-			return true
-		}
-	}
-	for at := 0; ; {
-		i := strings.Index(s[at:], "ystem")
+	return follows(s, "nstruction", `"'\\s`) || follows(s, "eveloper", `"'\\_`) || follows(s, "ackstory", `"'\\`) || follows(s, "ystem", `"'\\_MIP`) || strings.Contains(s, "SYSTEM:")
+}
+
+// follows reports whether one of the bytes stands behind a word.
+func follows(s, word, bytes string) bool {
+	for {
+		i := strings.Index(s, word)
 		if i < 0 {
 			return false
 		}
-		i += at
-		at = i + len("ystem")
-		if provider := i >= 2 && s[i-2] == '.' && at < len(s) && s[at] == '"'; !provider {
-			return true
+		at := i + len(word)
+		provider := i >= 2 && s[i-2] == '.' && at < len(s) && s[at] == '"' // gen_ai.system
+		if at < len(s) && strings.IndexByte(bytes, s[at]) >= 0 && !provider {
+			if s[at] != 's' || at+1 < len(s) && strings.IndexByte(`"'\\`, s[at+1]) >= 0 {
+				return true
+			}
 		}
+		s = s[at:]
 	}
 }

@@ -57,6 +57,9 @@ type Decision struct {
 // Derive notes that a field was filled by a fallback rather than by the source.
 func (e *Draft) Derive(field string) {
 	if !e.Derived(field) {
+		if e.DerivedFields == nil {
+			e.DerivedFields = make([]string, 0, 8)
+		}
 		e.DerivedFields = append(e.DerivedFields, field)
 	}
 }
@@ -65,6 +68,9 @@ func (e *Draft) Derive(field string) {
 func (e *Draft) DeriveFrom(field, event string) {
 	e.Derive(field)
 	if event != "" {
+		if e.From == nil {
+			e.From = make([]From, 0, 4)
+		}
 		e.From = append(e.From, From{field, event})
 	}
 }

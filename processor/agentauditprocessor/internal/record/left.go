@@ -55,12 +55,18 @@ func (w *restWriter) attributes(attrs []attr, o *objectWriter) {
 		}
 		if !a.used {
 			o.value(a.key, a.val)
-		} else if ignored(a.key, routed) {
+		} else if ignored(a.key, routed) || shapeOf(a) {
 			continue
 		} else if raw, ok := w.unknown(a.val); ok {
 			o.put(a.key, raw)
 		}
 	}
+}
+
+// shapeOf reports whether an attribute only names the shape of a message that is told in
+// several keys.
+func shapeOf(a *attr) bool {
+	return (strings.HasSuffix(a.key, ".role") || strings.HasSuffix(a.key, ".type")) && a.val.Type() == pcommon.ValueTypeStr && len(a.val.Str()) < 40 && strings.IndexByte(a.val.Str(), ' ') < 0
 }
 
 // unknown is what of a value that was taken is in no field.

@@ -68,6 +68,7 @@ type node struct {
 	start, end, main *placed // the events it gives
 
 	own  own
+	rest rest
 	id   string // see mainID
 	loop int8   // of cutLoops: 1 on the way up, 2 fine
 }

@@ -2,9 +2,11 @@ package runs
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/runs/memory"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -12,45 +14,84 @@ import (
 // captured. Of a record that gives several events, one has the rest; what completes
 // another's event has its rest there.
 func (b *batch) contents() {
-	rests := map[*node]*rest{}
+	runs := false
 	for _, p := range b.out {
 		slices.Sort(p.ev.DerivedFields)
 		p.ev.DerivedFrom = derivedFrom(p.n.d, p.ev.Event)
 		if p == p.n.main {
 			p.ev.ContentState = p.n.d.State(p.ev.Event)
 		}
-		r := rests[p.n]
-		if r == nil {
-			r = &rest{}
-			rests[p.n] = r
-		}
-		r.events = append(r.events, p)
+		p.n.rest.events = append(p.n.rest.events, p)
+		runs = runs || p.n.isRun
 	}
 	for _, n := range b.nodes {
-		if n.d == nil || rests[n] != nil {
+		if n.d == nil || len(n.rest.events) > 0 {
 			continue
 		}
 		of := n.outermost()
 		if n.d.Kind == dialect.Part {
 			of = b.find(spanKey{n.key.trace, n.d.Of}, n.of)
 		}
-		if r := rests[of]; of != n && r != nil {
-			r.joined = append(r.joined, n)
+		if of != nil && of != n && len(of.rest.events) > 0 {
+			of.rest.joined = append(of.rest.joined, n)
 		}
 	}
-	var leaves jsontext.Leaves
-	for n, r := range rests {
-		leaves.Reset()
-		for _, p := range r.events {
-			addLeaves(&leaves, p.ev)
+	var ofRuns map[*memory.Part]*jsontext.Leaves
+	if runs {
+		ofRuns = b.leavesOfRuns()
+	}
+	leaves := leavesPool.Get().(*jsontext.Leaves)
+	for _, n := range b.nodes {
+		if len(n.rest.events) == 0 {
+			continue
 		}
-		for _, j := range append(r.joined, n) {
-			for _, s := range append(j.d.Secrets, j.d.Prompt) {
-				leaves.AddText(s)
+		l := leaves
+		if n.isRun {
+			l = ofRuns[n.part] // what a run was asked and answered stands in the events of its calls
+		} else {
+			l.Reset()
+			for _, p := range n.rest.events {
+				addLeaves(l, p.ev)
 			}
 		}
-		r.write(n, &leaves)
+		n.addPrompts(l)
+		for _, j := range n.rest.joined {
+			j.addPrompts(l)
+		}
+		n.rest.write(n, l)
 	}
+	leavesPool.Put(leaves)
+	for _, l := range ofRuns {
+		leavesPool.Put(l)
+	}
+}
+
+var leavesPool = sync.Pool{New: func() any { return new(jsontext.Leaves) }}
+
+// leavesOfRuns are the leaves of all events of each part in which a run begins or ends.
+func (b *batch) leavesOfRuns() map[*memory.Part]*jsontext.Leaves {
+	of := map[*memory.Part]*jsontext.Leaves{}
+	for _, p := range b.out {
+		if p.n.isRun && of[p.n.part] == nil {
+			l := leavesPool.Get().(*jsontext.Leaves)
+			l.Reset()
+			of[p.n.part] = l
+		}
+	}
+	for _, p := range b.out {
+		if l := of[p.n.part]; l != nil {
+			addLeaves(l, p.ev)
+		}
+	}
+	return of
+}
+
+// addPrompts takes in the system texts of a record, which are hashed.
+func (n *node) addPrompts(l *jsontext.Leaves) {
+	for _, s := range n.d.Secrets {
+		l.AddText(s)
+	}
+	l.AddText(n.d.Prompt)
 }
 
 // rest is the events that a record gives, and the records that complete them.
@@ -119,7 +160,7 @@ func addLeaves(l *jsontext.Leaves, e *Event) {
 		}
 		f.Leaves(e.Event, l)
 	}
-	l.Add(string(e.Source))
+	l.AddJSON(e.Source)
 	for _, text := range e.OversizeText {
 		l.AddText(text)
 	}

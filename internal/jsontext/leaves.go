@@ -14,39 +14,106 @@ import (
 // Leaves are the texts, numbers and truth values that are known to be somewhere. The zero
 // Leaves knows of none.
 type Leaves struct {
-	set map[uint64]struct{}
-	buf []byte // for a text as it stands in JSON
+	known hashSet
+	buf   []byte // for a text as it stands in JSON
+}
+
+// hashSet is a set of hashes that is emptied at no cost.
+type hashSet struct {
+	slots []hashSlot // a power of two, at most half of them in use
+	n     int
+	round uint32
+}
+
+type hashSlot struct {
+	hash  uint64
+	round uint32
+}
+
+func (h *hashSet) add(x uint64) {
+	if 2*h.n >= len(h.slots) {
+		before, round := h.slots, h.round
+		h.slots, h.round, h.n = make([]hashSlot, max(128, 2*len(before))), 1, 0
+		for _, s := range before {
+			if s.round == round && round > 0 {
+				h.add(s.hash)
+			}
+		}
+	}
+	for i := x; ; i++ {
+		s := &h.slots[i&uint64(len(h.slots)-1)]
+		if s.round != h.round {
+			*s = hashSlot{x, h.round}
+			h.n++
+			return
+		}
+		if s.hash == x {
+			return
+		}
+	}
+}
+
+func (h *hashSet) has(x uint64) bool {
+	if len(h.slots) == 0 {
+		return false
+	}
+	for i := x; ; i++ {
+		s := h.slots[i&uint64(len(h.slots)-1)]
+		if s.round != h.round {
+			return false
+		}
+		if s.hash == x {
+			return true
+		}
+	}
+}
+
+func (h *hashSet) reset() {
+	h.n = 0
+	if h.round++; h.round == 0 { // once in four thousand million times
+		clear(h.slots)
+		h.round = 1
+	}
 }
 
 var leafSeed = maphash.MakeSeed()
 
-const (
-	ofNumber = "\x00number "
-	ofTime   = "\x00time "
-)
+// The hashes of a text as it stands in JSON, of a number however it is written, of a truth
+// value, and of a time.
+func textHash(s string) uint64 { return maphash.String(leafSeed, s) }
+
+func numberHash(token string) uint64 {
+	switch {
+	case token == "true":
+		return truthHash(true)
+	case token == "false":
+		return truthHash(false)
+	case len(token) > 15 && strings.IndexAny(token, ".eE") < 0:
+		return ^textHash(token) // too long for a float to tell apart
+	}
+	x, err := strconv.ParseFloat(token, 64)
+	if err != nil {
+		return ^textHash(token)
+	}
+	return floatHash(x)
+}
+
+func floatHash(x float64) uint64 { return maphash.Comparable(leafSeed, x) }
+
+func truthHash(b bool) uint64 { return maphash.Comparable(leafSeed, b) }
+
+func timeHash(t time.Time) uint64 { return maphash.Comparable(leafSeed, t.UnixNano()) }
 
 // Reset forgets all.
-func (l *Leaves) Reset() { clear(l.set) }
-
-func (l *Leaves) add(leaf string) {
-	if l.set == nil {
-		l.set = make(map[uint64]struct{}, 64)
-	}
-	l.set[maphash.String(leafSeed, leaf)] = struct{}{}
-}
-
-func (l *Leaves) has(leaf string) bool {
-	_, ok := l.set[maphash.String(leafSeed, leaf)]
-	return ok
-}
+func (l *Leaves) Reset() { l.known.reset() }
 
 // Add takes in what is in a text of canonical JSON. JSON in strings is not opened.
 func (l *Leaves) Add(raw string) {
 	scanLeaves(raw, func(leaf string) bool {
 		if leaf[0] == '"' {
-			l.add(leaf[1 : len(leaf)-1])
+			l.known.add(textHash(leaf[1 : len(leaf)-1]))
 		} else {
-			l.addNumber(leaf)
+			l.known.add(numberHash(leaf))
 		}
 		return true
 	})
@@ -60,7 +127,7 @@ func (l *Leaves) AddText(s string) {
 	if s == "" {
 		return
 	}
-	l.add(l.inner(s))
+	l.known.add(textHash(l.inner(s)))
 	if s[0] == '{' || s[0] == '[' {
 		if v, ok := Open(s); ok && v.Type == gjson.JSON {
 			l.Add(v.Raw)
@@ -69,29 +136,13 @@ func (l *Leaves) AddText(s string) {
 }
 
 // AddNumber takes in a number.
-func (l *Leaves) AddNumber(x float64) { l.add(numberKey(strconv.FormatFloat(x, 'g', -1, 64))) }
+func (l *Leaves) AddNumber(x float64) { l.known.add(floatHash(x)) }
 
 // AddTruth takes in a truth value.
-func (l *Leaves) AddTruth(b bool) { l.add(ofNumber + strconv.FormatBool(b)) }
+func (l *Leaves) AddTruth(b bool) { l.known.add(truthHash(b)) }
 
 // AddTime takes in a time.
-func (l *Leaves) AddTime(t time.Time) { l.add(timeKey(t)) }
-
-func timeKey(t time.Time) string { return ofTime + strconv.FormatInt(t.UnixNano(), 36) }
-
-// addNumber takes in a number or a truth value as it is written.
-func (l *Leaves) addNumber(token string) { l.add(numberKey(token)) }
-
-// numberKey is a number, or a truth value, as it is known, however it is written.
-func numberKey(token string) string {
-	if token == "true" || token == "false" || len(token) > 15 && strings.IndexAny(token, ".eE") < 0 {
-		return ofNumber + token
-	}
-	if x, err := strconv.ParseFloat(token, 64); err == nil {
-		return ofNumber + strconv.FormatFloat(x, 'g', -1, 64)
-	}
-	return ofNumber + token
-}
+func (l *Leaves) AddTime(t time.Time) { l.known.add(timeHash(t)) }
 
 // inner is a text as it stands inside a JSON string, good until the next call.
 func (l *Leaves) inner(s string) string {
@@ -108,20 +159,21 @@ func (l *Leaves) HasText(s string) bool { return s == "" || l.hasInner(l.inner(s
 
 func (l *Leaves) hasInner(s string) bool {
 	switch {
-	case s == "" || l.has(s):
+	case s == "" || l.known.has(textHash(s)):
 		return true
 	case len(s) > 64:
 		return false
 	case s[0] == '-' || s[0] >= '0' && s[0] <= '9':
-		if t, err := time.Parse(time.RFC3339Nano, s); err == nil && len(s) >= 20 {
-			return l.has(timeKey(t))
+		if len(s) >= 20 && s[4] == '-' && s[10] == 'T' {
+			t, err := time.Parse(time.RFC3339Nano, s)
+			return err == nil && l.known.has(timeHash(t))
 		}
-		return l.has(numberKey(s))
+		return l.known.has(numberHash(s))
 	case s == "true" || s == "false":
-		return l.has(numberKey(s))
+		return l.known.has(numberHash(s))
 	}
 	low := strings.ToLower(s)
-	return low != s && l.has(low)
+	return low != s && l.known.has(textHash(low))
 }
 
 // hasLeaf reports whether a string with its quotes, a number or a truth value is known.
@@ -129,7 +181,7 @@ func (l *Leaves) hasLeaf(leaf string) bool {
 	if leaf[0] == '"' {
 		return l.hasInner(leaf[1 : len(leaf)-1])
 	}
-	return l.has(numberKey(leaf)) || l.has(leaf)
+	return l.known.has(numberHash(leaf)) || l.known.has(textHash(leaf))
 }
 
 // HasAll reports whether all in a text of JSON, canonical or not, is known. Of what is no

@@ -1,6 +1,7 @@
 package jsontext
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -34,11 +35,7 @@ func TestAppendUnknown(t *testing.T) {
 		}
 		require.False(t, l.HasAll(raw), raw)
 		l.Add(`"system"`)
-		l2 := l
-		l2.set = map[uint64]struct{}{}
-		for k := range l.set {
-			l2.set[k] = struct{}{}
-		}
+		l2 := Leaves{known: hashSet{slots: slices.Clone(l.known.slots), n: l.known.n, round: l.known.round}}
 		l2.Add(want)
 		again, ok := l2.AppendUnknown(nil, raw, nil)
 		require.False(t, ok, "%s", again)
@@ -49,4 +46,27 @@ func TestAppendUnknown(t *testing.T) {
 	}
 	l.Reset()
 	require.False(t, l.HasText("known"))
+}
+
+func TestHashSet(t *testing.T) {
+	var s hashSet
+	for round := range 4 {
+		require.False(t, s.has(0))
+		for i := range uint64(1000) {
+			s.add(i * 1e9)
+			s.add(i * 1e9)
+		}
+		require.Equal(t, 1000, s.n)
+		for i := range uint64(1000) {
+			require.True(t, s.has(i*1e9))
+			require.False(t, s.has(i*1e9+1))
+		}
+		s.reset()
+		if round == 1 {
+			s.round = 1<<32 - 1
+			s.add(7)
+			s.reset()
+			require.False(t, s.has(7))
+		}
+	}
 }

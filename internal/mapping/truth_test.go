@@ -111,7 +111,7 @@ func (w truth) disagrees(events []*semconv.Event) (problems []string) {
 				say("%s %s: session_id is but the trace's", e.EventType, e.EventID)
 			}
 		}
-		if w.Session != "" && w.Session != "*" && e.SessionID != w.Session || e.SessionID == "" {
+		if e.EventType != semconv.TypeStep && (w.Session != "" && w.Session != "*" && e.SessionID != w.Session || e.SessionID == "") {
 			say("%s %s: session_id is %q, want %q", e.EventType, e.EventID, e.SessionID, w.Session)
 		}
 		if w.User != "" && e.UserID != w.User {

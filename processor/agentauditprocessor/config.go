@@ -24,6 +24,9 @@ type Config struct {
 	SystemPrompt SystemPromptConfig `mapstructure:"system_prompt"`
 	// Content says what becomes of message and tool text: full, hash or drop.
 	Content string `mapstructure:"content"`
+	// Steps says what becomes of the steps of frameworks that repeat what other records
+	// tell: drop (they are counted) or keep (each is an event of type step).
+	Steps string `mapstructure:"steps"`
 	// MaxFieldBytes is the longest a field may be, in bytes of UTF-8; what is longer
 	// keeps its beginning and is named in oversize.
 	MaxFieldBytes int `mapstructure:"max_field_bytes"`
@@ -103,6 +106,9 @@ const (
 	contentHash = "hash"
 	contentDrop = "drop"
 
+	stepsDrop = "drop"
+	stepsKeep = "keep"
+
 	fromAuth     = "auth"
 	fromResource = "resource"
 
@@ -116,6 +122,7 @@ func createDefaultConfig() component.Config {
 		OnMissing:     onMissingFlag,
 		SystemPrompt:  SystemPromptConfig{Mode: promptHash},
 		Content:       contentFull,
+		Steps:         stepsDrop,
 		MaxFieldBytes: 1 << 20,
 		RunCache:      RunCacheConfig{MaxRuns: 10000, TTL: 15 * time.Minute},
 		Coverage:      CoverageConfig{Interval: time.Hour},
@@ -130,6 +137,9 @@ func (c *Config) Validate() error {
 		errs = append(errs, err)
 	}
 	if err := oneOf("content", c.Content, contentFull, contentHash, contentDrop); err != nil {
+		errs = append(errs, err)
+	}
+	if err := oneOf("steps", c.Steps, stepsDrop, stepsKeep); err != nil {
 		errs = append(errs, err)
 	}
 	if c.MaxFieldBytes < minFieldBytes || c.MaxFieldBytes > maxFieldBytes {

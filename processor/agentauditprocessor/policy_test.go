@@ -264,12 +264,35 @@ func TestWhatIsNotGenAIIsDroppedAndCounted(t *testing.T) {
 	td := ptrace.NewTraces()
 	span(td, "http", "GET /", 1, 0, attrs{"http.request.method": "GET"})
 	span(td, "gen_ai", "step 1", 2, 1, attrs{"gen_ai.operation.name": "agent_step"})
+	span(td, "traceloop.tracer", "task", 3, 1, attrs{"traceloop.span.kind": "task", "traceloop.entity.input": "x"})
 	require.NoError(t, r.traces.ConsumeTraces(context.Background(), td))
 	require.Empty(t, r.spans.AllTraces())
 	metadatatest.AssertEqualAgentauditProcessorDropped(t, r.tel, []metricdata.DataPoint[int64]{
 		{Value: 1, Attributes: attribute.NewSet(attribute.String("reason", "not_genai"), attribute.String("dialect", ""))},
-		{Value: 1, Attributes: attribute.NewSet(attribute.String("reason", "no_event"), attribute.String("dialect", "vercel-ai"))},
+		{Value: 1, Attributes: attribute.NewSet(attribute.String("reason", "copy"), attribute.String("dialect", "vercel-ai"))},
+		{Value: 1, Attributes: attribute.NewSet(attribute.String("reason", "glue"), attribute.String("dialect", "openllmetry"))},
 	}, metricdatatest.IgnoreTimestamp())
+}
+
+// TestSteps: what no dialect has a type for is kept as a step, and the steps of frameworks
+// where the operator says so.
+func TestSteps(t *testing.T) {
+	send := func(change func(*Config)) []*semconv.Event {
+		r := newRig(t, change)
+		td := ptrace.NewTraces()
+		span(td, "nobody.knows", "think", 1, 0, attrs{"llamaindex.step.input": "what to do", "n": 7, "session.id": "s"})
+		span(td, "traceloop.tracer", "task", 3, 1, attrs{"traceloop.span.kind": "task", "traceloop.entity.input": `{"inputs":"do it"}`})
+		require.NoError(t, r.traces.ConsumeTraces(context.Background(), td))
+		return r.events()
+	}
+	events := send(nil)
+	require.Len(t, events, 1)
+	require.Equal(t, semconv.TypeStep, events[0].EventType)
+	require.Equal(t, "s", events[0].SessionID)
+	require.JSONEq(t, `{"llamaindex.step.input":"what to do","n":7}`, text(events[0].Content))
+	events = send(func(c *Config) { c.Steps = "keep" })
+	require.Len(t, events, 2)
+	require.Contains(t, text(events[1].Content), "do it")
 }
 
 func TestRunCacheIsBounded(t *testing.T) {

@@ -49,7 +49,7 @@ func newAuditor(set component.TelemetrySettings, cfg *Config) (*auditor, error) 
 	return &auditor{
 		cfg:     cfg,
 		prompts: prompts{mode: cfg.SystemPrompt.Mode, key: []byte(cfg.SystemPrompt.HMACKey)},
-		mapper:  runs.NewMapper(cfg.RunCache.MaxRuns, cfg.RunCache.TTL),
+		mapper:  runs.NewMapper(cfg.RunCache.MaxRuns, cfg.RunCache.TTL, cfg.Steps == stepsKeep),
 		card:    newScorecard(cfg.Coverage.Interval),
 		tb:      tb,
 		now:     time.Now,
@@ -272,7 +272,9 @@ func (a *auditor) count(ctx context.Context, req *request, evicted int) {
 		switch {
 		case d.Kind == dialect.Copy:
 			dropped("copy", d.Dialect.Name, 1)
-		case d.Kind == dialect.Other || d.Skip:
+		case d.Glue:
+			dropped("glue", d.Dialect.Name, 1)
+		case d.Skip:
 			dropped("no_event", d.Dialect.Name, 1)
 		}
 	}

@@ -52,6 +52,9 @@ var codex = &Dialect{
 		case "sandbox_outcome":
 			return Intervention
 		}
+		if r.Has("event.kind") {
+			return Copy // a piece of a stream, whose end tells it in full
+		}
 		return Other
 	},
 	Fields: []Source{

@@ -19,7 +19,7 @@ type Kind uint8
 
 // The kinds of records.
 const (
-	Other        Kind = iota // GenAI telemetry that tells of no event of its own
+	Other        Kind = iota // GenAI telemetry that tells of nothing that has a type: becomes a Step
 	Agent                    // the frame of an agent run
 	Chain                    // a step of a framework; the frame of a run where it is a root
 	LLM                      // a model call
@@ -33,12 +33,13 @@ const (
 	Start                    // a session or run began
 	Part                     // completes the event of another span, and is none itself
 	Copy                     // repeats what another record tells in full
+	Step                     // a step that none of the others is
 )
 
 var typeOf = [...]semconv.EventType{
 	Agent: semconv.TypeSessionStart, Chain: semconv.TypeSessionStart, LLM: semconv.TypeLLMCall, Message: semconv.TypeMessage,
 	Tool: semconv.TypeToolCall, Retrieval: semconv.TypeRetrieval, Guardrail: semconv.TypeGuardrail, Approval: semconv.TypeApproval,
-	Intervention: semconv.TypeIntervention, Failure: semconv.TypeError, Start: semconv.TypeSessionStart, Part: semconv.TypeToolCall, Copy: "",
+	Intervention: semconv.TypeIntervention, Failure: semconv.TypeError, Start: semconv.TypeSessionStart, Part: semconv.TypeToolCall, Copy: "", Step: semconv.TypeStep,
 }
 
 // Dialect is one vocabulary of GenAI telemetry.
@@ -117,7 +118,7 @@ type Decoder func(*Draft, pcommon.Value) bool
 // dialects in the order in which they are tried; the first that matches is it.
 var dialects = []*Dialect{
 	application, claudeCode, codex, geminiCLI, copilot, googleADK, langfuse, mastra, openInference, openLLMetry, vercel, pydanticAI, strands, microsoft,
-	langsmith, crewAI, genkit, flue, liveKit, mlflow, openRouter, otelGenAI,
+	langsmith, crewAI, genkit, flue, liveKit, mlflow, openRouter, otelGenAI, untabled,
 }
 
 // All lists the dialects.
@@ -141,7 +142,10 @@ func (d *Dialect) Map(r *record.Record) *Draft {
 	if !r.Log && r.End.After(r.Start) {
 		e.EndTimestamp = r.End
 	}
-	if e.Kind == Other || e.Kind == Copy {
+	if e.Kind == Other {
+		e.Kind = Step // no event of its own, and none that it completes: it is one, with all it holds as content
+	}
+	if e.EventType = typeOf[e.Kind]; e.Kind == Step || e.Kind == Copy {
 		// Still read whose run it is, and its prompt: a root that maps to nothing may hold
 		// the session, and the creation of an agent its prompt.
 		e.apply(identity)

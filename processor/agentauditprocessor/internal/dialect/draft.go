@@ -39,6 +39,7 @@ type Draft struct {
 	EndedBy   string            // a limit that stopped the run: a reason of session_timeout
 	Alone     bool              // a single value was unwrapped from tool_input
 	Skip      bool              // the record turned out to tell of nothing
+	Glue      bool              // a step of a framework that gave no event: it repeats what others tell
 	LongIDs   map[string]string // the whole text of ids that are too long, by field
 	From      []From            // where derived fields are from
 	Joined    []*Draft          // the records that completed this one

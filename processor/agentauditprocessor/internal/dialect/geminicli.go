@@ -68,7 +68,7 @@ func geminiKind(r *record.Record) Kind {
 		case op == "tool_call", op == "execute_tool", name == "tool":
 			return Tool
 		case name == "interaction":
-			return Other // a turn of the session that session.start began
+			return Copy // a turn of the session that session.start began
 		case op == "agent_call", op == "invoke_agent", name == "subagent":
 			return Agent
 		case r.Text("log.bridge") == "true":

@@ -23,7 +23,7 @@ var langsmith = &Dialect{
 		case "retriever":
 			return Retrieval
 		case "prompt", "parser":
-			return Other // whatever the operation says: no model was called
+			return Copy // whatever the operation says: no model was called, and the call repeats it
 		case "chain":
 			return Chain
 		}

@@ -28,7 +28,7 @@ var strands = &Dialect{
 		}
 		switch r.Text("gen_ai.operation.name") {
 		case "execute_event_loop_cycle":
-			return Other
+			return Copy // a turn of the loop, whose calls tell it
 		case "invoke_swarm", "invoke_graph":
 			return Chain
 		}

@@ -26,6 +26,9 @@ var vercel = &Dialect{
 	Kind: func(r *record.Record) Kind {
 		id := r.Text("ai.operationId")
 		if id == "" {
+			if r.Text("gen_ai.operation.name") == "agent_step" {
+				return Copy // around a call that tells it
+			}
 			return otelKind(r)
 		}
 		switch {

@@ -264,6 +264,10 @@ func (r *Record) Distrust() {
 	}
 }
 
+// Distrusted reports whether audit.* attributes are taken for content.
+func (r *Record) Distrusted() bool { return r.distrusted }
+
+// Get is the attribute of that key.
 func (r *Record) Get(key string) (pcommon.Value, bool) {
 	if a := r.find(key); a != nil {
 		return a.val, true

@@ -16,6 +16,8 @@ type batch struct {
 	now    time.Time
 	view   *memory.View
 
+	keepSteps bool // frameworks' own steps are events
+
 	nodes  []*node
 	bySpan map[spanKey]*node
 	twins  map[twinKey]*node // spans whose id another resource's has
@@ -177,6 +179,9 @@ func (n *node) isEvent() bool {
 	}
 	return true
 }
+
+// isStep reports whether the record is kept as a step, which is nobody's cause.
+func (n *node) isStep() bool { return n.d != nil && n.d.Kind == dialect.Step }
 
 // maxClimb bounds how many spans are climbed through to what stands above one, so
 // that the work for a span has a bound, however deep hostile telemetry nests.

@@ -42,6 +42,10 @@ func (b *batch) emit() {
 			b.emitAsks(n)
 		case n.isEvent() && n.d.Kind == dialect.Approval && len(n.d.Asks) > 0:
 			b.emitAsks(n)
+		case n.isStep():
+			e := base(n)
+			e.EventType, e.EndTimestamp = semconv.TypeStep, n.d.EndTimestamp
+			n.main = b.place(n, e, n.mainID(), 0)
 		case n.isEvent():
 			n.main = b.place(n, &n.d.Event, n.mainID(), 0)
 			b.emitAsks(n)

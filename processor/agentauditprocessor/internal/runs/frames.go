@@ -2,6 +2,7 @@ package runs
 
 import (
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
 // frames finds the spans that are agent runs. An agent's span is one; a step of a
@@ -30,7 +31,7 @@ func (b *batch) frames() {
 			if p.of != n.of {
 				return true
 			}
-			if n.isEvent() {
+			if n.isEvent() && !n.isStep() {
 				busy[p] = true
 			}
 			if n.frame == nil && isFrame(p) {
@@ -38,7 +39,7 @@ func (b *batch) frames() {
 			}
 			return true
 		})
-		if n.isEvent() && n.frame != nil {
+		if n.isEvent() && !n.isStep() && n.frame != nil {
 			own[n.frame] = true
 		}
 	}
@@ -82,6 +83,12 @@ func (b *batch) frames() {
 		if n.isRun && n.joined != nil {
 			n.outermost().absorb(n)
 			n.isRun = false
+		}
+		if n.d != nil && n.d.Kind == dialect.Chain && !n.isRun && n.joined == nil {
+			n.d.Glue = !b.keepSteps
+			if b.keepSteps {
+				n.d.Kind, n.d.EventType = dialect.Step, semconv.TypeStep
+			}
 		}
 	}
 }

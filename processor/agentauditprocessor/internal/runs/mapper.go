@@ -11,12 +11,16 @@ import (
 )
 
 // Mapper makes events of drafts. It is safe for concurrent use.
-type Mapper struct{ store *memory.Store }
+type Mapper struct {
+	store     *memory.Store
+	keepSteps bool
+}
 
 // NewMapper makes a mapper that remembers at most maxRuns runs, each for ttl after
-// its last record.
-func NewMapper(maxRuns int, ttl time.Duration) *Mapper {
-	return &Mapper{store: memory.New(maxRuns, ttl)}
+// its last record. With keepSteps the steps of frameworks, which repeat what other
+// records tell, are events.
+func NewMapper(maxRuns int, ttl time.Duration, keepSteps bool) *Mapper {
+	return &Mapper{store: memory.New(maxRuns, ttl), keepSteps: keepSteps}
 }
 
 // Forget forgets what was not heard of for long enough. Map does so, too, for as long as
@@ -78,7 +82,7 @@ var passes = []struct {
 // another told under the same trace id.
 func (m *Mapper) Map(sender Sender, drafts []*dialect.Draft, others []Span, now time.Time) (events []*Event, evicted int) {
 	b := newBatch(drafts, others)
-	b.now, b.sender = now, sender
+	b.now, b.sender, b.keepSteps = now, sender, m.keepSteps
 	m.store.Expire(now)
 	b.view = m.store.Open(sender, now, b.keys())
 	for _, p := range passes {

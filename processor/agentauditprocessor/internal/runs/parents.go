@@ -66,7 +66,7 @@ func (n *node) eventID() string {
 	switch {
 	case n.start != nil:
 		return n.start.ev.EventID
-	case n.main != nil:
+	case n.main != nil && !n.isStep():
 		return n.main.ev.EventID
 	case n.resume != nil && n.resume.start != nil:
 		return n.resume.start.ev.EventID

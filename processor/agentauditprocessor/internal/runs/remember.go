@@ -11,7 +11,9 @@ import (
 func (b *batch) remember() {
 	for _, p := range b.out {
 		part := p.n.part
-		part.Events++
+		if !p.n.isStep() {
+			part.Events++
+		}
 		for _, k := range p.keys() {
 			p.tell(k)
 		}

@@ -64,7 +64,7 @@ func (b *batch) wasRun(part *memory.Part, call askedCall) bool {
 func earliest(list []*node) *node {
 	var first *node
 	for _, n := range list {
-		if !n.isEvent() || n.d.Record.Log {
+		if !n.isEvent() || n.isStep() || n.d.Record.Log {
 			continue
 		}
 		if first == nil || n.d.Timestamp.Before(first.d.Timestamp) ||

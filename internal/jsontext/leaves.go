@@ -122,6 +122,13 @@ func (l *Leaves) Add(raw string) {
 // AddJSON is Add.
 func (l *Leaves) AddJSON(raw []byte) { l.Add(unsafe.String(unsafe.SliceData(raw), len(raw))) } //nolint:gosec // only read
 
+// AddWhole takes in a text as it is, whatever is in it.
+func (l *Leaves) AddWhole(s string) {
+	if s != "" {
+		l.known.add(textHash(l.inner(s)))
+	}
+}
+
 // AddText takes in a text, and what is in it where it is JSON.
 func (l *Leaves) AddText(s string) {
 	if s == "" {
@@ -318,7 +325,7 @@ func (p *pruner) members(s string, i int) (end int, ok bool) {
 				shape = s[i:end]
 			}
 			i = end
-		} else if langChain = langChain || key == "lc"; langChain && (key == "lc" || key == "id") {
+		} else if langChain = langChain || key == "lc" && value < len(s) && s[value] >= '0' && s[value] <= '9'; langChain && isClass(key, s[value:ValueEnd(s, value)]) {
 			i = ValueEnd(s, value)
 		} else {
 			i, ok = p.member(s, i, colon, ok)
@@ -336,6 +343,11 @@ func (p *pruner) members(s string, i int) (end int, ok bool) {
 		p.out = slices.Insert(p.out, begin+1, []byte(shape+",")...)
 	}
 	return end, p.close(begin, '}', ok)
+}
+
+// isClass reports whether a member of an object of LangChain's names its class.
+func isClass(key, raw string) bool {
+	return key == "lc" || key == "id" && strings.HasPrefix(raw, `["`) && !strings.ContainsAny(raw, ` 0123456789{`)
 }
 
 // member writes what is not known of a member, whose key ends at colon.

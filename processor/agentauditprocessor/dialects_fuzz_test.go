@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect/dialecttest"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -58,10 +59,13 @@ var targets = map[string]string{
 }
 
 // fuzzDialect: whatever a record of the dialect says, each event that comes of it is a
-// line that a strict parser takes.
+// line that a strict parser takes, and nothing of the record is lost.
 func fuzzDialect(f *testing.F) {
 	f.Fuzz(func(t *testing.T, record []byte) {
+		var leaves []dialecttest.Leaf
+		var lines [][]byte
 		if td := spanOf(record); td.SpanCount() > 0 {
+			leaves = dialecttest.OfSpan(td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0))
 			out, err := fuzzAuditor(t).processTraces(context.Background(), td)
 			if err != nil {
 				return
@@ -69,17 +73,24 @@ func fuzzDialect(f *testing.F) {
 			for _, s := range out.ResourceSpans().At(0).ScopeSpans().At(0).Spans().All() {
 				line, _, err := semconv.AppendSpan(nil, s)
 				checkLine(t, line, err)
+				lines = append(lines, line)
 			}
-			return
+		} else {
+			ld := logOf(record)
+			leaves = dialecttest.OfLog(ld.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0))
+			out, err := fuzzAuditor(t).processLogs(context.Background(), ld)
+			if err != nil {
+				return
+			}
+			for _, s := range out.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().All() {
+				line, _, err := semconv.AppendLog(nil, s)
+				checkLine(t, line, err)
+				lines = append(lines, line)
+			}
 		}
-		out, err := fuzzAuditor(t).processLogs(context.Background(), logOf(record))
-		if err != nil {
-			return
-		}
-		for _, s := range out.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().All() {
-			line, _, err := semconv.AppendLog(nil, s)
-			checkLine(t, line, err)
-		}
+		read, err := dialecttest.Read(lines)
+		require.NoError(t, err)
+		require.Empty(t, read.Lost(leaves))
 	})
 }
 

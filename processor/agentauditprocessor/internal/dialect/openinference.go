@@ -256,8 +256,7 @@ func lackIDs(calls []chat.Call) bool {
 	return false
 }
 
-// parameters reads what a request asked of the model; the rest of the parameters
-// becomes content, without what other fields hold.
+// parameters reads what a request asked of the model.
 func (e *Draft) parameters(params gjson.Result) {
 	if !params.IsObject() {
 		return
@@ -271,18 +270,4 @@ func (e *Draft) parameters(params gjson.Result) {
 	number("top_p", "top_p", "topP")
 	number("max_tokens", "max_tokens", "max_completion_tokens", "max_output_tokens", "maxTokens")
 	number("seed", "seed")
-
-	rest := []byte{'{'}
-	params.ForEach(func(k, v gjson.Result) bool {
-		switch k.Str {
-		case "model", "messages", "tools", "system", "instructions", "input", "temperature", "top_p", "max_tokens", "max_completion_tokens", "max_output_tokens", "maxTokens", "topP", "seed", "output":
-		default:
-			rest = append(jsontext.AppendElement(rest, k.Raw), ':')
-			rest = append(rest, v.Raw...)
-		}
-		return true
-	})
-	if len(rest) > 1 {
-		e.Record.Replace("llm.invocation_parameters", pcommon.NewValueStr(string(append(rest, '}'))))
-	}
 }

@@ -1,7 +1,5 @@
 package record
 
-import "go.opentelemetry.io/collector/pdata/pcommon"
-
 // fromResource is what the resource says where the record says nothing.
 var fromResource = [...]struct {
 	field string
@@ -35,13 +33,5 @@ func (r *Record) Keep(keys ...string) {
 		if a := r.find(k); a != nil {
 			a.used = false
 		}
-	}
-}
-
-// Replace has an attribute that was read be left with another value, where it is there:
-// what of it no field took.
-func (r *Record) Replace(key string, v pcommon.Value) {
-	if a := r.find(key); a != nil {
-		a.val, a.used = v, false
 	}
 }

@@ -54,10 +54,7 @@ func (b *batch) contents() {
 				addLeaves(l, p.ev)
 			}
 		}
-		n.addPrompts(l)
-		for _, j := range n.rest.joined {
-			j.addPrompts(l)
-		}
+		l.AddWhole(n.d.Prompt) // whose hash the event states
 		n.rest.write(n, l)
 	}
 	leavesPool.Put(leaves)
@@ -84,14 +81,6 @@ func (b *batch) leavesOfRuns() map[*memory.Part]*jsontext.Leaves {
 		}
 	}
 	return of
-}
-
-// addPrompts takes in the system texts of a record, which are hashed.
-func (n *node) addPrompts(l *jsontext.Leaves) {
-	for _, s := range n.d.Secrets {
-		l.AddText(s)
-	}
-	l.AddText(n.d.Prompt)
 }
 
 // rest is the events that a record gives, and the records that complete them.

@@ -13,7 +13,7 @@ import (
 	"unsafe"
 )
 
-// maxJSONDepth bounds the nesting of JSON that is embedded in a line, well below
+// MaxDepth bounds the nesting of JSON that is embedded in a line, well below
 // what common parsers refuse (Python about 1,000, Go 10,000).
 const MaxDepth = 100
 

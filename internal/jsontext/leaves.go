@@ -88,7 +88,7 @@ func numberHash(token string) uint64 {
 		return truthHash(true)
 	case token == "false":
 		return truthHash(false)
-	case len(token) > 15 && strings.IndexAny(token, ".eE") < 0:
+	case len(token) > 15 && !strings.ContainsAny(token, ".eE"):
 		return ^textHash(token) // too long for a float to tell apart
 	}
 	x, err := strconv.ParseFloat(token, 64)
@@ -216,7 +216,7 @@ func scanLeaves(s string, f func(leaf string) bool) bool {
 			if next < len(s) && s[next] == ':' {
 				shape = shapeKey(s[i+1 : end-1])
 			} else {
-				if !(shape && shapeWord(s[i:end])) && !f(s[i:end]) {
+				if (!shape || !shapeWord(s[i:end])) && !f(s[i:end]) {
 					return false
 				}
 				shape = false

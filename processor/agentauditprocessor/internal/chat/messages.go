@@ -78,7 +78,7 @@ type Answer struct {
 	Refused *Call
 }
 
-// ReadMessages reads messages in any of the shapes that libraries send: the
+// Read reads messages in any of the shapes that libraries send: the
 // OpenTelemetry conventions, OpenAI chat completions and responses, Anthropic,
 // Bedrock Converse, Gemini, Vercel AI, LangChain. A message that names no role
 // gets the one given. The JSON must be valid.

@@ -8,7 +8,7 @@ var untabled = &Dialect{
 	Title: "Any other GenAI telemetry",
 	Match: func(r *record.Record) bool {
 		for _, prefix := range genAI {
-			if r.HasPrefix(prefix) && !(prefix == "audit." && r.Distrusted()) {
+			if r.HasPrefix(prefix) && (prefix != "audit." || !r.Distrusted()) {
 				return true
 			}
 		}

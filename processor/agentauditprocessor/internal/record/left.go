@@ -167,8 +167,16 @@ func (w *restWriter) links(r *Record) []byte {
 // ofMachine are the attributes of resources that say what runs the program, and of the
 // fields: they are not kept with every event.
 var ofMachine = []Ignored{
-	{"service.*", "source, agent_version"}, {"telemetry.*", "the SDK"}, {"process.*", "the machine"}, {"host.*", "the machine"}, {"os.*", "the machine"},
-	{"container.*", "the machine"}, {"session.id", "session_id"}, {"gen_ai.*", "the identity of the agent"}, {"enduser.*", "user_id"}, {"user.*", "user_id"},
+	{"service.*", "source, agent_version"},
+	{"telemetry.*", "the SDK"},
+	{"process.*", "the machine"},
+	{"host.*", "the machine"},
+	{"os.*", "the machine"},
+	{"container.*", "the machine"},
+	{"session.id", "session_id"},
+	{"gen_ai.*", "the identity of the agent"},
+	{"enduser.*", "user_id"},
+	{"user.*", "user_id"},
 }
 
 // around is what the resource and the scope say that no field has, as JSON.
@@ -239,8 +247,13 @@ var routed = []Ignored{
 
 // secrets are keys that may hold credentials whatever the dialect.
 var secrets = []Ignored{
-	{"ai.request.headers.*", "may hold credentials"}, {"llm.headers", "may hold credentials"}, {"gen_ai.headers", "may hold credentials"}, {"http.request.header.*", "may hold credentials"},
-	{"http.response.header.*", "may hold credentials"}, {"process.command_args", "may hold credentials"}, {"auth.*", "may hold credentials"},
+	{"ai.request.headers.*", "may hold credentials"},
+	{"llm.headers", "may hold credentials"},
+	{"gen_ai.headers", "may hold credentials"},
+	{"http.request.header.*", "may hold credentials"},
+	{"http.response.header.*", "may hold credentials"},
+	{"process.command_args", "may hold credentials"},
+	{"auth.*", "may hold credentials"},
 }
 
 func ignored(key string, patterns []Ignored) bool {

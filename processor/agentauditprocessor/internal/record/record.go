@@ -275,6 +275,7 @@ func (r *Record) Get(key string) (pcommon.Value, bool) {
 	return pcommon.Value{}, false
 }
 
+// Has reports whether there is an attribute of that key.
 func (r *Record) Has(key string) bool { return r.find(key) != nil }
 
 // HasAny reports whether one of the keys is there.
@@ -345,6 +346,7 @@ func (r *Record) HasPrefix(prefix string) bool {
 	return false
 }
 
+// AttrText is an attribute as text, "" when absent.
 func AttrText(m pcommon.Map, key string) string {
 	if v, ok := m.Get(key); ok {
 		return v.AsString()

@@ -8,7 +8,7 @@ import (
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
-// valueJSON is an attribute as JSON: maps and arrays as they are, a string opened
+// JSON is an attribute as JSON: maps and arrays as they are, a string opened
 // where it holds JSON, scalars as JSON scalars.
 func JSON(v pcommon.Value) gjson.Result {
 	if v.Type() == pcommon.ValueTypeStr {

@@ -335,14 +335,14 @@ func (l *Lines) has(x Leaf) bool {
 		text := strconv.FormatFloat(v, 'g', -1, 64)
 		return l.numbers[text] || l.texts[text] || l.hashed(text)
 	case string:
-		return l.hasText(strings.ToValidUTF8(v, "\ufffd"), v)
+		return l.hasText(string([]rune(v)), v)
 	}
 	return false
 }
 
 // hashed reports whether the digest of a text stands in the lines.
 func (l *Lines) hashed(s string) bool {
-	sum := sha256.Sum256([]byte(strings.ToValidUTF8(s, "\ufffd")))
+	sum := sha256.Sum256([]byte(string([]rune(s))))
 	return strings.Contains(l.all.String(), hex.EncodeToString(sum[:]))
 }
 

@@ -38,7 +38,7 @@ func answerOf(id string) answer {
 	if id == "" {
 		return 0
 	}
-	return answer(maphash.String(seeds[0], id)) | 1 //nolint:gosec // any bits will do
+	return answer(maphash.String(seeds[0], id)) | 1
 }
 
 // May reports whether a call with that id of its answer may be the same: unequal ids never
@@ -104,7 +104,7 @@ func (r *Run) Ref(id string) ref {
 		r.names = append(r.names, id)
 	}
 	x := ref{kind: refNamed}
-	binary.BigEndian.PutUint64(x.id[:], uint64(at)) //nolint:gosec // not negative
+	binary.BigEndian.PutUint64(x.id[:], uint64(at))
 	return x
 }
 

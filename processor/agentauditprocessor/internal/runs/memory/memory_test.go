@@ -140,8 +140,11 @@ func TestKeysAreApart(t *testing.T) {
 		sender Sender
 		key    Key
 	}{
-		{Sender{}, Conversation(Resource{}, "x@bob")}, {Sender{}, Conversation(Resource{}, "x")}, {Sender{Name: "bob", Issuer: "i"}, Conversation(Resource{}, "x")},
-		{Sender{Name: "bob"}, Conversation(Resource{Service: "x"}, "")}, {Sender{Name: "bob"}, Conversation(Resource{Instance: "x"}, "")},
+		{Sender{}, Conversation(Resource{}, "x@bob")},
+		{Sender{}, Conversation(Resource{}, "x")},
+		{Sender{Name: "bob", Issuer: "i"}, Conversation(Resource{}, "x")},
+		{Sender{Name: "bob"}, Conversation(Resource{Service: "x"}, "")},
+		{Sender{Name: "bob"}, Conversation(Resource{Instance: "x"}, "")},
 		{Sender{Name: "bob"}, session(Resource{}, "x")},
 	} {
 		v := s.Open(o.sender, now, []Key{o.key})

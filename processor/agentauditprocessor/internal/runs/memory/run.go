@@ -172,7 +172,7 @@ func (r *Run) Part(of Resource) *Part {
 			return p
 		}
 	}
-	p := &Part{Run: r, resource: of, number: uint16(len(r.parts))} //nolint:gosec // see maxParts
+	p := &Part{Run: r, resource: of, number: uint16(len(r.parts))}
 	if len(r.parts) < maxParts && r.room(costPart+len(of.Service)+len(of.Instance)) {
 		r.parts = append(r.parts, p)
 	}
@@ -280,14 +280,14 @@ func (p *Part) agentNumber(a Agent) uint16 {
 	}
 	for i, have := range p.agents {
 		if have.ID == a.ID && have.Name == a.Name {
-			return uint16(i + 1) //nolint:gosec // see maxAgents
+			return uint16(i + 1)
 		}
 	}
 	if len(p.agents) >= maxAgents || !p.Run.room(costName+len(a.ID)+len(a.Name)+len(a.From)) {
 		return 0
 	}
 	p.agents = append(p.agents, Agent{strings.Clone(a.ID), strings.Clone(a.Name), a.From})
-	return uint16(len(p.agents)) //nolint:gosec // see maxAgents
+	return uint16(len(p.agents))
 }
 
 // Above is the agent that the nearest span from id on upwards says it is, nil where none

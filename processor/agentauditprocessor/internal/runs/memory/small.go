@@ -15,8 +15,10 @@ type pair[K comparable, V any] struct {
 // maxList is how many are searched one by one.
 const maxList = 32
 
+// Len is how many things are in it.
 func (s *Small[K, V]) Len() int { return len(s.list) + len(s.many) }
 
+// Get is the value of a key.
 func (s *Small[K, V]) Get(k K) (v V, ok bool) {
 	if s.many != nil {
 		v, ok = s.many[k]
@@ -30,6 +32,7 @@ func (s *Small[K, V]) Get(k K) (v V, ok bool) {
 	return v, false
 }
 
+// Put sets the value of a key.
 func (s *Small[K, V]) Put(k K, v V) {
 	if s.many != nil {
 		s.many[k] = v

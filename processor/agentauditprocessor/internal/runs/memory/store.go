@@ -84,7 +84,7 @@ func (s *Store) Open(sender Sender, now time.Time, keys []Key) *View {
 
 var shardSeed = maphash.MakeSeed()
 
-func shardOf(k Key) int { return int(maphash.Comparable(shardSeed, k) % (shards - 1)) } //nolint:gosec // below shards
+func shardOf(k Key) int { return int(maphash.Comparable(shardSeed, k) % (shards - 1)) }
 
 // sessionShard has the sessions, which are asked for one at a time while runs are held.
 const sessionShard = shards - 1

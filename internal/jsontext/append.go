@@ -463,37 +463,26 @@ func hex4(b []byte) (rune, bool) {
 }
 
 func (c *compactor) number() bool {
-	from := c.pos
-	i := from
-	digits := func() bool {
-		n := i
-		for i < len(c.src) && c.src[i] >= '0' && c.src[i] <= '9' {
-			i++
-		}
-		return i > n
-	}
-	if i < len(c.src) && c.src[i] == '-' {
+	from, i := c.pos, c.pos
+	if c.is(i, '-') {
 		i++
 	}
-	if i < len(c.src) && c.src[i] == '0' {
+	if c.is(i, '0') {
 		i++
-	} else if !digits() {
+	} else if i = c.digits(i); i < 0 {
 		return false
 	}
-	if i < len(c.src) && c.src[i] == '.' {
-		i++
-		if !digits() {
+	if c.is(i, '.') {
+		if i = c.digits(i + 1); i < 0 {
 			return false
 		}
 	}
-	exp := false
-	if i < len(c.src) && (c.src[i] == 'e' || c.src[i] == 'E') {
-		exp = true
-		i++
-		if i < len(c.src) && (c.src[i] == '+' || c.src[i] == '-') {
+	exp := c.is(i, 'e') || c.is(i, 'E')
+	if exp {
+		if i++; c.is(i, '+') || c.is(i, '-') {
 			i++
 		}
-		if !digits() {
+		if i = c.digits(i); i < 0 {
 			return false
 		}
 	}
@@ -505,6 +494,21 @@ func (c *compactor) number() bool {
 	}
 	c.take(len(tok))
 	return true
+}
+
+// is reports whether that byte is at that place.
+func (c *compactor) is(i int, b byte) bool { return i < len(c.src) && c.src[i] == b }
+
+// digits is where the digits end that begin at a place, -1 where there is none.
+func (c *compactor) digits(i int) int {
+	from := i
+	for i < len(c.src) && c.src[i] >= '0' && c.src[i] <= '9' {
+		i++
+	}
+	if i == from {
+		return -1
+	}
+	return i
 }
 
 // span is a part of a text.

@@ -209,11 +209,7 @@ func scanLeaves(s string, f func(leaf string) bool) bool {
 			if end > len(s) || end-i < 2 || s[end-1] != '"' {
 				return false
 			}
-			next := end
-			for next < len(s) && (s[next] == ' ' || s[next] == '\n' || s[next] == '\t' || s[next] == '\r') {
-				next++
-			}
-			if next < len(s) && s[next] == ':' {
+			if isKey(s, end) {
 				shape = shapeKey(s[i+1 : end-1])
 			} else {
 				if (!shape || !shapeWord(s[i:end])) && !f(s[i:end]) {
@@ -222,22 +218,28 @@ func scanLeaves(s string, f func(leaf string) bool) bool {
 				shape = false
 			}
 			i = end
-		case c == '-' || c >= '0' && c <= '9' || c == 't' || c == 'f' || c == 'n':
+		case strings.IndexByte("-0123456789tfn", c) >= 0:
 			end := tokenEnd(s, i)
 			if tok := s[i:end]; tok != "null" && (tok[0] == 'n' || !f(tok)) {
 				return false
 			}
 			i, shape = end, false
-		case c == '{' || c == '[':
-			shape = false
-			i++
-		case strings.IndexByte("}],: \n\t\r", c) >= 0:
+		case strings.IndexByte("{}[],: \n\t\r", c) >= 0:
+			shape = shape && c != '{' && c != '['
 			i++
 		default:
 			return false
 		}
 	}
 	return true
+}
+
+// isKey reports whether a colon follows the string that ends at s[i].
+func isKey(s string, i int) bool {
+	for i < len(s) && (s[i] == ' ' || s[i] == '\n' || s[i] == '\t' || s[i] == '\r') {
+		i++
+	}
+	return i < len(s) && s[i] == ':'
 }
 
 // tokenEnd is where the number or word ends that begins at s[i].
@@ -318,16 +320,21 @@ func (p *pruner) members(s string, i int) (end int, ok bool) {
 	p.out = append(p.out, '{')
 	for i++; i < len(s) && s[i] == '"'; i++ { // past the comma
 		colon := stringEnd(s, i)
-		key, value := s[i+1:colon-1], colon+1
-		if shapeKey(key) && value < len(s) && s[value] == '"' && shapeWord(s[value:stringEnd(s, value)]) {
-			end := stringEnd(s, value)
+		if colon+1 >= len(s) {
+			break
+		}
+		key, value := s[i+1:colon-1], s[colon+1:]
+		langChain = langChain || key == "lc" && value[0] >= '0' && value[0] <= '9'
+		switch {
+		case shapeKey(key) && value[0] == '"' && shapeWord(value[:stringEnd(value, 0)]):
+			end := colon + 1 + stringEnd(value, 0)
 			if shape == "" {
 				shape = s[i:end]
 			}
 			i = end
-		} else if langChain = langChain || key == "lc" && value < len(s) && s[value] >= '0' && s[value] <= '9'; langChain && isClass(key, s[value:ValueEnd(s, value)]) {
-			i = ValueEnd(s, value)
-		} else {
+		case langChain && isClass(key, value):
+			i = ValueEnd(s, colon+1)
+		default:
 			i, ok = p.member(s, i, colon, ok)
 		}
 		if i >= len(s) || s[i] != ',' {
@@ -335,19 +342,28 @@ func (p *pruner) members(s string, i int) (end int, ok bool) {
 		}
 	}
 	end = min(i+1, len(s))
-	if ok && p.whole != nil && (shape != "" || langChain) && p.whole(AppendMembers(nil, Unread(s[from:end]))) {
-		if langChain {
-			p.out = append(p.out[:begin], s[from:end]...)
-			return end, true
-		}
-		p.out = slices.Insert(p.out, begin+1, []byte(shape+",")...)
+	ok = p.close(begin, '}', ok)
+	if ok && p.whole != nil && (shape != "" || langChain) {
+		p.mark(begin, s[from:end], shape, langChain)
 	}
-	return end, p.close(begin, '}', ok)
+	return end, ok
 }
 
-// isClass reports whether a member of an object of LangChain's names its class.
+// mark has what was written of an object that whole chooses, from begin on, say what it is.
+func (p *pruner) mark(begin int, raw, shape string, langChain bool) {
+	switch {
+	case !p.whole(AppendMembers(nil, Unread(raw))):
+	case langChain:
+		p.out = append(p.out[:begin], raw...)
+	default:
+		p.out = slices.Insert(p.out, begin+1, []byte(shape+",")...)
+	}
+}
+
+// isClass reports whether a member of an object of LangChain's, whose value raw begins with,
+// names its class.
 func isClass(key, raw string) bool {
-	return key == "lc" || key == "id" && strings.HasPrefix(raw, `["`) && !strings.ContainsAny(raw, ` 0123456789{`)
+	return key == "lc" || key == "id" && strings.HasPrefix(raw, `["`) && !strings.ContainsAny(raw[:ValueEnd(raw, 0)], ` 0123456789{`)
 }
 
 // member writes what is not known of a member, whose key ends at colon.

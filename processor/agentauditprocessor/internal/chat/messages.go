@@ -224,48 +224,8 @@ func (w *writer) message(m gjson.Result, role string, depth int) {
 // object writes the message that an object is, whose members are o.
 func (w *writer) object(m gjson.Result, o jsontext.Object, role string, depth int) {
 	finish := o.First("finish_reason", "finishReason", "generationInfo.finish_reason").Str
-	if inner := jsontext.Unread(o.Raw("message")); inner.IsObject() && depth <= maxWrap { // a choice, a candidate, a generation
-		if !jsontext.Get(inner, "tool_calls").Exists() && o.Has("tool_calls") {
-			w.open(roleOf(jsontext.AppendMembers(nil, inner), role), "")
-			w.content(jsontext.First(inner, "parts", "content"))
-			w.toolCalls(o.Get("tool_calls"))
-			w.close(finish)
-			return
-		}
-		n := len(w.c.Finish)
-		w.message(inner, role, depth+1)
-		if finish != "" && len(w.c.Finish) == n {
-			w.c.Finish = append(w.c.Finish, finish)
-		}
+	if w.wrapped(o, finish, role, depth) || w.item(m, o, finish) {
 		return
-	}
-	if inner := jsontext.Unread(o.Raw("content")); inner.IsObject() && jsontext.Get(inner, "parts").Exists() && depth <= maxWrap { // Gemini's candidate
-		n := len(w.c.Finish)
-		w.message(inner, role, depth+1)
-		if finish != "" && len(w.c.Finish) == n {
-			w.c.Finish = append(w.c.Finish, finish)
-		}
-		return
-	}
-	if lc := o.Get("kwargs"); lc.IsObject() && o.Has("lc") { // LangChain's serialisation
-		w.langChain(o.Get("id"), lc)
-		return
-	}
-	switch o.Get("type").Str {
-	case "function_call", "mcp_call", "function_call_output", "reasoning", "mcp_approval_request", "mcp_approval_response", "function_approval_request":
-		if !o.Has("role") { // an item of OpenAI's Responses, which is a part and not a message
-			r := "assistant"
-			switch o.Get("type").Str {
-			case "function_call_output":
-				r = "tool"
-			case "mcp_approval_response":
-				r = "user"
-			}
-			w.open(r, "")
-			w.part(m)
-			w.close(finish)
-			return
-		}
 	}
 	r := roleOf(o, role)
 	callID := o.First("tool_call_id", "toolCallId").Str
@@ -290,6 +250,60 @@ func (w *writer) object(m gjson.Result, o jsontext.Object, role string, depth in
 		w.text(s)
 	}
 	w.close(finish)
+}
+
+// wrapped writes the message that an object only wraps; it reports false where it wraps none.
+func (w *writer) wrapped(o jsontext.Object, finish, role string, depth int) bool {
+	if inner := jsontext.Unread(o.Raw("message")); inner.IsObject() && depth <= maxWrap { // a choice, a candidate, a generation
+		if !jsontext.Get(inner, "tool_calls").Exists() && o.Has("tool_calls") {
+			w.open(roleOf(jsontext.AppendMembers(nil, inner), role), "")
+			w.content(jsontext.First(inner, "parts", "content"))
+			w.toolCalls(o.Get("tool_calls"))
+			w.close(finish)
+			return true
+		}
+		n := len(w.c.Finish)
+		w.message(inner, role, depth+1)
+		if finish != "" && len(w.c.Finish) == n {
+			w.c.Finish = append(w.c.Finish, finish)
+		}
+		return true
+	}
+	if inner := jsontext.Unread(o.Raw("content")); inner.IsObject() && jsontext.Get(inner, "parts").Exists() && depth <= maxWrap { // Gemini's candidate
+		n := len(w.c.Finish)
+		w.message(inner, role, depth+1)
+		if finish != "" && len(w.c.Finish) == n {
+			w.c.Finish = append(w.c.Finish, finish)
+		}
+		return true
+	}
+	if lc := o.Get("kwargs"); lc.IsObject() && o.Has("lc") { // LangChain's serialisation
+		w.langChain(o.Get("id"), lc)
+		return true
+	}
+	return false
+}
+
+// item writes an item of OpenAI's Responses, which is a part and not a message; it reports
+// false where the object is none.
+func (w *writer) item(m gjson.Result, o jsontext.Object, finish string) bool {
+	if o.Has("role") {
+		return false
+	}
+	r := "assistant"
+	switch o.Get("type").Str {
+	case "function_call", "mcp_call", "reasoning", "mcp_approval_request", "function_approval_request":
+	case "function_call_output":
+		r = "tool"
+	case "mcp_approval_response":
+		r = "user"
+	default:
+		return false
+	}
+	w.open(r, "")
+	w.part(m)
+	w.close(finish)
+	return true
 }
 
 func (w *writer) langChain(id, lc gjson.Result) {

@@ -82,20 +82,7 @@ var claudeSpans = map[string]Kind{
 }
 
 func claudeFinish(r *record.Record, e *Draft) {
-	// user.id is an installation, not a person.
-	if id := cmp.Or(r.Text("enduser.id"), r.FromResource("user_id"), r.Text("user.email"), r.Text("user.account_uuid")); id != "" {
-		if id != e.UserID {
-			r.Keep("user.id")
-		}
-		e.UserID = id
-		r.Use("enduser.id")
-	}
-	if e.AgentName == "" {
-		e.AgentName = cmp.Or(r.Service, "claude-code")
-	}
-	if e.Provider == "" && e.Kind == LLM {
-		e.Provider = "anthropic"
-	}
+	e.claudeIdentity(r)
 	r.Use("event.sequence", "event.name")
 	session, seq := e.SessionID, r.Text("event.sequence")
 	took, hasTook := semconv.ParseFloat(r.Text("duration_ms"))
@@ -132,19 +119,40 @@ func claudeFinish(r *record.Record, e *Draft) {
 	case Approval:
 		e.claudeDecision(r)
 	case Intervention:
-		name := strings.TrimPrefix(r.Name, "claude_code.")
-		if strings.HasPrefix(name, "hook_execution") {
-			e.ActorID = "hook"
-		}
-		if e.Reason == "" || name == "compaction" {
-			e.Reason = strings.TrimSuffix(name+": "+e.Reason, ": ")
-		}
+		e.claudeIntervention(r)
 	}
 	if strings.HasSuffix(r.Name, "api_refusal") {
 		e.FinishReasons = []string{"refusal"}
 	}
 	if e.Kind == LLM || e.Kind == Tool {
 		r.Use("duration_ms")
+	}
+}
+
+func (e *Draft) claudeIntervention(r *record.Record) {
+	name := strings.TrimPrefix(r.Name, "claude_code.")
+	if strings.HasPrefix(name, "hook_execution") {
+		e.ActorID = "hook"
+	}
+	if e.Reason == "" || name == "compaction" {
+		e.Reason = strings.TrimSuffix(name+": "+e.Reason, ": ")
+	}
+}
+
+// claudeIdentity reads whose event it is: user.id is an installation, not a person.
+func (e *Draft) claudeIdentity(r *record.Record) {
+	if id := cmp.Or(r.Text("enduser.id"), r.FromResource("user_id"), r.Text("user.email"), r.Text("user.account_uuid")); id != "" {
+		if id != e.UserID {
+			r.Keep("user.id")
+		}
+		e.UserID = id
+		r.Use("enduser.id")
+	}
+	if e.AgentName == "" {
+		e.AgentName = cmp.Or(r.Service, "claude-code")
+	}
+	if e.Provider == "" && e.Kind == LLM {
+		e.Provider = "anthropic"
 	}
 }
 

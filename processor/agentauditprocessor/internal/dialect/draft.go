@@ -107,14 +107,7 @@ func (e *Draft) complete() {
 		e.LatencyMS = semconv.Some(float64(e.EndTimestamp.Sub(e.Timestamp).Nanoseconds()) / 1e6)
 	}
 	if len(e.Requested) > 0 && (e.Kind == LLM || e.Kind == Message) {
-		out := []byte{'['}
-		for _, c := range e.Requested {
-			if len(out) > 1 {
-				out = append(out, ',')
-			}
-			out = c.AppendJSON(out)
-		}
-		e.ToolCallsRequested = append(out, ']')
+		e.ToolCallsRequested = listOf(e.Requested)
 	}
 	if len(e.ToolsAvailable) > 0 && e.EventType == semconv.TypeLLMCall {
 		sum := sha256.Sum256(e.ToolsAvailable)
@@ -122,6 +115,18 @@ func (e *Draft) complete() {
 	}
 	e.secretEvents()
 	e.cut = e.cut || e.Record.Dropped
+}
+
+// listOf is calls as a JSON list.
+func listOf(calls []chat.Call) []byte {
+	out := []byte{'['}
+	for _, c := range calls {
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = c.AppendJSON(out)
+	}
+	return append(out, ']')
 }
 
 // concludeOutcome says of a tool call that it succeeded where its record does, and concludes

@@ -75,29 +75,7 @@ func langfuseFinish(r *record.Record, e *Draft) {
 	}
 	switch e.Kind {
 	case LLM:
-		if v, ok := r.Get("langfuse.observation.input"); ok && len(e.ToolsAvailable) == 0 {
-			if t := jsontext.Get(record.JSON(v), "tools"); t.IsArray() {
-				e.tools(t, "")
-			}
-		}
-		if v, ok := r.Take("langfuse.observation.model.parameters"); ok {
-			p := record.JSON(v)
-			for field, path := range map[string]string{"temperature": "temperature", "top_p": "top_p", "max_tokens": "max_tokens", "seed": "seed"} {
-				if x := p.Get(path); x.Exists() && x.String() != "" && !e.Has(field) {
-					e.Set(field, pcommon.NewValueStr(x.String()))
-				}
-			}
-		}
-		e.langfuseUsage(r)
-		if v := jsontext.OpenString(gjson.Parse(r.Text("langfuse.observation.completion_start_time"))); v.Exists() {
-			if t, err := time.Parse(time.RFC3339Nano, v.Str); err == nil && t.After(r.Start) {
-				e.TimeToFirstTokenMS = semconv.Some(float64(t.Sub(r.Start).Microseconds()) / 1000)
-			}
-		}
-		if e.Operation == "" {
-			e.Operation = "chat"
-		}
-		e.fallbackModel()
+		e.langfuseCall(r)
 	case Tool:
 		if e.ToolName == "" {
 			e.ToolName = r.Name
@@ -115,6 +93,33 @@ func langfuseFinish(r *record.Record, e *Draft) {
 	case Guardrail:
 		e.GuardrailName = cmp.Or(e.GuardrailName, r.Name)
 	}
+}
+
+// langfuseCall reads what a model was asked with.
+func (e *Draft) langfuseCall(r *record.Record) {
+	if v, ok := r.Get("langfuse.observation.input"); ok && len(e.ToolsAvailable) == 0 {
+		if t := jsontext.Get(record.JSON(v), "tools"); t.IsArray() {
+			e.tools(t, "")
+		}
+	}
+	if v, ok := r.Take("langfuse.observation.model.parameters"); ok {
+		p := record.JSON(v)
+		for field, path := range map[string]string{"temperature": "temperature", "top_p": "top_p", "max_tokens": "max_tokens", "seed": "seed"} {
+			if x := p.Get(path); x.Exists() && x.String() != "" && !e.Has(field) {
+				e.Set(field, pcommon.NewValueStr(x.String()))
+			}
+		}
+	}
+	e.langfuseUsage(r)
+	if v := jsontext.OpenString(gjson.Parse(r.Text("langfuse.observation.completion_start_time"))); v.Exists() {
+		if t, err := time.Parse(time.RFC3339Nano, v.Str); err == nil && t.After(r.Start) {
+			e.TimeToFirstTokenMS = semconv.Some(float64(t.Sub(r.Start).Microseconds()) / 1000)
+		}
+	}
+	if e.Operation == "" {
+		e.Operation = "chat"
+	}
+	e.fallbackModel()
 }
 
 // langfuseUsage reads counts that leave out what the cache gave and what was

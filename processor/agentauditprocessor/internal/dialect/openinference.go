@@ -182,27 +182,8 @@ func (e *Draft) openInferenceLLM(r *record.Record) {
 	if v, ok := r.Take("llm.invocation_parameters"); ok {
 		params = record.JSON(v)
 	}
-	if e.Prompt == "" || len(e.InputMessages) == 0 {
-		c := chat.Read(in, "user")
-		if len(e.InputMessages) == 0 || len(c.System) > 0 && len(c.JSON) > 0 {
-			e.InputMessages = c.JSON // the flattened system message had no content
-		}
-		e.UserJSON = cmp.Or(e.UserJSON, c.UserJSON)
-		e.Secrets = append(e.Secrets, c.System...)
-		if e.Prompt = cmp.Or(e.Prompt, strings.Join(c.System, "\n")); e.Prompt == "" {
-			e.Prompt = cmp.Or(jsontext.Get(out, "instructions").Str, jsontext.Get(params, "system").Str)
-			e.Secrets = append(e.Secrets, e.Prompt)
-		}
-	}
-	lacks := len(e.OutputMessages) == 0 || lackIDs(e.Requested)
-	if lacks || e.Reasoning == "" && mayReason(out.Raw) {
-		switch c := chat.Read(out, "assistant"); {
-		case len(e.OutputMessages) == 0, lacks && len(c.Calls) == len(e.Requested):
-			e.output(c)
-		case e.Reasoning == "":
-			e.Reasoning = c.Reasoning()
-		}
-	}
+	e.fromRawRequest(in, out, params)
+	e.fromRawAnswer(out)
 	if e.ModelID == "" {
 		e.ModelID = cmp.Or(jsontext.First(in, "model", "modelId").Str, jsontext.Get(params, "model").Str)
 	}
@@ -219,6 +200,35 @@ func (e *Draft) openInferenceLLM(r *record.Record) {
 		}
 	}
 	e.fallbackModel()
+}
+
+// fromRawRequest fills what the flattened keys lack from the provider's request.
+func (e *Draft) fromRawRequest(in, out, params gjson.Result) {
+	if e.Prompt == "" || len(e.InputMessages) == 0 {
+		c := chat.Read(in, "user")
+		if len(e.InputMessages) == 0 || len(c.System) > 0 && len(c.JSON) > 0 {
+			e.InputMessages = c.JSON // the flattened system message had no content
+		}
+		e.UserJSON = cmp.Or(e.UserJSON, c.UserJSON)
+		e.Secrets = append(e.Secrets, c.System...)
+		if e.Prompt = cmp.Or(e.Prompt, strings.Join(c.System, "\n")); e.Prompt == "" {
+			e.Prompt = cmp.Or(jsontext.Get(out, "instructions").Str, jsontext.Get(params, "system").Str)
+			e.Secrets = append(e.Secrets, e.Prompt)
+		}
+	}
+}
+
+// fromRawAnswer fills what the flattened keys lack from the provider's response.
+func (e *Draft) fromRawAnswer(out gjson.Result) {
+	lacks := len(e.OutputMessages) == 0 || lackIDs(e.Requested)
+	if lacks || e.Reasoning == "" && mayReason(out.Raw) {
+		switch c := chat.Read(out, "assistant"); {
+		case len(e.OutputMessages) == 0, lacks && len(c.Calls) == len(e.Requested):
+			e.output(c)
+		case e.Reasoning == "":
+			e.Reasoning = c.Reasoning()
+		}
+	}
 }
 
 // mayReason reports whether messages may hold reasoning, in any of the shapes that

@@ -9,75 +9,20 @@ import (
 // framework is one only where it is a root that has events below it. A run inside
 // another is nested, unless the outer one does nothing else: then both are one run.
 func (b *batch) frames() {
-	known := map[*node]bool{}
-	isFrame := func(n *node) (yes bool) {
-		if yes, ok := known[n]; ok {
-			return yes
-		}
-		defer func() { known[n] = yes }()
-		if n.d == nil || n.d.Record.Log || n.joined != nil || n.d.Skip {
-			return false
-		}
-		return n.d.Kind == dialect.Agent || n.d.Kind == dialect.Chain && n.isRoot()
-	}
-	busy := map[*node]bool{}      // has events below it
-	own := map[*node]bool{}       // has events that are in no nested frame
-	nested := map[*node][]*node{} // frames directly below
+	f := &framer{known: map[*node]bool{}, busy: map[*node]bool{}, own: map[*node]bool{}, nested: map[*node][]*node{}}
 	for _, n := range b.nodes {
-		if n.d == nil {
-			continue
-		}
-		n.above(func(p *node) bool {
-			if p.of != n.of {
-				return true
-			}
-			if n.isEvent() && !n.isStep() {
-				busy[p] = true
-			}
-			if n.frame == nil && isFrame(p) {
-				n.frame = p
-			}
-			return true
-		})
-		if n.isEvent() && !n.isStep() && n.frame != nil {
-			own[n.frame] = true
+		if n.d != nil {
+			f.lookAbove(n)
 		}
 	}
 	for _, n := range b.nodes {
-		if n.d == nil || !isFrame(n) {
-			continue
-		}
-		if n.d.Kind == dialect.Agent || busy[n] || n.part.Events > 0 {
-			n.isRun = true
-			if n.d.Frame != nil {
-				n.d.Frame()
-			}
-			if n.d.Kind == dialect.Chain && n.d.AgentName == "" && n.d.AgentID == "" {
-				n.d.AgentName = n.d.Record.Name // a graph or a workflow is all the agent there is
-				n.d.Derive("agent_name")
-			}
-			if n.frame != nil {
-				nested[n.frame] = append(nested[n.frame], n)
-			}
+		if n.d != nil && f.isFrame(n) {
+			f.begin(n)
 		}
 	}
-	for outer, list := range nested {
-		if outer.isRun && len(list) == 1 && !own[outer] && !handsOver(outer.d.AgentID, list[0].d.AgentID) {
-			list[0].joined = outer
-		}
-	}
-	// A record's frame is the run it belongs to.
+	f.fold()
 	for _, n := range b.nodes {
-		for range maxClimb {
-			if n.frame == nil || n.frame.joined == nil && n.frame.isRun {
-				break
-			}
-			if n.frame.joined != nil {
-				n.frame = n.frame.outermost()
-			} else {
-				n.frame = n.frame.frame
-			}
-		}
+		n.settle()
 	}
 	for _, n := range b.nodes {
 		if n.isRun && n.joined != nil {
@@ -89,6 +34,86 @@ func (b *batch) frames() {
 			if b.keepSteps {
 				n.d.Kind, n.d.EventType = dialect.Step, semconv.TypeStep
 			}
+		}
+	}
+}
+
+// framer is what frames knows of the spans of a request.
+type framer struct {
+	known  map[*node]bool    // whether a span is a frame
+	busy   map[*node]bool    // has events below it
+	own    map[*node]bool    // has events that are in no nested frame
+	nested map[*node][]*node // frames directly below
+}
+
+func (f *framer) isFrame(n *node) bool {
+	yes, ok := f.known[n]
+	if !ok {
+		may := n.d != nil && !n.d.Record.Log && n.joined == nil && !n.d.Skip
+		yes = may && (n.d.Kind == dialect.Agent || n.d.Kind == dialect.Chain && n.isRoot())
+		f.known[n] = yes
+	}
+	return yes
+}
+
+// lookAbove finds the frame that a record is in, and tells the spans above that they have an
+// event below them.
+func (f *framer) lookAbove(n *node) {
+	event := n.isEvent() && !n.isStep()
+	n.above(func(p *node) bool {
+		if p.of != n.of {
+			return true
+		}
+		if event {
+			f.busy[p] = true
+		}
+		if n.frame == nil && f.isFrame(p) {
+			n.frame = p
+		}
+		return true
+	})
+	if event && n.frame != nil {
+		f.own[n.frame] = true
+	}
+}
+
+// begin makes a run of a frame that something happened in.
+func (f *framer) begin(n *node) {
+	if n.d.Kind != dialect.Agent && !f.busy[n] && n.part.Events == 0 {
+		return
+	}
+	n.isRun = true
+	if n.d.Frame != nil {
+		n.d.Frame()
+	}
+	if n.d.Kind == dialect.Chain && n.d.AgentName == "" && n.d.AgentID == "" {
+		n.d.AgentName = n.d.Record.Name // a graph or a workflow is all the agent there is
+		n.d.Derive("agent_name")
+	}
+	if n.frame != nil {
+		f.nested[n.frame] = append(f.nested[n.frame], n)
+	}
+}
+
+// fold joins a frame that is all that another one does to that one.
+func (f *framer) fold() {
+	for outer, list := range f.nested {
+		if outer.isRun && len(list) == 1 && !f.own[outer] && !handsOver(outer.d.AgentID, list[0].d.AgentID) {
+			list[0].joined = outer
+		}
+	}
+}
+
+// settle has the frame of a record be the run that it belongs to.
+func (n *node) settle() {
+	for range maxClimb {
+		switch {
+		case n.frame == nil || n.frame.joined == nil && n.frame.isRun:
+			return
+		case n.frame.joined != nil:
+			n.frame = n.frame.outermost()
+		default:
+			n.frame = n.frame.frame
 		}
 	}
 }

@@ -48,6 +48,7 @@ type Record struct {
 	distrusted bool
 	eventsRead map[int][]string // by the index in Events: which keys; nil is all of them
 	eventsTold map[int]bool
+	named      bool // after its body, which is not left out then
 }
 
 // Exception is what an exception event says.
@@ -175,8 +176,8 @@ func (s *Scope) LogRecord(lr plog.LogRecord) *Record {
 	if b := r.Body; r.Name == "" && b.Type() == pcommon.ValueTypeMap {
 		r.Name = AttrText(b.Map(), "event.name")
 	}
-	if b := r.Body; r.Name == "" && b.Type() == pcommon.ValueTypeStr && len(b.Str()) < 128 && !strings.Contains(b.Str(), " ") {
-		r.Name = b.Str()
+	if b := r.Body; r.Name == "" && b.Type() == pcommon.ValueTypeStr && len(b.Str()) < 128 && !strings.ContainsAny(b.Str(), " {[\"\n") {
+		r.Name, r.named = b.Str(), true
 	}
 	switch t, err := time.Parse(time.RFC3339Nano, r.Text("event.timestamp")); {
 	case lr.Timestamp() != 0:

@@ -210,7 +210,7 @@ func OfLog(r plog.LogRecord) []Leaf {
 	w := &walker{}
 	w.attributes("", r.Attributes())
 	w.key = "body"
-	for _, name := range []string{r.EventName(), attribute(r, "event.name"), attribute(r, "event_name"), r.Body().AsString()} {
+	for _, name := range []string{r.EventName(), attribute(r, "event.name"), attribute(r, "event_name")} {
 		if name != "" && !strings.Contains(name, " ") && len(name) < 128 && strings.HasSuffix(r.Body().AsString(), name) {
 			return w.leaves // the body is the name of the record
 		}

@@ -3,11 +3,14 @@ package memory
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -151,4 +154,125 @@ func TestKeysAreApart(t *testing.T) {
 		require.Zero(t, v.Run(o.key).Step)
 		v.Close()
 	}
+}
+
+func TestPart(t *testing.T) {
+	r := &Run{}
+	p, other := r.Part(Resource{Service: "a"}), r.Part(Resource{Service: "b"})
+	require.Same(t, p, r.Part(Resource{Service: "a"}))
+
+	p.LearnUser(func() string { return "hi" })
+	p.LearnUser(func() string { t.Error("not asked again"); return "" })
+	require.Equal(t, "hi", p.UserText())
+	p.LearnAnswer("a", "done")
+	require.Equal(t, []string{"done", "a"}, []string{p.LastText, p.LastAgent})
+	p.LearnAnswer("", "")
+	require.Empty(t, p.LastText)
+
+	require.Nil(t, p.Pending([8]byte{1}))
+	require.True(t, p.Await([8]byte{1}, &dialect.Draft{}, 10))
+	require.NotNil(t, p.Pending([8]byte{1}))
+	p.Came([8]byte{1})
+	require.Nil(t, p.Pending([8]byte{1}))
+	require.False(t, p.Await([8]byte{1}, &dialect.Draft{}, 2<<20), "more than a run may hold")
+	require.False(t, p.Room(2<<20))
+
+	for i := range maxFacts + 3 {
+		p.Ask(chat.Call{ID: fmt.Sprint(i), Name: "f", Arguments: []byte(`{}`)}, "e")
+	}
+	require.Len(t, p.Requests, maxFacts)
+	require.Equal(t, "3", p.Requests[0].ID, "the oldest are forgotten")
+
+	p.AddFrame(Frame{"s", "e", "a"})
+	require.Equal(t, []Frame{{"s", "e", "a"}}, p.Frames)
+
+	p.Tell("k", "e1", semconv.TypeToolCall, "r1", true)
+	p.Tell("k", "e2", semconv.TypeLLMCall, "r2", false)
+	f, ok := p.Told("k")
+	require.True(t, ok && f.Log && f.Is(semconv.TypeToolCall) && f.May("r1") && f.May("") && !f.May("r2"))
+	require.Equal(t, "e1", r.EventID(f.Event))
+	_, ok = other.Told("k")
+	require.False(t, ok, "of another resource")
+}
+
+func TestSpans(t *testing.T) {
+	r := &Run{}
+	p, other := r.Part(Resource{Service: "a"}), r.Part(Resource{Service: "b"})
+	id := func(n byte) [8]byte { return [8]byte{n} }
+	p.AddSpan(id(1), [8]byte{}, "root", "", false, Agent{ID: "a", From: "root"})
+	p.AddSpan(id(2), id(1), "call", "r", true, Agent{})
+	other.AddSpan(id(3), id(2), "theirs", "", false, Agent{ID: "b"})
+	p.AddSpan(id(4), id(3), "", "", false, Agent{})
+	other.AddSpan(id(2), id(9), "forged", "", false, Agent{ID: "b"})
+
+	s, own, ok := p.Span(id(2))
+	require.True(t, own && ok && s.Call && s.May("r") && !s.May("x"))
+	require.Equal(t, "call", r.EventID(s.Event), "the first that told of it")
+	_, own, ok = other.Span(id(2))
+	require.True(t, ok && !own)
+
+	a, whole := p.Above(id(4))
+	require.True(t, whole)
+	require.Equal(t, &Agent{"a", "", "root"}, a, "through a span of another resource, whose agent it is not")
+	a, whole = other.Above(id(2))
+	require.Nil(t, a)
+	require.True(t, whole, "up to the root")
+	_, whole = p.Above(id(99))
+	require.False(t, whole)
+	require.Same(t, other, p.Teller(id(3)))
+	require.Nil(t, p.Teller(id(2)))
+	require.Nil(t, p.Teller(id(99)))
+
+	p.AddKid(id(1), "call", "r")
+	p.AddKid(id(1), "call 2", "")
+	require.EqualValues(t, 2, p.Kids(id(1)).N)
+	require.Equal(t, "call", r.EventID(p.Kids(id(1)).First))
+	require.Zero(t, other.Kids(id(1)).N)
+}
+
+func TestSessions(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	s := New(100, time.Minute)
+	v := s.Open(Sender{}, now, nil)
+	v.Session(Resource{}, "s", false, func(*Session) { t.Error("there is none") })
+	v.Session(Resource{}, "s", true, func(x *Session) {
+		x.Ask(Ask{chat.Call{ID: "c", Name: "pay"}, "e"})
+		x.Heard(&Silent{Service: "svc", Last: semconv.Event{SessionID: "s"}})
+	})
+	v.Session(Resource{Service: "other"}, "s", false, func(*Session) { t.Error("of another resource") })
+	v.Session(Resource{}, "s", false, func(x *Session) {
+		require.Len(t, x.Asks, 1)
+		require.Equal(t, "svc", x.Silent().Service)
+	})
+	v.Close()
+	s.Expire(now.Add(time.Second))
+	require.Empty(t, s.FellSilent())
+	s.Expire(now.Add(2 * time.Minute))
+	require.Len(t, s.FellSilent(), 1)
+	require.Empty(t, s.FellSilent(), "each once")
+	require.Empty(t, s.senders[Sender{}].shards[sessionShard].entries.Keys())
+}
+
+// Requests of several senders and runs at once.
+func TestAtOnce(t *testing.T) {
+	s := New(50, time.Minute)
+	var wg sync.WaitGroup
+	for g := range 8 {
+		wg.Go(func() {
+			for i := range 300 {
+				keys := []Key{Trace([16]byte{byte(i % 7)}), Trace([16]byte{byte(i % 11), 1}), Conversation(Resource{}, fmt.Sprint(i))}
+				v := s.Open(Sender{Name: fmt.Sprint(g % 3)}, time.Unix(1e9+int64(i), 0), keys)
+				for _, k := range keys {
+					v.Run(k).Part(Resource{}).Tell("k", "e", semconv.TypeToolCall, "", false)
+				}
+				v.Session(Resource{}, "s", true, func(x *Session) { x.Ask(Ask{}) })
+				v.Close()
+				s.Expire(time.Unix(1e9+int64(i), 0))
+			}
+		})
+	}
+	wg.Wait()
+	require.LessOrEqual(t, s.runs.Load(), int64(50))
+	s.Expire(time.Unix(2e9, 0))
+	require.Zero(t, s.bytes.Load())
 }

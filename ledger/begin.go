@@ -11,41 +11,24 @@ func (w *walker) begin(seq int64, list []candidate) (bool, error) {
 	var bad *tip
 	var reason error
 	for _, c := range list {
-		genesis := c.m.Predicate.Genesis
-		if seq == 0 {
-			genesis = hexDigest(c.m.Digest)
+		keys := w.beginners(seq, c.m)
+		if len(keys) == 0 {
+			w.keyNotValid(c)
 		}
-		counts := false
-		for _, id := range c.m.signers {
-			if !w.ring.has(id) || !w.ring.begins(id, genesis) || !w.ring.may(id, seq, c.m.SealedAt()) {
-				continue
-			}
-			counts = true
+		for _, key := range keys {
 			if c.m.version() == 0 {
 				return true, w.newer(c)
 			}
-			m := *c.m
-			m.KeyID = id
-			t := &tip{m: &m, v: c.v, prev: noLink()}
-			var err error
-			if seq > 0 {
-				t.link, t.prev, err = m.link()
-			} else if err = w.acceptable(&link{seq: -1, tree: NewTree(), key: id}, &m); err == nil {
-				t.link = t.prev.with(&m)
-			}
+			t, err := first(c, key)
 			if err != nil {
-				t.link = noLink().with(&m)
 				bad, reason = t, err
 				continue
 			}
 			tips = append(tips, t)
 		}
-		if !counts {
-			w.keyNotValid(c)
-		}
 	}
 	for _, t := range tips {
-		if t.m.KeyID != tips[0].m.KeyID || seq > 0 && t.genesis != tips[0].genesis {
+		if t.m.KeyID != tips[0].m.KeyID {
 			w.ambiguous(candidate{t.m, t.v}, t.m.KeyID)
 			return true, errEnough
 		}
@@ -62,21 +45,44 @@ func (w *walker) begin(seq int64, list []candidate) (bool, error) {
 		w.refusal() // something before it could not be read
 		return true, errEnough
 	}
-	w.learn(tips)
-	if w.tips = tips; len(tips) == 1 {
-		return true, w.commit(tips[0])
+	return true, w.take(tips)
+}
+
+// beginners are the ids of the keys by which a log may begin with a manifest.
+func (w *walker) beginners(seq int64, m *Manifest) (keys []string) {
+	genesis := m.Predicate.Genesis
+	if seq == 0 {
+		genesis = hexDigest(m.Digest)
 	}
-	return true, nil
+	for _, id := range m.signers {
+		if w.ring.has(id) && w.ring.begins(id, genesis) && w.ring.may(id, seq, m.SealedAt()) {
+			keys = append(keys, id)
+		}
+	}
+	return keys
+}
+
+// first is a manifest as the oldest of a log, signed by a key. The error is that it
+// contradicts itself; the tip is then what can be made of it.
+func first(c candidate, key string) (*tip, error) {
+	m := *c.m
+	m.KeyID = key
+	t := &tip{m: &m, v: c.v, prev: noLink()}
+	t.link = t.prev.with(&m)
+	if m.Predicate.Seq == 0 {
+		return t, t.prev.accepts(&m)
+	}
+	l, prev, err := m.link()
+	if err == nil {
+		t.link, t.prev = l, prev
+	}
+	return t, err
 }
 
 // end judges what is left open when all manifests were read.
 func (w *walker) end() error {
-	if len(w.tips) > 1 {
-		t := w.head()
-		if err := w.settle(t.link); err != nil {
-			return err
-		}
-		w.tips = []*tip{t}
+	if _, ok := w.r.(Copy); ok && len(w.rivals) > 0 {
+		w.doubt(CodeOtherWriter, w.at.seq, w.rivals[0].v, "one manifest", fmt.Sprintf("%d of them", 1+len(w.rivals)), "several manifests may be the newest, and which of them is the oldest only the maker of the copy says: verify the bucket, or a copy of a later state")
 	}
 	if w.denied != nil && !w.past() {
 		w.refusal()
@@ -96,15 +102,6 @@ func (w *walker) end() error {
 	return nil
 }
 
-// head chooses between several manifests at the newest place: the oldest version, which
-// in a copy is only what its maker says.
-func (w *walker) head() *tip {
-	if _, ok := w.r.(Copy); ok {
-		w.doubt(CodeOtherWriter, w.tips[0].seq, w.tips[1].v, "one manifest", fmt.Sprintf("%d of them", len(w.tips)), "several manifests may be the newest, and which is the oldest of them only the maker of the copy says: verify the bucket, or a copy of a later state")
-	}
-	return w.tips[0]
-}
-
 // beginning judges a log whose oldest manifests are not there: a promise that is still
 // running was broken, or they have expired and the auditor knows whose log it is.
 func (w *walker) beginning() {
@@ -113,6 +110,8 @@ func (w *walker) beginning() {
 	held := w.anchored != nil && w.anchored()
 	key := w.epochs[0].key
 	switch {
+	case w.older:
+		w.doubt(CodeStartMissing, w.first, at, "the keys that signed "+gone, "none", gone+" are there, and no given key signed them: give the key that began the log")
 	case w.expiry != nil && w.expiry.After(w.now):
 		w.fail(CodeStartMissing, w.first, at, gone+", locked until "+stamp(*w.expiry)+" at the latest", "none", gone+" are gone before their time")
 	case held:

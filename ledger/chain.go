@@ -50,9 +50,12 @@ type Chain struct {
 	key   PublicKey
 	head  *link
 
-	pending *pending        // a manifest that may or may not have been written
-	named   map[string]bool // objects named by manifests that others, or a lost answer, wrote
-	next    *NextKey        // for the manifest of a rotation
+	pending *pending             // a manifest that may or may not have been written
+	named   map[string]time.Time // objects that manifests named lately, others' too, with the end of the lock that was promised
+	tiles   *TileWriter          // nil until WriteTiles has found what is there
+	note    []byte               // the newest checkpoint, of the size noted
+	noted   int64
+	next    *NextKey // for the manifest of a rotation
 }
 
 // pending is a manifest that was built, once, for its sequence number.
@@ -81,20 +84,21 @@ func OpenChain(ctx context.Context, s Store, o ChainOptions) (*Chain, error) {
 	if o.format == 0 {
 		o.format = 2
 	}
-	c := &Chain{store: s, o: o, key: own, named: map[string]bool{}}
+	c := &Chain{store: s, o: o, key: own, named: map[string]time.Time{}}
 	if c.head, err = findHead(ctx, s, o.Log, own, o.Earlier, c.warn); err != nil {
 		return nil, err
 	}
 	return c, c.rotated()
 }
 
-// ErrRotated is the error of a writer whose key was replaced.
-var ErrRotated = errors.New("the log's key was replaced")
+// ErrRotated is the error of a writer whose key is not the one that signs its log: it was
+// replaced, or it has not yet taken the place of the one before.
+var ErrRotated = errors.New("another key signs the log")
 
 // rotated is ErrRotated where another key signs the next place.
 func (c *Chain) rotated() error {
 	if c.head.key != "" && c.head.key != c.key.ID {
-		return fmt.Errorf("%w: from manifest %d on key %s signs it: configure that one", ErrRotated, c.head.seq+1, c.head.key)
+		return fmt.Errorf("%w: from manifest %d on it is key %s: configure that one, or have it name the next (agentaudit key rotate)", ErrRotated, c.head.seq+1, c.head.key)
 	}
 	return nil
 }
@@ -113,9 +117,9 @@ func (c *Chain) Rotate(ctx context.Context, next PublicKey) error {
 // if any, gives for it: a timestamp. Where there is a checkpoint of this size already,
 // it does nothing. An error of stamp comes when the checkpoint is written.
 func (c *Chain) Checkpoint(ctx context.Context, stamp func(ctx context.Context, note []byte) ([]byte, error)) error {
-	note, err := signCheckpoint(ctx, c.origin(), c.head.tree, c.o.Signer)
+	note, err := c.checkpoint(ctx)
 	if err != nil {
-		return fmt.Errorf("sign the checkpoint: %w", err)
+		return err
 	}
 	_, err = c.store.Put(ctx, CheckpointKey(c.o.Log, c.head.seq+1), note, PutOptions{
 		SHA256: sha256.Sum256(note), Retention: c.o.Retention(c.o.Now()), ContentType: "text/plain; charset=utf-8",
@@ -137,6 +141,19 @@ func (c *Chain) Checkpoint(ctx context.Context, stamp func(ctx context.Context, 
 		return nil
 	}
 	return err
+}
+
+// checkpoint signs the head of the log's tree, once for each size.
+func (c *Chain) checkpoint(ctx context.Context) ([]byte, error) {
+	if c.note != nil && c.noted == c.head.seq+1 {
+		return c.note, nil
+	}
+	note, err := signCheckpoint(ctx, c.origin(), c.head.tree, c.o.Signer)
+	if err != nil {
+		return nil, fmt.Errorf("sign the checkpoint: %w", err)
+	}
+	c.note, c.noted = note, c.head.seq+1
+	return note, nil
 }
 
 func (c *Chain) warn(code, message string) {
@@ -181,11 +198,12 @@ func (c *Chain) Commit(ctx context.Context, kind Kind, objects []Object) error {
 	return c.write(ctx)
 }
 
-// unnamed leaves out the objects that a manifest names already.
+// unnamed leaves out the objects that a manifest names already, with a lock as long: what
+// many events rely on is named again when it is locked for longer.
 func (c *Chain) unnamed(objects []Object) []Object {
 	var left []Object
 	for _, o := range objects {
-		if !c.named[o.Key] {
+		if until, ok := c.named[o.Key]; !ok || until.Before(o.Retention.Until) {
 			left = append(left, o)
 		}
 	}
@@ -203,7 +221,7 @@ func (c *Chain) build(ctx context.Context, kind Kind, objects []Object) error {
 		RotatedAt: c.head.rotated,
 	}}
 	p := &st.Predicate
-	at, lock := latest(c.head.at, p.WrittenAt).UTC(), c.retention(objects)
+	at, lock := latest(c.head.clock, p.WrittenAt).UTC(), c.retention(objects)
 	p.Time, p.Retention = &at, &lock
 	if kind == KindOpen {
 		p.Instance = c.o.Instance
@@ -372,21 +390,41 @@ func (c *Chain) adopt(ctx context.Context, m *Manifest) error {
 	if len(p.objects) > 0 && len(left) == 0 {
 		return nil
 	}
+	if m.Predicate.Kind.Ends() && p.kind != KindOpen && !p.kind.Ends() {
+		// The log was closed while this writer was away: it opens it again.
+		if err := c.build(ctx, KindOpen, nil); err != nil {
+			return err
+		}
+		if err := c.write(ctx); err != nil {
+			return err
+		}
+		left = c.unnamed(left)
+	}
 	return c.build(ctx, p.kind, left)
+}
+
+// Retire closes the log of a writer that is gone, as seen from outside: a writer that
+// comes back opens it again.
+func (c *Chain) Retire(ctx context.Context) error {
+	if c.head.seq < 0 || c.head.kind.Ends() {
+		return nil
+	}
+	return c.Commit(ctx, KindRetire, nil)
 }
 
 // advance makes a manifest the head; nothing is pending any more.
 func (c *Chain) advance(m *Manifest) {
 	c.head = c.head.with(m)
-	for i := range m.Predicate.Objects {
-		c.named[m.Predicate.Objects[i].Key] = true
+	if c.tiles != nil {
+		c.tiles.Append(hashLeaf(m.Payload))
 	}
 	if len(c.named) > maxNamed {
 		// An object is asked for again only until its commit is known to have succeeded.
 		clear(c.named)
-		for i := range m.Predicate.Objects {
-			c.named[m.Predicate.Objects[i].Key] = true
-		}
+	}
+	for i := range m.Predicate.Objects {
+		o := &m.Predicate.Objects[i]
+		c.named[o.Key] = latest(c.named[o.Key], o.Retention.Until)
 	}
 	c.pending = nil
 }

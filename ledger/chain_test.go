@@ -70,11 +70,13 @@ func TestWriterGoesOn(t *testing.T) {
 }
 
 func TestOpenChainRefuses(t *testing.T) {
-	t.Run("another key", func(t *testing.T) {
+	t.Run("another key that has not been rotated away", func(t *testing.T) {
 		tr := newTrail(t)
-		_, err := ledger.OpenChain(ctx, tr, options(newSigner(t)))
-		require.ErrorContains(t, err, "did not sign")
-		require.ErrorContains(t, err, "list it under `signing::trusted_keys` where it was rotated")
+		o := options(newSigner(t))
+		o.Earlier = []ledger.PublicKey{tr.key}
+		_, err := ledger.OpenChain(ctx, tr, o)
+		require.ErrorIs(t, err, ledger.ErrRotated)
+		require.ErrorContains(t, err, "from manifest 6 on it is key "+tr.key.ID)
 	})
 	t.Run("a head that does not continue the chain", func(t *testing.T) {
 		tr, other := newTrail(t), ledgertest.New()
@@ -237,4 +239,41 @@ func TestManifestIsLockedAsLongAsItsData(t *testing.T) {
 	r, err := s.Retention(ctx, ledger.ManifestKey("gw-0", 0), "")
 	require.NoError(t, err)
 	require.Equal(t, ledger.Retention{Mode: ledger.Compliance, Until: obj.Retention.Until}, r)
+}
+
+// What is locked for longer is named again, what is not is named once.
+func TestLongerLockIsNamedAgain(t *testing.T) {
+	tr := newTrail(t)
+	chain, _ := reopen(t, tr)
+	prompt := func(until time.Time) ledger.Object {
+		p := ledger.NewPrompt("Be careful.", time.Now(), ledger.ObjectRetention{Class: ledger.DefaultClass, Mode: ledger.Compliance, Until: until})
+		return p.Object
+	}
+	at := until()
+	for _, c := range []struct {
+		until time.Time
+		names int
+	}{{at, 1}, {at, 0}, {at.Add(-time.Hour), 0}, {at.Add(24 * time.Hour), 1}, {at, 0}} {
+		o := seal(t, tr, ledger.ObjectOptions{}, "later", 1, 2)
+		require.NoError(t, chain.Commit(ctx, ledger.KindBatch, []ledger.Object{prompt(c.until), o}))
+		body, err := tr.Get(ctx, ledger.ManifestKey("gw-0", chain.Head().Seq), "")
+		require.NoError(t, err)
+		m, err := ledger.ParseManifest(body, []ledger.PublicKey{tr.key})
+		require.NoError(t, err)
+		require.Len(t, m.Predicate.Objects, c.names+1)
+	}
+}
+
+// What somebody puts in the place of a timestamp is not read beyond the size of one: a
+// collector reads its newest checkpoint when it starts.
+func TestHugeTimestampStopsNobody(t *testing.T) {
+	tr := newTrail(t)
+	chain, _ := reopen(t, tr)
+	stamp := func(context.Context, []byte) ([]byte, error) { return []byte("stamp"), nil }
+	require.NoError(t, chain.Checkpoint(ctx, stamp))
+	tr.Plant(ledger.TimestampKey("gw-0", 6), 1<<40, errors.New("too large"))
+	reopen(t, tr)
+	c, err := ledger.NewestCheckpoint(ctx, tr, []ledger.PublicKey{tr.key}, "gw-0")
+	require.NoError(t, err)
+	require.Equal(t, "stamp", string(c.Timestamp))
 }

@@ -49,7 +49,7 @@ func TestCheckpoint(t *testing.T) {
 	for _, kind := range []string{"ed25519", "ecdsa"} {
 		t.Run(kind, func(t *testing.T) {
 			tr, text := checkpointed(t, kind)
-			vkey, err := ledger.VerifierKey(tr.key, "agentaudit.dev/gw-1")
+			vkey, err := ledger.VerifierKey(tr.key, "agentaudit.dev/gw-1/"+genesis(t, tr, "gw-1"))
 			require.NoError(t, err)
 			v, err := fnote.NewVerifier(vkey)
 			require.NoError(t, err)
@@ -141,26 +141,36 @@ func TestCutTail(t *testing.T) {
 		r := tr.verifyWith(ledger.VerifyOptions{})
 		require.Contains(t, codes(r, ledger.SeverityError), ledger.CodeLogRewound)
 	})
-	for name, from := range map[string]int64{"a part": 1, "all of it": 0} {
+	for name, c := range map[string]struct {
+		from    int64
+		verdict ledger.Verdict
+	}{
+		"a part":    {1, ledger.NotConfirmed},
+		"all of it": {0, ledger.NoVerdict}, // it may have expired, for all that is known
+	} {
 		t.Run("by a checkpoint kept elsewhere, "+name, func(t *testing.T) {
 			tr, text := checkpointed(t, "ed25519")
-			c, err := ledger.ParseCheckpoint(text, []ledger.PublicKey{tr.key}, nil)
+			held, err := ledger.ParseCheckpoint(text, []ledger.PublicKey{tr.key}, nil)
 			require.NoError(t, err)
-			cut(tr, from)
+			cut(tr, c.from)
 			tr.Purge(ledger.CheckpointKey("gw-1", 2))
-			r := tr.verifyWith(ledger.VerifyOptions{Checkpoints: []*ledger.Checkpoint{c}})
-			require.Contains(t, codes(r, ledger.SeverityError), ledger.CodeLogRewound)
-			require.Equal(t, ledger.NotConfirmed, r.Verdict)
+			r := tr.verifyWith(ledger.VerifyOptions{Checkpoints: []*ledger.Checkpoint{held}})
+			require.Equal(t, ledger.CodeLogRewound, r.Findings[0].Code)
+			require.Equal(t, c.verdict, r.Verdict)
 		})
 	}
-	witness := func(t *testing.T) *trail {
+	witness := func(t *testing.T, note bool) *trail {
 		tr, _ := checkpointed(t, "ed25519")
 		o := options(tr.signer)
 		o.Log = "gw-2"
 		o.Heads = func() []ledger.HeadRef {
 			h, err := ledger.FindHead(ctx, tr, "gw-1", []ledger.PublicKey{tr.key})
 			require.NoError(t, err)
-			return []ledger.HeadRef{{Log: "gw-1", Seq: h.Seq, SHA256: h.SHA256}}
+			ref := ledger.HeadRef{Log: "gw-1", Seq: h.Seq, SHA256: h.SHA256}
+			if note {
+				ref.Note = string(h.Note)
+			}
+			return []ledger.HeadRef{ref}
 		}
 		c, err := ledger.OpenChain(ctx, tr, o)
 		require.NoError(t, err)
@@ -174,18 +184,28 @@ func TestCutTail(t *testing.T) {
 		r, _ := ledger.Verify(ctx, tr, ledger.VerifyOptions{Keys: []ledger.PublicKey{tr.key}, Logs: []string{"gw-1", "gw-2"}})
 		return r
 	}
-	t.Run("by another log", func(t *testing.T) {
-		tr := witness(t)
+	t.Run("by what another log keeps of its own word", func(t *testing.T) {
+		tr := witness(t, true)
+		cut(tr, 1)
+		tr.Purge(ledger.CheckpointKey("gw-1", 2))
+		r := both(tr)
+		require.Equal(t, []string{ledger.CodeLogRewound, ledger.CodeLogRewound}, codes(r, ledger.SeverityError))
+		require.Contains(t, r.Findings[0].Expected, "of log gw-2")
+	})
+	t.Run("by another log's word alone, which is no proof", func(t *testing.T) {
+		tr := witness(t, false)
 		cut(tr, 3)
-		require.Contains(t, codes(both(tr), ledger.SeverityError), ledger.CodeLogRewound)
+		r := both(tr)
+		require.Equal(t, ledger.Confirmed, r.Verdict)
+		require.Contains(t, codes(r, ledger.SeverityWarning), ledger.CodeLogRewound)
 	})
 	t.Run("rewritten by the holder of its key", func(t *testing.T) {
-		tr := witness(t)
+		tr := witness(t, false)
 		tr.Purge(ledger.ManifestKey("gw-1", 3))
 		_, err := tr.Put(ctx, ledger.ManifestKey("gw-1", 3), forgedIn(t, tr, "gw-1", tr.signer, 3), ledger.PutOptions{Retention: ledger.Retention{Mode: ledger.Compliance, Until: until()}})
 		require.NoError(t, err)
 		require.Equal(t, ledger.Confirmed, tr.verifyWith(ledger.VerifyOptions{}).Verdict, "alone, nothing shows it")
-		require.Equal(t, []string{ledger.CodeLogForked, ledger.CodeLogForked}, codes(both(tr), ledger.SeverityError))
+		require.Equal(t, []string{ledger.CodeLogForked, ledger.CodeLogForked}, codes(both(tr), ledger.SeverityWarning))
 	})
 }
 

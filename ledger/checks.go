@@ -27,24 +27,47 @@ type checks struct {
 	stop  func()
 	ahead *Version // the first in the store that the walk has not come to
 	size  int64    // of it
-	begun bool
+	here  int64    // the size that the walk came to last
 }
 
-func newChecks(ctx context.Context, r Reader, w *walker, sum *LogReport, o VerifyOptions) *checks {
-	c := &checks{r: r, w: w, sum: sum, stamps: o.Timestamps}
+func newChecks(w *walker, sum *LogReport, o VerifyOptions) *checks {
+	c := &checks{r: w.r, w: w, sum: sum, stamps: o.Timestamps, stop: func() {}}
 	for _, g := range slices.Concat(o.Checkpoints, o.From) {
 		if g.Log == w.log {
 			c.held = append(c.held, g)
+			w.held = append(w.held, g.Genesis)
 		}
 	}
 	slices.SortStableFunc(c.held, func(a, b *Checkpoint) int { return int(a.Size - b.Size) })
-	c.next, c.stop = iter.Pull2(r.List(ctx, CheckpointPrefix+w.log+"/", ""))
 	return c
+}
+
+// proven judges those that the auditor holds by the tiles, as far as these go.
+func (c *checks) proven(ctx context.Context, s *shortcut) error {
+	agreed, others, err := s.held(ctx, c.held)
+	if err != nil {
+		return err
+	}
+	for _, g := range agreed {
+		c.agree(g, "")
+	}
+	c.held = others
+	return nil
+}
+
+// list goes through the checkpoints in the store from a size on.
+func (c *checks) list(ctx context.Context, size int64) {
+	after := ""
+	if size > 1 {
+		after = CheckpointKey(c.w.log, size-1)
+	}
+	c.stop()
+	c.next, c.stop = iter.Pull2(c.r.List(ctx, CheckpointPrefix+c.w.log+"/", after))
 }
 
 // pull goes on to the next checkpoint in the store.
 func (c *checks) pull() error {
-	c.begun, c.ahead = true, nil
+	c.ahead = nil
 	for {
 		at, err, ok := c.next()
 		if !ok || err != nil {
@@ -78,12 +101,14 @@ func (c *checks) began(before *link) error {
 
 // passed judges the checkpoints that the walk has come to.
 func (c *checks) passed(ctx context.Context, at *link) error {
-	if !c.begun {
+	here := at.seq + 1
+	if c.next == nil || here != c.here+1 { // the first, or behind what was not walked
+		c.list(ctx, here)
 		if err := c.pull(); err != nil {
 			return err
 		}
 	}
-	here := at.seq + 1
+	c.here = here
 	for c.judged < len(c.held) && c.held[c.judged].Size <= here {
 		g := c.held[c.judged]
 		c.judged++
@@ -113,11 +138,6 @@ func (c *checks) rest(ctx context.Context) error {
 	}
 	if c.w.at == nil || c.w.stuck {
 		return nil // nothing is known of what follows
-	}
-	if !c.begun {
-		if err := c.pull(); err != nil {
-			return err
-		}
 	}
 	for c.ahead != nil {
 		if err := c.stored(ctx, nil); err != nil {
@@ -193,6 +213,8 @@ func (c *checks) judge(cp *Checkpoint, object string, at *link) {
 		severity = SeverityUnknown
 	case object != "" && cp.Genesis == "":
 		severity = SeverityUnknown // version 1 does not say of which log of this name it is
+	case at == nil && !c.w.locked():
+		severity = SeverityUnknown // what followed may have expired
 	}
 	switch {
 	case at == nil:
@@ -204,11 +226,16 @@ func (c *checks) judge(cp *Checkpoint, object string, at *link) {
 	case hex.EncodeToString(at.tree.Root()) != cp.Root:
 		note(severity, CodeCheckpointMismatch, "the log is not the one that the checkpoint was made of: it was rewritten")
 	default:
-		c.agreed = c.agreed || object == ""
-		c.sum.Checkpoints++
-		c.sum.Cosignatures = append(c.sum.Cosignatures, cp.Cosigs...)
-		c.timestamp(cp)
+		c.agree(cp, object)
 	}
+}
+
+// agree counts a checkpoint that the log goes on from.
+func (c *checks) agree(cp *Checkpoint, object string) {
+	c.agreed = c.agreed || object == ""
+	c.sum.Checkpoints++
+	c.sum.Cosignatures = append(c.sum.Cosignatures, cp.Cosigs...)
+	c.timestamp(cp)
 }
 
 // signed is what a checkpoint says, with its signature.

@@ -64,6 +64,8 @@ func ParseManifest(body []byte, keys []PublicKey) (*Manifest, error) {
 		return nil, errUntrusted
 	case m.version() == 0:
 		return nil, ErrNewerVersion
+	case m.malformed:
+		return nil, errMalformed
 	}
 	m.KeyID = m.signers[0]
 	return m, nil
@@ -72,10 +74,15 @@ func ParseManifest(body []byte, keys []PublicKey) (*Manifest, error) {
 // ParseEnvelope reads a manifest without checking who signed it.
 func ParseEnvelope(body []byte) (*Manifest, error) {
 	m, _, err := parseEnvelope(body)
-	if err == nil && m.version() == 0 {
+	switch {
+	case err != nil:
+		return nil, err
+	case m.version() == 0:
 		return nil, ErrNewerVersion
+	case m.malformed:
+		return nil, errMalformed
 	}
-	return m, err
+	return m, nil
 }
 
 // openManifest reads a manifest and notes which of the keys signed it: perhaps none. The
@@ -129,21 +136,23 @@ func parseEnvelope(body []byte) (*Manifest, []dsse.Signature, error) {
 		return nil, nil, errMalformed
 	}
 	m := &Manifest{Payload: payload, Digest: sha256.Sum256(payload)}
-	if err := m.parse(); err != nil {
+	if err := m.name(); err != nil {
 		return nil, nil, errMalformed
 	}
+	m.malformed = m.version() != 0 && m.parse() != nil
 	return m, e.Signatures, nil
 }
 
-// parse reads the payload. Of a version that is not known only the log and the place are
-// read: whoever has the key of the log may have put it there.
-func (m *Manifest) parse() error {
+// name reads of the payload what every version has: whose manifest it is. Of a version
+// that is not known no more is read.
+func (m *Manifest) name() error {
 	var any struct { // what every version has
 		Type          string `json:"_type"`
 		PredicateType string `json:"predicateType"`
 		Predicate     struct {
-			Log string `json:"log"`
-			Seq int64  `json:"seq"`
+			Log     string `json:"log"`
+			Genesis string `json:"genesis"`
+			Seq     int64  `json:"seq"`
 		} `json:"predicate"`
 	}
 	if err := strictJSON(m.Payload, &any); err != nil {
@@ -153,13 +162,18 @@ func (m *Manifest) parse() error {
 		return errMalformed
 	}
 	p := &m.Predicate
-	m.PredicateType, p.Log, p.Seq = any.PredicateType, any.Predicate.Log, any.Predicate.Seq
-	if m.version() == 0 {
-		return exactNames(m.Payload, reflect.TypeOf(any))
-	}
-	if err := errors.Join(json.Unmarshal(m.Payload, &m.Statement), exactNames(m.Payload, reflect.TypeFor[Statement]())); err != nil {
+	m.PredicateType, p.Log, p.Genesis, p.Seq = any.PredicateType, any.Predicate.Log, any.Predicate.Genesis, any.Predicate.Seq
+	return exactNames(m.Payload, reflect.TypeOf(any))
+}
+
+// parse reads all of the payload, strictly.
+func (m *Manifest) parse() error {
+	var st Statement
+	if err := errors.Join(json.Unmarshal(m.Payload, &st), exactNames(m.Payload, reflect.TypeFor[Statement]())); err != nil {
 		return err
 	}
+	m.Statement = st
+	p := &m.Predicate
 	if len(m.Subject) != len(p.Objects) || !slices.Contains(kinds, p.Kind) {
 		return errMalformed
 	}

@@ -18,7 +18,7 @@ func Forge(ctx context.Context, before *Manifest, by Signer) (payload, envelope 
 func NewStatement(log string, seq int64, kind Kind) *Statement {
 	now := time.Now().UTC()
 	return &Statement{Type: statementType, PredicateType: predicateV2, Subject: []Subject{}, Predicate: Predicate{
-		Log: log, Seq: seq, Kind: kind, WrittenAt: now, Time: &now, Retention: &Lock{Mode: Governance, Until: now.Add(240 * time.Hour).Truncate(time.Hour)},
+		Log: log, Seq: seq, Kind: kind, WrittenAt: now, Time: &now, Retention: &Lock{Mode: Governance, Until: now.Add(24 * time.Hour).Truncate(time.Hour)},
 		Tree: treeHead(NewTree()), Objects: []Object{}, Heads: []HeadRef{},
 	}}
 }
@@ -37,7 +37,7 @@ func (st *Statement) Continue(before *Manifest) error {
 	}
 	p := &st.Predicate
 	p.Previous, p.Tree, p.Genesis, p.RotatedAt, p.PastUntil = l.digest, treeHead(l.tree), l.genesis, l.rotated, l.pastUntil()
-	at := latest(l.at, p.WrittenAt)
+	at := latest(l.clock, p.WrittenAt)
 	p.Time = &at
 	if p.Retention != nil {
 		p.Retention.Until = latest(p.Retention.Until, l.until)
@@ -49,4 +49,11 @@ func (st *Statement) Continue(before *Manifest) error {
 func Sign(ctx context.Context, st *Statement, by Signer) ([]byte, error) {
 	_, envelope, err := sign(ctx, st, by)
 	return envelope, err
+}
+
+// On is the chain on another view of its store.
+func (c *Chain) On(s Store) *Chain {
+	other := *c
+	other.store = s
+	return &other
 }

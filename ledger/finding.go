@@ -73,6 +73,18 @@ type Finding struct {
 	Message  string   `json:"message"`
 }
 
+// reason is what a finding says in a sentence, as why there is no verdict.
+func (f *Finding) reason() string {
+	text := f.Message
+	if f.Log != "" {
+		text = "log " + f.Log + ": " + text
+	}
+	if f.Found != "" {
+		text += ": " + f.Found
+	}
+	return text
+}
+
 // Error makes a finding an error for readers that meet it on the way.
 func (f *Finding) Error() string {
 	at := f.Object

@@ -11,38 +11,61 @@ import (
 // refuse judges a place behind the newest where nothing continues the log.
 func (w *walker) refuse(seq int64, list []candidate) (bool, error) {
 	for _, c := range list {
-		i := slices.IndexFunc(w.tips, func(t *tip) bool { return w.due(t.link, c.m) })
-		if i < 0 {
+		if !w.due(w.at, c.m) {
 			w.stranger(c)
 			continue
 		}
-		t := w.tips[i]
-		err := w.acceptable(t.link, c.m)
-		switch version := c.m.version(); {
+		err := w.acceptable(w.at, c.m)
+		version := c.m.version()
+		switch {
 		case errors.Is(err, ErrNewerVersion):
 			return true, w.newer(c)
-		case version < t.version, version > 1 && t.genesis != "" && c.m.Predicate.Genesis != t.genesis:
-			w.keyNotValid(c) // of another log of this name, or of an older state of this one
+		case version > 1 && w.at.genesis != "" && c.m.Predicate.Genesis != w.at.genesis:
+			w.namesake(c, w.at.key)
 			continue
+		case version < w.at.version:
+			w.keyNotValid(c) // of an older state of a log of this name
+			continue
+		case w.forked(c.m):
+			w.fork(c)
 		case version == 1:
 			// Version 1 does not say whose log it is: this may be of another trail.
 			w.doubt(CodeChainBroken, seq, c.v, "a manifest that continues the log", err.Error(), "a manifest that the log's key signed does not continue it: the log was rewritten, or this is of another trail")
 		default:
 			w.fail(CodeChainBroken, seq, c.v, "a manifest that continues the log", err.Error(), "a manifest that the log's key signed does not continue it")
 		}
-		return true, w.resume(c, t.key)
+		return true, w.resume(c, w.at.key)
 	}
 	return false, nil
 }
 
+// forked reports whether a manifest continues one that was laid over the newest.
+func (w *walker) forked(m *Manifest) bool {
+	return slices.ContainsFunc(w.rivals, func(t *tip) bool { return t.accepts(m) == nil })
+}
+
+// fork tells of a log that goes on from a manifest which is not the oldest at its place. Of
+// a copy only its maker says which is.
+func (w *walker) fork(c candidate) {
+	const message = "the log goes on from a manifest that was laid over another: it was forked by a holder of its key"
+	if _, ok := w.r.(Copy); ok {
+		w.doubt(CodeChainBroken, w.at.seq, c.v, "", "", message+", or the order of versions in this copy is not that of the bucket")
+		return
+	}
+	w.fail(CodeChainBroken, w.at.seq, c.v, "", "", message)
+}
+
 // gap judges what stands behind a place where nothing counts.
 func (w *walker) gap(seq int64, list []candidate) (bool, error) {
-	newest := w.tips[0]
-	missing := "manifests " + strconv.FormatInt(newest.seq+1, 10) + " to " + strconv.FormatInt(seq-1, 10)
-	at := Version{Key: ManifestKey(w.log, newest.seq+1)}
+	from := w.at.seq + 1
+	missing := "manifests " + strconv.FormatInt(from, 10) + " to " + strconv.FormatInt(seq-1, 10)
+	at := Version{Key: ManifestKey(w.log, from)}
 	for _, c := range list {
-		key := w.claims(newest.link, c.m)
+		key := w.claims(w.at, c.m)
 		switch {
+		case key == "" && w.due(w.at, c.m):
+			w.namesake(c, w.at.key)
+			continue
 		case key == "":
 			w.stranger(c)
 			continue
@@ -51,12 +74,13 @@ func (w *walker) gap(seq int64, list []candidate) (bool, error) {
 			return true, errEnough
 		case c.m.version() == 0:
 			return true, w.newer(c)
-		case w.expired(newest.link, c.m):
+		case w.expired(w.at, c.m):
 			return true, w.restart(c, key)
-		case c.m.version() == 1:
-			w.doubt(CodeManifestMissing, newest.seq+1, at, missing, "none", "manifests of the log stand behind a gap, or of another trail's log of this name")
+		case c.m.Predicate.PastUntil == nil:
+			// Version 1 says neither whose log it is nor how long it is locked.
+			w.doubt(CodeManifestMissing, from, at, missing, "none", "manifests are missing from the chain: they were removed, or have expired, or what is behind the gap is of another trail")
 		default:
-			w.fail(CodeManifestMissing, newest.seq+1, at, missing, "none", "manifests are missing from the chain")
+			w.fail(CodeManifestMissing, from, at, missing, "none", "manifests are missing from the chain")
 		}
 		return true, w.resume(c, key)
 	}
@@ -103,11 +127,10 @@ func (w *walker) resume(c candidate, key string) error {
 	t := &tip{m: &m, v: c.v}
 	var err error
 	if t.link, t.prev, err = m.link(); err != nil {
-		t.prev = w.tips[0].link
+		t.prev = w.at
 		t.link = t.prev.with(&m)
 	}
-	w.learn([]*tip{t})
-	return w.take(w.tips[0].link, []*tip{t})
+	return w.take([]*tip{t})
 }
 
 // restart begins anew at a manifest before which everything may have expired.
@@ -119,10 +142,8 @@ func (w *walker) restart(c candidate, key string) error {
 		w.fail(CodeChainBroken, m.Predicate.Seq, c.v, "", err.Error(), "a manifest that contradicts itself")
 		return w.resume(c, key)
 	}
-	w.at, w.epochs = nil, nil
-	w.tips = []*tip{{link: l, prev: prev, m: &m, v: c.v}}
-	w.learn(w.tips)
-	return w.commit(w.tips[0])
+	w.first, w.epochs = -1, nil
+	return w.take([]*tip{{link: l, prev: prev, m: &m, v: c.v}})
 }
 
 // newer ends a walk at a manifest of a format that this program does not know.

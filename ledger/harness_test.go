@@ -119,3 +119,13 @@ func codes(r *ledger.Report, s ledger.Severity) (list []string) {
 
 // in is a clock that has gone on.
 func in(d time.Duration) func() time.Time { return func() time.Time { return time.Now().Add(d) } }
+
+// genesis is the digest of a log's first manifest.
+func genesis(t testing.TB, s ledger.Reader, log string) string {
+	t.Helper()
+	body, err := s.Get(ctx, ledger.ManifestKey(log, 0), "")
+	require.NoError(t, err)
+	m, err := ledger.ParseEnvelope(body)
+	require.NoError(t, err)
+	return fmt.Sprintf("%x", m.Digest)
+}

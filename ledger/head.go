@@ -29,11 +29,7 @@ type finder struct {
 // manifest of key is found at once, as after a rotation, the log is walked.
 func findHead(ctx context.Context, r Reader, log string, key PublicKey, earlier []PublicKey, warn func(code, message string)) (*link, error) {
 	f := &finder{r: r, log: log, key: key, keys: append([]PublicKey{key}, earlier...), denied: -1, warn: warn}
-	checkpoint, err := NewestCheckpoint(ctx, r, []PublicKey{key}, log)
-	if err != nil {
-		return nil, err
-	}
-	seq, err := f.any(ctx, checkpoint)
+	seq, err := f.any(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +47,11 @@ func findHead(ctx context.Context, r Reader, log string, key PublicKey, earlier 
 	if seq, err = f.newest(ctx, seq); err != nil {
 		return nil, err
 	}
-	if checkpoint != nil && checkpoint.Size > seq+1 {
+	checkpoint, err := newestCheckpoint(ctx, r, []PublicKey{key}, log, CheckpointKey(log, seq+1))
+	if err != nil {
+		return nil, err
+	}
+	if checkpoint != nil {
 		said := fmt.Sprintf("log %s has a checkpoint of %d manifests, and manifests up to %d", log, checkpoint.Size, seq)
 		if f.denied > seq {
 			return nil, fmt.Errorf("%s that can be read: the store refuses %s: give access to what encrypts it", said, ManifestKey(log, f.denied))
@@ -89,6 +89,7 @@ func (f *finder) at(ctx context.Context, seq int64) ([]*Manifest, error) {
 			f.foreign = key
 		case m.version() == 0:
 			return nil, fmt.Errorf("%s: %w", key, ErrNewerVersion)
+		case m.malformed:
 		default:
 			m.KeyID = m.signers[0]
 			if slices.Contains(m.signers, f.key.ID) {
@@ -112,8 +113,12 @@ const maxSquatted = 1000
 
 // any is a place with a manifest of key, -1 where none is found: the first, unless it has
 // expired or another key signed it.
-func (f *finder) any(ctx context.Context, checkpoint *Checkpoint) (int64, error) {
+func (f *finder) any(ctx context.Context) (int64, error) {
 	if ok, err := f.has(ctx, 0); ok || err != nil {
+		return 0, err
+	}
+	checkpoint, err := NewestCheckpoint(ctx, f.r, []PublicKey{f.key}, f.log)
+	if err != nil {
 		return 0, err
 	}
 	if checkpoint != nil {
@@ -159,11 +164,11 @@ func (f *finder) walked(ctx context.Context) (*link, error) {
 		keys[i].May = &Span{Logs: []string{f.log}}
 	}
 	var broken *Finding
-	w := &walker{r: f.r, ring: newKeyring(f.log, keys), log: f.log, now: time.Now(), note: func(found Finding) {
+	w := newWalker(f.r, f.log, keys, time.Now(), func(found Finding) {
 		if found.Severity == SeverityError && broken == nil {
 			broken = &found
 		}
-	}}
+	})
 	switch err := w.walk(ctx); {
 	case err != nil:
 		return nil, err

@@ -17,7 +17,10 @@ type link struct {
 	version int // of the format of the manifest here; 0 before the first
 	tree    *Tree
 	at      time.Time // the latest time up to here
-	kind    Kind
+	// clock is the time of the manifest here, which in version 1 may be before at: writers
+	// that go over to version 2 know no other.
+	clock time.Time
+	kind  Kind
 	// until is the latest lock up to here. It is zero where it is not known, since a manifest
 	// of version 1 did not say.
 	until   time.Time
@@ -30,12 +33,15 @@ func noLink() *link { return &link{seq: -1, tree: NewTree()} }
 
 // link is the place of a manifest, and the one before it, for which its own word is taken.
 func (m *Manifest) link() (at, before *link, err error) {
+	if m.malformed {
+		return nil, nil, errMalformed
+	}
 	t, err := m.tree()
 	if err != nil {
 		return nil, nil, err
 	}
 	p := &m.Predicate
-	before = &link{seq: p.Seq - 1, digest: p.Previous, genesis: p.Genesis, version: m.version(), tree: t, at: m.SealedAt(), rotated: p.RotatedAt, key: m.KeyID}
+	before = &link{seq: p.Seq - 1, digest: p.Previous, genesis: p.Genesis, version: m.version(), tree: t, at: m.SealedAt(), clock: m.SealedAt(), rotated: p.RotatedAt, key: m.KeyID}
 	if p.PastUntil != nil {
 		before.until = *p.PastUntil
 	}
@@ -49,7 +55,7 @@ func (m *Manifest) link() (at, before *link, err error) {
 func (l *link) with(m *Manifest) *link {
 	p := &m.Predicate
 	next := &link{
-		seq: p.Seq, digest: hexDigest(m.Digest), genesis: l.genesis, version: m.version(), tree: l.tree.clone(), at: m.SealedAt(),
+		seq: p.Seq, digest: hexDigest(m.Digest), genesis: l.genesis, version: m.version(), tree: l.tree.clone(), at: m.SealedAt(), clock: m.SealedAt(),
 		kind: p.Kind, rotated: l.rotated, key: m.KeyID,
 	}
 	next.tree.Append(m.Payload)
@@ -91,6 +97,8 @@ func (l *link) pastUntil() *time.Time {
 func (l *link) accepts(m *Manifest) error {
 	p := &m.Predicate
 	switch {
+	case m.malformed:
+		return errMalformed
 	case p.Seq != l.seq+1:
 		return fmt.Errorf("sequence number %d after %d", p.Seq, l.seq)
 	case m.version() < l.version:
@@ -122,7 +130,7 @@ func (l *link) promises(p *Predicate) error {
 	if unknown := l.version == 1 && l.genesis == ""; p.Genesis != l.genesis && !unknown {
 		return fmt.Errorf("`genesis` is %q, the log's is %q", p.Genesis, l.genesis)
 	}
-	if want := latest(l.at, p.WrittenAt); !p.Time.Equal(want) {
+	if want := latest(l.clock, p.WrittenAt); !p.Time.Equal(want) {
 		return fmt.Errorf("`time` is %s, the later of `written_at` and the time before is %s", stamp(*p.Time), stamp(want))
 	}
 	if !equalTime(p.PastUntil, l.pastUntil()) {

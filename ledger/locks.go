@@ -8,19 +8,20 @@ import (
 
 // manifestLock checks that a manifest is locked as it was promised: in version 1, which
 // did not say, as long as the data it speaks for.
-func (v *verifier) manifestLock(ctx context.Context, m *Manifest, at Version) error {
+func (v *verifier) manifestLock(ctx context.Context, j job) error {
+	p := &j.manifest.Predicate
 	want := Retention{Mode: Governance}
-	if r := m.Predicate.Retention; r != nil {
-		want = Retention(*r)
+	if p.Retention != nil {
+		want = Retention(*p.Retention)
 	}
-	for i := range m.Predicate.Objects {
-		r := &m.Predicate.Objects[i].Retention
+	for i := range p.Objects {
+		r := &p.Objects[i].Retention
 		want.Until = latest(want.Until, r.Until)
 		if r.Mode == Compliance {
 			want.Mode = Compliance
 		}
 	}
-	return v.lock(ctx, m.Predicate.Log, m.Predicate.Seq, at, want)
+	return v.lock(ctx, j.log, j.seq, j.version, want)
 }
 
 // lock compares the lock of a version with the one promised.

@@ -128,7 +128,10 @@ type Manifest struct {
 	KeyID    string   // of the key that signed it
 
 	signers []string // ids of the given keys that signed it
-	claimed []string // ids of the keys that the envelope says signed it: nobody vouches for them
+	// malformed is set where no more is known than whose manifest it is: the rest is not of
+	// its version's format.
+	malformed bool
+	claimed   []string // ids of the keys that the envelope says signed it: nobody vouches for them
 }
 
 // version is that of the manifest's format: 1 or 2, 0 for one that is not known.

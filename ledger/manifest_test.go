@@ -23,7 +23,7 @@ func TestManifestFormat(t *testing.T) {
 	var st map[string]any
 	require.NoError(t, json.Unmarshal(payload, &st))
 	require.Equal(t, "https://in-toto.io/Statement/v1", st["_type"])
-	require.Equal(t, "https://agentaudit.dev/manifest/v1", st["predicateType"])
+	require.Equal(t, "https://agentaudit.dev/manifest/v2", st["predicateType"])
 	p := st["predicate"].(map[string]any)
 	o := p["objects"].([]any)[0].(map[string]any)
 	require.Equal(t, []any{map[string]any{"name": o["key"], "digest": map[string]any{"sha256": o["sha256"]}}}, st["subject"])

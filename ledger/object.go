@@ -60,11 +60,8 @@ type Object struct {
 
 // kind is what the object is, "" where that is not known.
 func (o *Object) kind() string {
-	switch _, of := ParseObjectKey(o.Key); {
-	case o.Kind == of, o.Kind == "":
+	if _, of := ParseObjectKey(o.Key); o.Kind == of || o.Kind == "" {
 		return of
-	case o.Kind == ObjectContent:
-		return o.Kind
 	}
 	return ""
 }

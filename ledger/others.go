@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// others looks for what is in the bucket and not in a manifest.
+// others looks for what is in the bucket and not in a manifest: where all of it was asked
+// for, since a window says nothing of what manifests outside of it name.
 func (v *verifier) others(ctx context.Context) error {
-	if err := v.changes(ctx); err != nil {
+	if err := v.changes(ctx); err != nil || !v.o.Since.IsZero() || !v.o.Until.IsZero() || len(v.o.From) > 0 {
 		return err
 	}
 	last := ""
@@ -55,4 +56,6 @@ func (v *verifier) changes(ctx context.Context) error {
 	return nil
 }
 
-var trailPrefixes = []string{ManifestPrefix, KeyPrefix, PromptPrefix, CheckpointPrefix, BlobPrefix, IndexPrefix}
+var trailPrefixes = []string{
+	ManifestPrefix, KeyPrefix, PromptPrefix, CheckpointPrefix, BlobPrefix, ContentPrefix, HeldKeyPrefix, IndexPrefix, IndexTextPrefix, TilePrefix,
+}

@@ -55,6 +55,7 @@ func readEvents(ctx context.Context, r Reader, o ReadOptions, yield func(EventLi
 		if logs, err = Logs(ctx, r); err != nil {
 			return err
 		}
+		logs = expected(logs, o.Keys, nil)
 	}
 	if len(logs) == 0 {
 		return errors.New("there is no manifest: not a trail, or the wrong prefix")
@@ -88,7 +89,8 @@ func (e *eventReader) note(f Finding) {
 
 func (e *eventReader) log(ctx context.Context, log string, found bool) error {
 	now, _ := (&VerifyOptions{Clock: e.o.Clock}).times()
-	w := &walker{r: e.r, ring: newKeyring(log, e.o.Keys), log: log, now: now, since: e.o.Since, until: e.o.Until, note: e.note}
+	w := newWalker(e.r, log, e.o.Keys, now, e.note)
+	w.since, w.until = e.o.Since, e.o.Until
 	w.visit = func(m *Manifest, _ Version, _ *Tree) error {
 		for i := range m.Predicate.Objects {
 			obj := &m.Predicate.Objects[i]
@@ -120,7 +122,7 @@ func (e *eventReader) log(ctx context.Context, log string, found bool) error {
 	case !found:
 		return errUnknown(w)
 	default:
-		w.warn(CodeUnknownLog, 0, Version{Key: ManifestPrefix + w.log + "/"}, "manifests signed by a given key", w.others.String(), "nothing is said of this log: it was planted, or its key was not given")
+		w.absent()
 	}
 	return nil
 }
@@ -170,14 +172,14 @@ type LogFacts struct {
 func ReadLog(ctx context.Context, r Reader, keys []PublicKey, held []*Checkpoint, log string, visit func(m *Manifest, before *Tree) error) (*LogFacts, error) {
 	var broken *Finding
 	now, _ := (&VerifyOptions{}).times()
-	w := &walker{r: r, ring: newKeyring(log, keys), log: log, now: now, note: func(f Finding) {
+	w := newWalker(r, log, keys, now, func(f Finding) {
 		if (f.Severity == SeverityError || f.Severity == SeverityUnknown) && broken == nil {
 			broken = &f
 		}
-	}}
+	})
 	sum := LogReport{}
-	checks := newChecks(ctx, r, w, &sum, VerifyOptions{Checkpoints: held})
-	defer checks.stop()
+	checks := newChecks(w, &sum, VerifyOptions{Checkpoints: held})
+	defer func() { checks.stop() }()
 	w.began = checks.began
 	w.anchored = func() bool { return checks.agreed }
 	w.passed = func(l *link) error { return checks.passed(ctx, l) }
@@ -229,8 +231,13 @@ func ReadObject(ctx context.Context, r Reader, m *Manifest, o *Object, each func
 // NewestCheckpoint is the newest checkpoint of a log in the store that one of the
 // keys signed, with what stands beside it as its timestamp, unchecked; nil for none.
 func NewestCheckpoint(ctx context.Context, r Reader, keys []PublicKey, log string) (*Checkpoint, error) {
+	return newestCheckpoint(ctx, r, keys, log, "")
+}
+
+// newestCheckpoint is NewestCheckpoint behind a key.
+func newestCheckpoint(ctx context.Context, r Reader, keys []PublicKey, log, after string) (*Checkpoint, error) {
 	var list []Version // by size
-	for v, err := range r.List(ctx, CheckpointPrefix+log+"/", "") {
+	for v, err := range r.List(ctx, CheckpointPrefix+log+"/", after) {
 		if err != nil {
 			return nil, err
 		}
@@ -250,11 +257,28 @@ func NewestCheckpoint(ctx context.Context, r Reader, keys []PublicKey, log strin
 		if err != nil || CheckpointKey(log, c.Size) != v.Key {
 			continue
 		}
-		c.Timestamp, err = r.Get(ctx, TimestampKey(log, c.Size), "")
-		if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrForbidden) {
-			return nil, err
+		c.Timestamp, err = timestampOf(ctx, r, c)
+		return c, err
+	}
+	return nil, nil
+}
+
+// timestampOf reads what stands beside a checkpoint as its timestamp: the newest version
+// that may be one by its size, since anyone can put anything there.
+func timestampOf(ctx context.Context, r Reader, c *Checkpoint) ([]byte, error) {
+	versions, err := r.Versions(ctx, TimestampKey(c.Log, c.Size))
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range slices.Backward(versions) {
+		if v.DeleteMarker || v.Size > maxCheckpoint {
+			continue
 		}
-		return c, nil
+		text, err := r.Get(ctx, v.Key, v.ID)
+		if errors.Is(err, ErrNotFound) || errors.Is(err, ErrForbidden) {
+			continue
+		}
+		return text, err
 	}
 	return nil, nil
 }

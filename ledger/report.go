@@ -61,7 +61,8 @@ type Report struct {
 	// Omitted counts the findings past those that are listed.
 	Omitted int `json:"omitted,omitempty"`
 
-	infos int
+	infos  int
+	broken map[string]int // errors by log
 }
 
 // LogReport sums up one log.
@@ -113,6 +114,10 @@ func (r *Report) add(f Finding) {
 	switch f.Severity {
 	case SeverityError:
 		n = &r.Errors
+		if r.broken == nil {
+			r.broken = map[string]int{}
+		}
+		r.broken[f.Log]++
 	case SeverityUnknown:
 		n = &r.Unknowns
 	case SeverityWarning:
@@ -123,6 +128,19 @@ func (r *Report) add(f Finding) {
 		return
 	}
 	r.Findings = append(r.Findings, f)
+}
+
+// withdraw makes the errors about a log unknown: whether they are of the log that the
+// auditor means is not known.
+func (r *Report) withdraw(log string) {
+	n := r.broken[log]
+	delete(r.broken, log)
+	r.Errors, r.Unknowns = r.Errors-n, r.Unknowns+n
+	for i := range r.Findings {
+		if f := &r.Findings[i]; f.Log == log && f.Severity == SeverityError {
+			f.Severity = SeverityUnknown
+		}
+	}
 }
 
 // conclude sets the verdict from what was found; err is why the verification ended early.
@@ -142,7 +160,7 @@ func (r *Report) conclude(err error) {
 	case r.Verdict == NoVerdict:
 		for i := range r.Findings {
 			if f := &r.Findings[i]; f.Severity == SeverityUnknown {
-				r.Reason = f.Message
+				r.Reason = f.reason()
 				break
 			}
 		}

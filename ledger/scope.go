@@ -55,11 +55,11 @@ func (r *Report) describe(level Level, from Reader) {
 		r.Scope = append(r.Scope, checked[level])
 	}
 	if _, ok := from.(Copy); ok {
-		r.Limits = append(r.Limits, "How objects are locked, and which of two versions is the older, only the maker of this copy says.")
+		r.Limits = append(r.Limits, "How objects are locked, and which of two versions is the older: the maker of this copy says so, and nobody else.")
 	}
 	r.Limits = append(r.Limits,
-		"What a log sealed after its newest manifest, and whether there was such a thing, nobody can know from the bucket alone: compare checkpoints that were kept elsewhere (--checkpoint).",
-		"That what agents reported was true, or whole, no seal can show.")
+		"Whether a log sealed anything after its newest manifest: compare checkpoints that were kept elsewhere (--checkpoint).",
+		"Whether what agents reported was true, or whole.")
 }
 
 // scope says from where to where a log was verified, and by whose key.

@@ -99,6 +99,11 @@ func (r *keyring) pinned(id, genesis string) bool {
 	})
 }
 
+// knows reports whether the auditor gave the genesis of the log.
+func (r *keyring) knows(genesis string) bool {
+	return slices.ContainsFunc(r.keys, func(k PublicKey) bool { return k.May != nil && k.May.Genesis != "" && k.May.Genesis == genesis })
+}
+
 // begins reports whether a key may have begun a log of that genesis.
 func (r *keyring) begins(id, genesis string) bool {
 	return slices.ContainsFunc(r.keys, func(k PublicKey) bool {

@@ -61,6 +61,15 @@ func (b *bystanders) String() string {
 
 // foreign notes what no given key signed.
 func (w *walker) foreign(seq int64, v Version, m *Manifest, err error) {
+	if m != nil && m.Predicate.Log == w.log && m.Predicate.Seq == seq {
+		if len(w.unread) > maxNamedKeys {
+			clear(w.unread)
+		}
+		if w.unread == nil {
+			w.unread = map[string]int64{}
+		}
+		w.unread[hexDigest(m.Digest)] = seq
+	}
 	w.others.add(Finding{Severity: SeverityWarning, Code: CodeForeignManifest, Log: w.log, Seq: seq, Object: v.Key, Version: v.ID, Expected: "a manifest signed by a key of the log", Found: err.Error(), Message: "something else stands at the key of a manifest; it is not believed"}, m, w.note)
 }
 
@@ -83,7 +92,7 @@ func (w *walker) beside(list []candidate, next []*tip) {
 	for _, c := range list {
 		switch {
 		case slices.ContainsFunc(next, func(t *tip) bool { return t.v == c.v }):
-		case slices.ContainsFunc(w.tips, func(t *tip) bool { return w.due(t.link, c.m) }):
+		case w.due(w.at, c.m) && (c.m.version() == 1 || c.m.Predicate.Genesis == w.at.genesis):
 			w.warn(CodeOtherWriter, c.m.Predicate.Seq, c.v, "", "", "another signed manifest stands at the same place and does not continue the log")
 		default:
 			w.keyNotValid(c)
@@ -95,21 +104,17 @@ func (w *walker) beside(list []candidate, next []*tip) {
 // is due: it says nothing, unless the auditor gave its key without a name, and it speaks
 // of a rotation that could have been taken away, or of another log of this name.
 func (w *walker) stranger(c candidate) {
-	l, m := w.tips[0].link, c.m
-	if w.past() || m.version() == 0 {
-		w.keyNotValid(c)
-		return
-	}
+	m := c.m
 	for _, id := range m.signers {
-		if w.stopped(id, m.Predicate.Seq) || slices.ContainsFunc(w.epochs, func(e epoch) bool { return e.key == id }) {
+		if w.past() || m.version() == 0 || w.stopped(id, m.Predicate.Seq) || slices.ContainsFunc(w.epochs, func(e epoch) bool { return e.key == id }) {
 			continue
 		}
 		switch {
-		case w.rotatedBehind(l, m) && (m.version() == 1 || m.Predicate.Genesis == l.genesis) && w.givenFor(id, m):
-			w.doubt(CodeLogAmbiguous, m.Predicate.Seq, c.v, "a manifest signed by key "+l.key, "one signed by key "+id, "another given key says that it follows this log's key by a rotation that is not there: name the keys of this log (--key LOG=FILE)")
+		case w.rotatedBehind(w.at, m) && (m.version() == 1 || m.Predicate.Genesis == w.at.genesis) && w.givenFor(id, m):
+			w.doubt(CodeLogAmbiguous, m.Predicate.Seq, c.v, "a manifest signed by key "+w.at.key, "one signed by key "+id, "another given key says that it follows this log's key by a rotation that is not there: name the keys of this log, and of the others (--key LOG=FILE)")
 			return
-		case m.version() > 1 && m.Predicate.Genesis != l.genesis && w.ring.has(id) && w.ring.begins(id, m.Predicate.Genesis) && w.ring.may(id, m.Predicate.Seq, m.SealedAt()):
-			w.ambiguous(c, id)
+		case m.version() > 1 && m.Predicate.Genesis != w.at.genesis && w.ring.has(id) && w.ring.begins(id, m.Predicate.Genesis) && w.ring.may(id, m.Predicate.Seq, m.SealedAt()):
+			w.namesake(c, id)
 			return
 		}
 	}
@@ -123,7 +128,17 @@ func (w *walker) givenFor(id string, m *Manifest) bool {
 	})
 }
 
-// ambiguous tells that two given keys wrote a log of this name.
+// namesake judges a manifest of another log of this name, behind the newest place of this
+// one: which of the two the auditor means only he can say.
+func (w *walker) namesake(c candidate, id string) {
+	if w.past() || w.ring.knows(w.at.genesis) || slices.Contains(w.held, w.at.genesis) {
+		w.keyNotValid(c)
+		return
+	}
+	w.ambiguous(c, id)
+}
+
 func (w *walker) ambiguous(c candidate, id string) {
-	w.doubt(CodeLogAmbiguous, c.m.Predicate.Seq, c.v, "one log of this name", "manifests of another, signed by key "+id, "two of the given keys each wrote a log of this name: name the one that you mean (--key LOG=FILE)")
+	w.two = true
+	w.doubt(CodeLogAmbiguous, c.m.Predicate.Seq, c.v, "one log of this name", "manifests of another, signed by key "+id, "given keys wrote two logs of this name: name the key of the one that you mean (--key LOG=FILE), or give its genesis (--trust)")
 }

@@ -110,6 +110,11 @@ func Verify(ctx context.Context, r Reader, o VerifyOptions) (*Report, error) {
 		v.report.Until = &o.Until
 	}
 	err := v.run(ctx)
+	for log, w := range v.walks {
+		if w.two {
+			v.report.withdraw(log)
+		}
+	}
 	sort.Slice(v.report.Logs, func(i, j int) bool { return v.report.Logs[i].Log < v.report.Logs[j].Log })
 	sortFindings(v.report.Findings)
 	v.report.conclude(err)
@@ -128,12 +133,7 @@ func (v *verifier) run(ctx context.Context) error {
 			return err
 		}
 		v.found = true
-		// A log that somebody holds a checkpoint of is not gone for having no manifest.
-		for _, c := range append(slices.Clone(v.o.From), v.o.Checkpoints...) {
-			if !slices.Contains(v.logs, c.Log) {
-				v.logs = append(v.logs, c.Log)
-			}
-		}
+		v.logs = expected(v.logs, v.o.Keys, slices.Concat(v.o.From, v.o.Checkpoints))
 	}
 	if len(v.logs) == 0 {
 		return errors.New("there is no manifest: not a trail, or the wrong prefix")
@@ -167,7 +167,11 @@ func (v *verifier) readLogs(ctx context.Context) error {
 	for range v.o.Concurrency {
 		readers.Go(func() {
 			for j := range v.jobs {
-				if err := v.object(ctx, j); err != nil {
+				check := v.object
+				if j.manifest != nil {
+					check = v.manifestLock
+				}
+				if err := check(ctx, j); err != nil {
 					cancel(err)
 				}
 				if ctx.Err() != nil {
@@ -205,69 +209,127 @@ func (v *verifier) note(f Finding) {
 	v.report.add(f)
 }
 
-func (v *verifier) verifyLog(ctx context.Context, i int) error {
+// logReader is what reads one log.
+type logReader struct {
+	v      *verifier
+	i      int // of the log
+	w      *walker
+	checks *checks
+	sum    LogReport
+}
+
+func (v *verifier) reader(ctx context.Context, i int) *logReader {
 	log := v.logs[i]
-	w := &walker{r: v.r, ring: newKeyring(log, v.o.Keys), log: log, now: v.now, maxAge: v.o.MaxAge, note: v.note, since: v.o.Since, until: v.o.Until}
-	sum := LogReport{Log: log}
+	l := &logReader{v: v, i: i, w: newWalker(v.r, log, v.o.Keys, v.now, v.note), sum: LogReport{Log: log}}
+	l.w.maxAge, l.w.since, l.w.until = v.o.MaxAge, v.o.Since, v.o.Until
 	for _, c := range v.o.From {
 		if c.Log == log {
-			w.skip, sum.From = c.Size, c.Size
+			l.w.skip, l.sum.From = c.Size, c.Size
 		}
 	}
-	checks := newChecks(ctx, v.r, w, &sum, v.o)
-	defer checks.stop()
-	w.began = checks.began
-	w.anchored = func() bool { return checks.agreed }
-	w.passed = func(l *link) error {
-		v.tables.passed(log, l)
-		v.step(w)
-		return checks.passed(ctx, l)
+	l.checks = newChecks(l.w, &l.sum, v.o)
+	l.w.began = l.checks.began
+	l.w.anchored = func() bool { return l.checks.agreed }
+	l.w.passed = func(at *link) error {
+		v.tables.passed(log, at)
+		v.step(l.w)
+		return l.checks.passed(ctx, at)
 	}
-	w.visit = func(m *Manifest, at Version, _ *Tree) error {
+	l.w.accepted = l.accepted
+	l.w.visit = func(m *Manifest, at Version, _ *Tree) error { return l.visit(ctx, m, at) }
+	return l
+}
+
+// accepted notes what has to be compared across the trail.
+func (l *logReader) accepted(m *Manifest) {
+	for _, h := range m.Predicate.Heads {
+		l.v.tables.saw(l.w.log, m.Predicate.Seq, h)
+	}
+	if l.v.o.Level >= LevelObjects {
 		for n := range m.Predicate.Objects {
-			o := &m.Predicate.Objects[n]
-			sum.Objects++
-			sum.Events += o.Events
-			if v.o.Level < LevelObjects {
-				continue
-			}
-			select {
-			case v.jobs <- job{log: log, seq: m.Predicate.Seq, obj: o, at: where{log: uint64(i), seq: uint64(m.Predicate.Seq), obj: uint64(n)}}:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-		if v.o.Level < LevelObjects {
-			return nil
-		}
-		return v.manifestLock(ctx, m, at)
-	}
-	w.accepted = func(m *Manifest) {
-		for _, h := range m.Predicate.Heads {
-			v.tables.saw(log, m.Predicate.Seq, h)
-		}
-		if v.o.Level >= LevelObjects {
-			for n := range m.Predicate.Objects {
-				v.tables.sealed(m.Predicate.Objects[n].Key)
-			}
+			l.v.tables.sealed(m.Predicate.Objects[n].Key)
 		}
 	}
-	err := w.walk(ctx)
+}
+
+// visit has the objects of a manifest read.
+func (l *logReader) visit(ctx context.Context, m *Manifest, at Version) error {
+	seq := m.Predicate.Seq
+	for n := range m.Predicate.Objects {
+		o := &m.Predicate.Objects[n]
+		l.sum.Objects++
+		l.sum.Events += o.Events
+		if l.v.o.Level < LevelObjects {
+			continue
+		}
+		select {
+		case l.v.jobs <- job{log: l.w.log, seq: seq, obj: o, at: where{log: uint64(l.i), seq: uint64(seq), obj: uint64(n)}}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if l.v.o.Level < LevelObjects {
+		return nil
+	}
+	select {
+	case l.v.jobs <- job{log: l.w.log, seq: seq, manifest: m, version: at}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// readLog reads a log: of a window only what is needed, where tiles show the way.
+func (v *verifier) readLog(ctx context.Context, i int) (*logReader, error) {
+	l := v.reader(ctx, i)
+	s, err := l.shortcut(ctx)
+	switch {
+	case err == nil:
+		if err = s.walk(ctx); err == nil {
+			err = l.w.end()
+		}
+	case errors.Is(err, errNoShortcut):
+		l = v.reader(ctx, i)
+		err = l.w.walk(ctx)
+	}
 	if err == nil {
-		err = checks.rest(ctx)
+		err = l.checks.rest(ctx)
 	}
+	l.checks.stop()
+	return l, err
+}
+
+// shortcut finds the way to the window; errNoShortcut where there is none.
+func (l *logReader) shortcut(ctx context.Context) (*shortcut, error) {
+	from := int64(-1)
+	switch {
+	case l.w.skip > 1:
+		from = l.w.skip - 1
+	case l.v.o.Since.IsZero():
+		return nil, errNoShortcut
+	}
+	s, err := l.w.shortcut(ctx, from, l.v.o.Since)
+	if err != nil {
+		return nil, err
+	}
+	return s, l.checks.proven(ctx, s)
+}
+
+func (v *verifier) verifyLog(ctx context.Context, i int) error {
+	l, err := v.readLog(ctx, i)
 	if err != nil {
 		return err
 	}
+	w := l.w
 	if w.at == nil {
 		v.finish(w, nil)
-		return v.absent(w, checks.missed)
+		return v.absent(w, l.checks.missed)
 	}
-	sum.take(w)
-	if age := v.silent.Sub(w.at.at); v.o.MaxAge > 0 && age > v.o.MaxAge && !sum.Closed {
-		w.warn(CodeStaleHead, w.at.seq, Version{Key: ManifestKey(log, w.at.seq)}, "a manifest in the last "+v.o.MaxAge.String(), "the newest is "+age.Truncate(time.Second).String()+" old", "the log was not closed and is silent: the writer stopped, or the tail is missing")
+	l.sum.take(w)
+	if age := v.silent.Sub(w.at.at); v.o.MaxAge > 0 && age > v.o.MaxAge && !l.sum.Closed {
+		w.warn(CodeStaleHead, w.at.seq, Version{Key: ManifestKey(w.log, w.at.seq)}, "a manifest in the last "+v.o.MaxAge.String(), "the newest is "+age.Truncate(time.Second).String()+" old", "the log was not closed and is silent: the writer stopped, or the tail is missing")
 	}
-	v.finish(w, &sum)
+	v.finish(w, &l.sum)
 	return nil
 }
 
@@ -281,17 +343,47 @@ func (l *LogReport) take(w *walker) {
 	l.known = !w.doubted
 }
 
+// expected adds the logs that the auditor knows of: one that he named a key for, or holds
+// a checkpoint of, is not gone for having no manifest.
+func expected(logs []string, keys []PublicKey, held []*Checkpoint) []string {
+	var known []string
+	for _, k := range keys {
+		if k.May != nil {
+			known = append(known, k.May.Logs...)
+		}
+	}
+	for _, c := range held {
+		known = append(known, c.Log)
+	}
+	for _, log := range known {
+		if !slices.Contains(logs, log) {
+			logs = append(logs, log)
+		}
+	}
+	return logs
+}
+
 // absent tells of a log without a manifest that a given key signed: anyone can make one
 // appear, so it is a warning unless it was asked for by name.
 func (v *verifier) absent(w *walker, said bool) error {
 	switch {
-	case w.doubted, said:
+	case w.doubted, said: // of a checkpoint that is held
 		return nil // said already: something of the log is known
 	case !v.found:
 		return errUnknown(w)
 	}
-	w.warn(CodeUnknownLog, 0, Version{Key: ManifestPrefix + w.log + "/"}, "manifests signed by a given key", w.others.String(), "nothing is said of this log: it was planted, or its key was not given")
+	w.absent()
 	return nil
+}
+
+// absent tells of a log of which nothing counts.
+func (w *walker) absent() {
+	at := Version{Key: ManifestPrefix + w.log + "/"}
+	if w.ring.named {
+		w.doubt(CodeUnknownLog, 0, at, "manifests signed by the key that was named for this log", w.others.String(), "nothing is there of a log that you named a key for: it was removed, it is elsewhere, or the key is not its own")
+		return
+	}
+	w.warn(CodeUnknownLog, 0, at, "manifests signed by a given key", w.others.String(), "nothing is said of this log: it was planted, or its key was not given")
 }
 
 // unknown is the error of a trail of which no given key signed a manifest.

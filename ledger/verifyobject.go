@@ -13,12 +13,15 @@ import (
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
-// job is one sealed object to check.
+// job is one sealed object to check, or a manifest whose lock is to be checked.
 type job struct {
 	log string
 	seq int64
 	obj *Object
 	at  where // its place by numbers
+
+	manifest *Manifest
+	version  Version // of the manifest
 }
 
 func (j *job) finding(code, message string) Finding {
@@ -66,6 +69,11 @@ func (v *verifier) content(j job, body []byte) {
 	case class != j.obj.Retention.Class:
 		f := j.finding(CodeCountMismatch, "the retention class in the key is not the one that was signed")
 		f.Expected, f.Found = j.obj.Retention.Class, class
+		v.note(f)
+	}
+	if kind != ObjectEvents && j.obj.Events != 0 {
+		f := j.finding(CodeCountMismatch, "an object without lines is said to have events")
+		f.Expected, f.Found = "0", strconv.FormatInt(j.obj.Events, 10)
 		v.note(f)
 	}
 	if v.o.Level < LevelEvents {
@@ -142,6 +150,15 @@ func findVersion(ctx context.Context, r Reader, j job, now time.Time) (body []by
 			f.Severity, f.Version = SeverityWarning, wrongAt.ID
 			findings = append(findings, f)
 		}
+	case !j.obj.Retention.Until.IsZero() && !j.obj.Retention.Until.After(now):
+		f := j.finding(CodeExpired, "the object is gone, as its retention promised")
+		f.Severity, f.Expected = SeverityInfo, "until "+j.obj.Retention.Until.UTC().Format(time.RFC3339)
+		findings = append(findings, f)
+		if wrongs > 0 {
+			f := j.finding(CodeLaterVersion, "something else stands at the key of an object that has expired; it is not believed")
+			f.Severity, f.Version = SeverityWarning, wrongAt.ID
+			findings = append(findings, f)
+		}
 	case denied != nil:
 		f := j.finding(CodeUnreadable, "the store refuses the object: whether it is what was signed is not known")
 		f.Severity, f.Found = SeverityUnknown, denied.Error()
@@ -157,10 +174,6 @@ func findVersion(ctx context.Context, r Reader, j job, now time.Time) (body []by
 			f.Line, why = firstBadLine(j.obj, wrong)
 			f.Message += ": " + why
 		}
-		findings = append(findings, f)
-	case !j.obj.Retention.Until.IsZero() && !j.obj.Retention.Until.After(now):
-		f := j.finding(CodeExpired, "the object is gone, as its retention promised")
-		f.Severity, f.Expected = SeverityInfo, "until "+j.obj.Retention.Until.UTC().Format(time.RFC3339)
 		findings = append(findings, f)
 	default:
 		f := j.finding(CodeObjectMissing, "the object is gone")

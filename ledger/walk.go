@@ -31,23 +31,29 @@ type walker struct {
 	// anchored, if any, reports whether a checkpoint that the auditor holds vouches for the
 	// manifests before the first.
 	anchored func() bool
+	// held are the geneses of the log that checkpoints which the auditor holds name.
+	held []string
 
-	tips    []*tip           // what may stand at the newest place, oldest version first
-	at      *link            // the newest place that is decided
+	at      *link            // the newest place; nil before the first
+	rivals  []*tip           // what else was laid there, signed, and continues the log
 	first   int64            // the oldest
 	genesis string           // of the log, where it is known
 	expiry  *time.Time       // what the oldest manifest says of the locks of those before it
 	start   time.Time        // the time of the oldest manifest
 	epochs  []epoch          // who signs from where on
+	spans   [][2]int64       // from where to where places were walked over
 	ended   map[string]int64 // key ids to the last place that they may sign
 	pins    map[string]bool  // ids of keys whose last manifest, as pinned, was met
 	denied  *refused         // a version that the store refused, at a place where nothing counts
 	others  bystanders
-	doubted bool // something keeps the log from a verdict
-	stuck   bool // nothing is known of what follows the newest place
+	unread  map[string]int64 // digests of manifests that no given key signed, to their place; the newest places only
+	older   bool             // what is before the oldest manifest is there, and no given key signed it
+	doubted bool             // something keeps the log from a verdict
+	stuck   bool             // nothing is known of what follows the newest place
+	two     bool             // there are two logs of this name, and which is meant is not known
 }
 
-// tip is a manifest that may stand at its place: it continues what is before.
+// tip is a manifest that may stand at its place: it continues what is before, prev.
 type tip struct {
 	*link
 	prev *link
@@ -77,23 +83,40 @@ type candidate struct {
 // errEnough ends a walk that can say nothing of what follows.
 var errEnough = errors.New("enough")
 
+func newWalker(r Reader, log string, keys []PublicKey, now time.Time, note func(Finding)) *walker {
+	return &walker{r: r, ring: newKeyring(log, keys), log: log, now: now, note: note, first: -1, ended: map[string]int64{}, pins: map[string]bool{}}
+}
+
 // walk goes through the log. What does not hold is noted, and the walk goes on behind it:
 // one broken place hides nothing that follows. An error is the store's.
 func (w *walker) walk(ctx context.Context) error {
-	w.first, w.ended, w.pins = -1, map[string]int64{}, map[string]bool{}
-	for p, err := range places(ctx, w.r, ManifestPrefix+w.log+"/", "") {
+	if err := w.onward(ctx, func() bool { return false }); err != nil {
+		return err
+	}
+	return w.end()
+}
+
+// onward reads from the newest place on, until enough says so.
+func (w *walker) onward(ctx context.Context, enough func() bool) error {
+	after := ""
+	if w.at != nil {
+		after = ManifestKey(w.log, w.at.seq)
+	}
+	for p, err := range places(ctx, w.r, ManifestPrefix+w.log+"/", after) {
 		if err == nil {
 			err = w.place(ctx, p)
 		}
-		if errors.Is(err, errEnough) {
+		switch {
+		case errors.Is(err, errEnough):
 			w.stuck = true
-			break
-		}
-		if err != nil {
+			return nil
+		case err != nil:
 			return err
+		case enough():
+			return nil
 		}
 	}
-	return w.end()
+	return nil
 }
 
 // place judges the versions at one key.
@@ -166,81 +189,51 @@ func (w *walker) judge(seq int64, list []candidate) (bool, error) {
 	switch {
 	case len(list) == 0:
 		return false, nil
-	case len(w.tips) == 0:
+	case w.at == nil:
 		return w.begin(seq, list)
-	case seq > w.tips[0].seq+1:
+	case seq > w.at.seq+1:
 		return w.gap(seq, list)
 	}
 	next := w.continuing(list)
 	if len(next) == 0 {
 		return w.refuse(seq, list)
 	}
-	prev := next[0].prev
-	for _, t := range next[1:] {
-		if t.prev != prev {
-			w.fail(CodeChainBroken, prev.seq, t.v, "", "", "two manifests stand at this place, and both are continued: the log was forked by a holder of its key")
-			break
-		}
-	}
-	next = slices.DeleteFunc(next, func(t *tip) bool { return t.prev != prev })
 	w.beside(list, next)
-	return true, w.take(prev, next)
+	return true, w.take(next)
 }
 
-// take settles the newest place, where it was open, and goes on to the next.
-func (w *walker) take(prev *link, next []*tip) error {
-	if err := w.settle(prev); err != nil {
-		return err
+// take goes on to the oldest version of those that may stand at a place: every writer
+// does, so that what is laid over it later changes nothing.
+func (w *walker) take(next []*tip) error {
+	w.rivals = slices.DeleteFunc(next[1:], func(t *tip) bool { return t.digest == next[0].digest })
+	for _, t := range w.rivals {
+		w.warn(CodeOtherWriter, t.seq, t.v, "", "", "another signed manifest stands at the same place; the oldest counts")
 	}
-	if w.tips = next; len(next) == 1 {
-		return w.commit(next[0])
-	}
-	return nil
+	w.learn(next[0])
+	return w.commit(next[0])
 }
 
-// settle decides between several manifests at the newest place.
-func (w *walker) settle(counts *link) error {
-	if len(w.tips) == 1 {
-		return nil
-	}
-	for _, t := range w.tips {
-		if t.link != counts {
-			w.warn(CodeOtherWriter, t.seq, t.v, "", "", "another signed manifest stands at the same place, and is not the one that the log goes on from")
-		} else if err := w.commit(t); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// continuing gives the candidates that continue one of the tips. A rotation among them
-// ends the time of its key, whichever of them counts in the end.
+// continuing gives the candidates that continue the log, oldest version first.
 func (w *walker) continuing(list []candidate) (next []*tip) {
 	for _, c := range list {
-		for _, t := range w.tips {
-			if w.due(t.link, c.m) && w.acceptable(t.link, c.m) == nil {
-				m := *c.m
-				m.KeyID = t.key
-				next = append(next, &tip{link: t.with(&m), prev: t.link, m: &m, v: c.v})
-				break
-			}
+		if w.due(w.at, c.m) && w.acceptable(w.at, c.m) == nil {
+			m := *c.m
+			m.KeyID = w.at.key
+			next = append(next, &tip{link: w.at.with(&m), prev: w.at, m: &m, v: c.v})
 		}
 	}
-	w.learn(next)
 	return next
 }
 
-// learn gathers from tips which keys end and which begin.
-func (w *walker) learn(next []*tip) {
-	for _, t := range next {
-		if w.ring.last(t.m.KeyID) == t.digest {
-			w.pins[t.m.KeyID] = true
-			w.stop(t.m.KeyID, t.seq)
-		}
-		if k, err := t.m.NextKey(); err == nil && k != nil {
-			w.stop(t.m.KeyID, t.seq)
-			w.ring.add(*k)
-		}
+// learn gathers from a manifest that counts which key ends and which begins.
+func (w *walker) learn(t *tip) {
+	if w.ring.last(t.m.KeyID) == t.digest {
+		w.pins[t.m.KeyID] = true
+		w.stop(t.m.KeyID, t.seq)
+	}
+	if k, err := t.m.NextKey(); err == nil && k != nil {
+		w.stop(t.m.KeyID, t.seq)
+		w.ring.add(*k)
 	}
 }
 
@@ -286,11 +279,11 @@ const maxSkew = time.Minute
 
 // commit makes a manifest the newest place of the log.
 func (w *walker) commit(t *tip) error {
-	if w.at == nil {
+	if w.first < 0 {
 		if err := w.open(t); err != nil {
 			return err
 		}
-	} else {
+	} else if w.at.kind != "" { // the walk came here from it
 		w.pace(t)
 	}
 	w.at = t.link
@@ -298,7 +291,8 @@ func (w *walker) commit(t *tip) error {
 	if len(w.epochs) == 0 {
 		w.epochs = []epoch{{t.seq, t.m.KeyID}}
 	}
-	if k, err := t.m.NextKey(); err == nil && k != nil {
+	w.went(t.seq)
+	if k, err := t.m.NextKey(); err == nil && k != nil && w.epochs[len(w.epochs)-1].from <= t.seq {
 		w.epochs = append(w.epochs, epoch{t.seq + 1, k.ID})
 		w.note(Finding{Severity: SeverityInfo, Code: CodeKeyRotated, Log: w.log, Seq: t.seq, Object: t.v.Key, Version: t.v.ID, Expected: "key " + t.m.KeyID + " until here", Found: "key " + k.ID + " from here", Message: "the old key named the new one"})
 	}
@@ -316,9 +310,26 @@ func (w *walker) commit(t *tip) error {
 	return w.visit(t.m, t.v, t.prev.tree)
 }
 
+// went notes that a place was walked over.
+func (w *walker) went(seq int64) {
+	if n := len(w.spans); n > 0 && w.spans[n-1][1] == seq-1 {
+		w.spans[n-1][1] = seq
+		return
+	}
+	w.spans = append(w.spans, [2]int64{seq, seq})
+}
+
+// walkedOver reports whether a place was, or would have been had it been there.
+func (w *walker) walkedOver(seq int64) bool {
+	last := len(w.spans) - 1
+	return slices.ContainsFunc(w.spans, func(s [2]int64) bool { return s[0] <= seq && seq <= s[1] }) || seq > w.spans[last][1]
+}
+
 // open takes the oldest manifest that is there.
 func (w *walker) open(t *tip) error {
 	w.first, w.expiry, w.start = t.seq, t.m.Predicate.PastUntil, t.at
+	seq, there := w.unread[t.m.Predicate.Previous]
+	w.older = there && seq == t.seq-1
 	w.others.flush(w.note)
 	if w.began == nil {
 		return nil
@@ -342,7 +353,11 @@ func (w *walker) pace(t *tip) {
 // signs reports whether a key signs a place of the log, or the one behind it: who signs
 // the newest manifest of a tree signs the checkpoint of it, or its successor does.
 func (w *walker) signs(key string, seq int64) bool {
-	return (key == w.keyAt(seq) || key == w.keyAt(seq+1)) && !w.stopped(key, seq)
+	at := w.now
+	if w.at != nil {
+		at = w.at.at
+	}
+	return (key == w.keyAt(seq) || key == w.keyAt(seq+1)) && !w.stopped(key, seq) && (w.ring.may(key, seq, at) || w.ring.may(key, seq+1, at))
 }
 
 // keyAt is the id of the key that signs a place, "" before the first.
@@ -354,6 +369,10 @@ func (w *walker) keyAt(seq int64) (key string) {
 	}
 	return key
 }
+
+// locked reports whether a lock that was signed for the newest manifest is still running:
+// then what followed it cannot have expired.
+func (w *walker) locked() bool { return w.at != nil && w.at.until.After(w.now) }
 
 // progress is how much of the log's time the walk has covered, 0 to 1.
 func (w *walker) progress() float64 {

@@ -11,8 +11,8 @@ import (
 	"github.com/agentaudit/otelcol-agentaudit/ledger/ledgertest"
 )
 
-// TestWindow: only what was written in the window is read, and the chain is checked
-// from the manifest before it to the one behind it.
+// TestWindow: only what was sealed in the window is read, and a time of which the log says
+// nothing is not taken for an empty one.
 func TestWindow(t *testing.T) {
 	s, signer := ledgertest.New(), newSigner(t)
 	began := time.Now().Add(-100 * time.Hour).UTC().Truncate(time.Hour)
@@ -29,24 +29,30 @@ func TestWindow(t *testing.T) {
 	for name, w := range map[string]struct {
 		since, until time.Time
 		events       int64
-		from, to     int64
+		verdict      ledger.Verdict
 	}{
-		"all":              {time.Time{}, time.Time{}, 50, 0, 49},
-		"since":            {at(39.5), time.Time{}, 10, 39, 49},
-		"until":            {time.Time{}, at(9.5), 10, 0, 10},
-		"both":             {at(9.5), at(19.5), 10, 9, 20},
-		"before the first": {at(-9), at(0.5), 1, 0, 1},
-		"one":              {at(30), at(30), 1, 29, 31},
-		"behind the last":  {at(60), time.Time{}, 0, 49, 49},
+		"all":              {time.Time{}, time.Time{}, 50, ledger.Confirmed},
+		"since":            {at(39.5), time.Time{}, 10, ledger.Confirmed},
+		"until":            {time.Time{}, at(9.5), 10, ledger.Confirmed},
+		"both":             {at(9.5), at(19.5), 10, ledger.Confirmed},
+		"from before":      {at(-9), at(0.5), 1, ledger.Confirmed},
+		"one":              {at(30), at(30), 1, ledger.Confirmed},
+		"nothing":          {at(30.1), at(30.9), 0, ledger.Confirmed},
+		"before the first": {at(-9), at(-1), 0, ledger.NoVerdict},
+		"behind the last":  {at(60), time.Time{}, 0, ledger.NoVerdict},
+		"in the future":    {at(1000), time.Time{}, 0, ledger.NoVerdict},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, err := ledger.Verify(ctx, s, ledger.VerifyOptions{Keys: []ledger.PublicKey{public(t, signer)}, Since: w.since, Until: w.until})
 			require.NoError(t, err)
-			require.Equal(t, ledger.Confirmed, r.Verdict, "%+v", r.Findings)
+			require.Equal(t, w.verdict, r.Verdict, "%+v", r.Findings)
 			require.Equal(t, w.events, r.Events)
-			require.Equal(t, w.from, r.Logs[0].First)
-			require.Equal(t, w.to, r.Logs[0].Last)
+			require.Equal(t, int64(0), r.Logs[0].First, "the chain is checked whole")
+			require.Equal(t, int64(49), r.Logs[0].Last)
 			require.Empty(t, codes(r, ledger.SeverityWarning))
+			if w.verdict == ledger.NoVerdict {
+				require.Contains(t, codes(r, ledger.SeverityUnknown), ledger.CodeOutsideWindow)
+			}
 		})
 	}
 	s.Purge(ledger.ManifestKey("gw-0", 15))

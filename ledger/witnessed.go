@@ -25,7 +25,7 @@ func (v *verifier) witnessed(ctx context.Context) error {
 				gone[k] = true
 				failed = errors.Join(failed, v.gone(ctx, s))
 			}
-		case s.ref.Seq < of.first || of.stuck && s.ref.Seq > of.at.seq:
+		case s.ref.Seq < of.first || !of.walkedOver(s.ref.Seq) || of.stuck && s.ref.Seq > of.at.seq:
 		case s.ref.Note != "":
 			v.noted(of, s)
 		case s.have != s.ref.SHA256:
@@ -68,6 +68,9 @@ func (v *verifier) noted(of *walker, s sighting) {
 	if cp.Genesis == "" {
 		f.Severity = SeverityUnknown // version 1 does not say of which log of this name it is
 	}
+	if s.root == "" && !of.locked() {
+		f.Severity = SeverityUnknown // what followed may have expired
+	}
 	switch {
 	case s.root == cp.Root:
 		return
@@ -92,6 +95,9 @@ func (v *verifier) gone(ctx context.Context, s sighting) error {
 			return nil
 		}
 		f.Expected, f.Message = cp.signed()+s.source(), "a log of which nothing that counts is left: it has expired, or it was removed"
+		if by, err := v.again(ctx, s.by, s.seq, -1); err == nil && by.Predicate.Retention != nil && !by.Predicate.Retention.Until.After(v.now) {
+			f.Severity = SeverityInfo // the time of what speaks of it is over as well
+		}
 		v.note(f)
 		return nil
 	}

@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -46,29 +47,39 @@ func TestSecondWriter(t *testing.T) {
 	require.Equal(t, int64(19), r.Events)
 }
 
-// TestNewKey: a writer with a new key goes on where it trusts the old one. Who has
-// only the old key sees the chain as far as that goes.
-func TestNewKey(t *testing.T) {
+// TestAnotherBegins: a key that nobody told the writer of does not keep it from its log,
+// which begins anew over what stands there. Both logs of the name stay whole, and the
+// auditor says which one he means.
+func TestAnotherBegins(t *testing.T) {
 	tr := newTrail(t)
-	next, err := ledger.LoadSigner(privatePEM(t, "ecdsa"))
-	require.NoError(t, err)
-	o := options(next)
-	o.Earlier = []ledger.PublicKey{tr.key}
-	c, err := ledger.OpenChain(ctx, tr, o)
-	require.NoError(t, err)
-	require.NoError(t, c.Commit(ctx, ledger.KindOpen, nil))
-	require.Equal(t, int64(6), c.Head().Seq)
+	mine := newSigner(t)
+	o := options(mine)
+	var warned []string
+	o.OnWarning = func(code, _ string) { warned = append(warned, code) }
+	for range 2 { // a start, and another
+		c, err := ledger.OpenChain(ctx, tr, o)
+		require.NoError(t, err)
+		require.NoError(t, c.Commit(ctx, ledger.KindOpen, nil))
+		require.NoError(t, c.Commit(ctx, ledger.KindBatch, []ledger.Object{seal(t, tr, ledger.ObjectOptions{}, "mine", 1, 2)}))
+	}
+	require.Contains(t, warned, ledger.CodeForeignManifest)
 
-	r, err := ledger.Verify(ctx, tr, ledger.VerifyOptions{Keys: []ledger.PublicKey{tr.key, public(t, next)}})
-	require.NoError(t, err)
-	require.Equal(t, ledger.Confirmed, r.Verdict)
-	require.Equal(t, int64(6), r.Logs[0].Last)
-	require.Empty(t, r.Findings)
-
-	r = tr.verify(t, ledger.LevelEvents)
-	require.Equal(t, int64(5), r.Logs[0].Last)
-	require.Equal(t, []string{ledger.CodeForeignManifest}, codes(r, ledger.SeverityWarning))
-	require.Equal(t, 3, r.ExitCode(true))
+	theirs, ours := tr.key, public(t, mine)
+	verify := func(keys ...ledger.PublicKey) *ledger.Report {
+		r, _ := ledger.Verify(ctx, tr, ledger.VerifyOptions{Keys: keys})
+		return r
+	}
+	r := verify(theirs, ours)
+	require.Equal(t, ledger.NoVerdict, r.Verdict)
+	require.Equal(t, []string{ledger.CodeLogAmbiguous}, codes(r, ledger.SeverityUnknown))
+	theirs.May, ours.May = nil, &ledger.Span{Logs: []string{"gw-0"}}
+	r = verify(theirs, ours)
+	require.Equal(t, ledger.Confirmed, r.Verdict, "%+v", r.Findings)
+	require.Equal(t, int64(4), r.Events)
+	theirs.May, ours.May = &ledger.Span{Logs: []string{"gw-0"}}, nil
+	r = verify(theirs, ours)
+	require.Equal(t, ledger.Confirmed, r.Verdict, "%+v", r.Findings)
+	require.Equal(t, int64(15), r.Events)
 }
 
 // TestSilence: a crash is on record, a running writer that was silent is a warning,
@@ -102,4 +113,66 @@ func TestSilence(t *testing.T) {
 	require.Equal(t, int64(4), r.Findings[0].Seq)
 	require.Equal(t, []string{ledger.CodeUncleanStart}, codes(r, ledger.SeverityInfo))
 	require.Empty(t, codes(verify(0), ledger.SeverityWarning), "only where a bound is given")
+}
+
+// TestRetired: a neighbour closes the log of a writer that is gone; the writer that comes
+// back with what it still has opens it again, and nothing of it is named twice.
+func TestRetired(t *testing.T) {
+	s, signer := ledgertest.New(), newSigner(t)
+	open := func() *ledger.Chain {
+		c, err := ledger.OpenChain(ctx, s, options(signer))
+		require.NoError(t, err)
+		return c
+	}
+	away := open()
+	require.NoError(t, away.Commit(ctx, ledger.KindOpen, nil))
+	require.NoError(t, away.Commit(ctx, ledger.KindBatch, []ledger.Object{seal(t, s, ledger.ObjectOptions{}, "a", 1, 2)}))
+	neighbour := open()
+	require.NoError(t, neighbour.Retire(ctx))
+	require.NoError(t, neighbour.Retire(ctx), "it is closed already")
+	require.True(t, neighbour.Head().Closed)
+	verify := func() *ledger.Report {
+		r, err := ledger.Verify(ctx, s, ledger.VerifyOptions{Keys: []ledger.PublicKey{public(t, signer)}, MaxAge: time.Hour, At: time.Now().Add(24 * time.Hour)})
+		require.NoError(t, err)
+		require.Equal(t, ledger.Confirmed, r.Verdict, "%+v", r.Findings)
+		return r
+	}
+	r := verify()
+	require.True(t, r.Logs[0].Closed)
+	require.Empty(t, codes(r, ledger.SeverityWarning), "nothing is stale about a log that has ended")
+
+	late := seal(t, s, ledger.ObjectOptions{}, "late", 1, 3)
+	require.NoError(t, away.Commit(ctx, ledger.KindBatch, []ledger.Object{late}))
+	require.NoError(t, away.Commit(ctx, ledger.KindBatch, []ledger.Object{late}), "again, after an answer that was lost")
+	require.Equal(t, int64(4), away.Head().Seq, "open, batch, retire, open, batch")
+	require.Equal(t, ledger.KindOpen, manifestAt(t, s, "gw-0", 3).Predicate.Kind)
+	r = verify()
+	require.Equal(t, int64(5), r.Events)
+	require.Equal(t, []string{ledger.CodeStaleHead}, codes(r, ledger.SeverityWarning))
+}
+
+// TestPods: two thousand logs of writers that came and went, half of them without a word.
+func TestPods(t *testing.T) {
+	s, signer := ledgertest.New(), newSigner(t)
+	const pods = 2000
+	for i := range pods {
+		o := options(signer)
+		o.Log = fmt.Sprintf("pod-%05d", i)
+		c, err := ledger.OpenChain(ctx, s, o)
+		require.NoError(t, err)
+		require.NoError(t, c.Commit(ctx, ledger.KindOpen, nil))
+		require.NoError(t, c.Commit(ctx, ledger.KindHeartbeat, nil))
+		if i%2 == 0 {
+			require.NoError(t, c.Commit(ctx, ledger.KindClose, nil))
+			continue
+		}
+		other, err := ledger.OpenChain(ctx, s, o)
+		require.NoError(t, err)
+		require.NoError(t, other.Retire(ctx))
+	}
+	r, err := ledger.Verify(ctx, s, ledger.VerifyOptions{Keys: []ledger.PublicKey{public(t, signer)}, MaxAge: time.Hour, At: time.Now().Add(24 * time.Hour)})
+	require.NoError(t, err)
+	require.Equal(t, ledger.Confirmed, r.Verdict)
+	require.Empty(t, codes(r, ledger.SeverityWarning))
+	require.Len(t, r.Logs, pods)
 }

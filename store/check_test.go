@@ -1,7 +1,9 @@
 package store_test
 
 import (
+	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -194,9 +196,78 @@ func TestInitBucketLifecycle(t *testing.T) {
 	require.Contains(t, created, "<LocationConstraint>eu-central-1</LocationConstraint>")
 	require.Contains(t, created, "true")
 	require.Contains(t, lifecycle, "<ID>theirs</ID>", "rules of others stay")
-	for _, folder := range []string{"data", "quarantine"} {
-		require.Regexp(t, "<Rule><Expiration><Days>31</Days></Expiration><Filter><Prefix>team/"+folder+"/v1/</Prefix></Filter><ID>agentaudit-[0-9a-f]{16}-"+folder+
-			"</ID><NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays></NoncurrentVersionExpiration><Status>Enabled</Status></Rule>", lifecycle)
+	rule := func(prefix, id, expiration string) string {
+		return "<Rule><Expiration>" + expiration + "</Expiration><Filter><Prefix>team/" + prefix + "</Prefix></Filter><ID>agentaudit-[0-9a-f]{16}-" + id +
+			"</ID><NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays></NoncurrentVersionExpiration><Status>Enabled</Status></Rule>"
+	}
+	for prefix, days := range map[string]int{
+		"data/v1/date=": 31, "quarantine/v1/date=": 31, "content/v1/date=": 31, "blobs/v1/": 31, "prompts/v1/": 33, "manifests/v1/": 60, "checkpoints/v1/": 60,
+	} {
+		require.Regexp(t, rule(prefix, strings.Split(prefix, "/")[0], fmt.Sprintf("<Days>%d</Days>", days)), lifecycle)
+	}
+	for _, id := range []string{"keys", "held-keys", "index", "index-content", "tlog"} {
+		require.Regexp(t, rule(id+"/v1/", id, "<ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker>"), lifecycle)
 	}
 	require.Contains(t, lifecycle, "<AbortIncompleteMultipartUpload><DaysAfterInitiation>7</DaysAfterInitiation></AbortIncompleteMultipartUpload><Filter><Prefix>team/</Prefix></Filter>")
+}
+
+func TestCheckLifecycle(t *testing.T) {
+	var lifecycle string
+	status := http.StatusOK
+	c := stub(t, func(w http.ResponseWriter, r *http.Request, body string) {
+		switch query := r.URL.Query(); {
+		case query.Has("lifecycle") && r.Method == http.MethodPut:
+			lifecycle = body
+		case query.Has("lifecycle") && status != http.StatusOK:
+			answer(w, status, map[int]string{403: "AccessDenied", 404: "NoSuchLifecycleConfiguration", 501: "NotImplemented"}[status])
+		case query.Has("lifecycle"):
+			_, _ = w.Write([]byte(lifecycle))
+		case query.Has("versioning"):
+			_, _ = w.Write([]byte("<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"))
+		case query.Has("object-lock") && r.Method == http.MethodGet:
+			_, _ = w.Write([]byte("<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled></ObjectLockConfiguration>"))
+		}
+	})
+	c.Prefix = "team"
+	s := open(t, c)
+	check := func(retention time.Duration) []string {
+		missing, err := s.CheckLifecycle(t.Context(), retention)
+		require.NoError(t, err)
+		return missing
+	}
+	status = http.StatusNotFound
+	missing := check(30 * day)
+	require.Len(t, missing, 12)
+	require.Equal(t, "no rule removes data/ when its lock has ended: run `agentaudit bucket init`", missing[0])
+	_, _, err := store.InitBucket(t.Context(), c, store.InitOptions{Mode: "COMPLIANCE", Retention: 30 * day})
+	require.NoError(t, err)
+	status = http.StatusOK
+	require.Empty(t, check(30*day))
+	require.Contains(t, check(31*day), "rule \"agentaudit-"+strings.Split(strings.Split(lifecycle, "agentaudit-")[1], "-")[0]+"-data\" hides data/ under delete markers after 31 days, while it is relied on")
+
+	whole := lifecycle
+	for rule, want := range map[string]string{
+		"<Rule><ID>r</ID><Status>Enabled</Status><Filter><Prefix></Prefix></Filter><Expiration><Days>7</Days></Expiration></Rule>":                                           `rule "r" hides blobs/ under delete markers after 7 days, while it is relied on`,
+		"<Rule><ID>r</ID><Status>Enabled</Status><Filter><Prefix>team/keys/</Prefix></Filter><Expiration><Days>7</Days></Expiration></Rule>":                                 `rule "r" hides keys/ under delete markers after 7 days, while it is relied on`,
+		"<Rule><ID>r</ID><Status>Enabled</Status><Prefix>team/</Prefix><Transition><Days>1</Days><StorageClass>GLACIER</StorageClass></Transition></Rule>":                   `rule "r" moves manifests/ to GLACIER, where it cannot be verified`,
+		"<Rule><ID>r</ID><Status>Enabled</Status><Filter><Prefix>team/manifests/v1/gw-0/</Prefix></Filter><Expiration><Date>2027-01-01T00:00:00Z</Date></Expiration></Rule>": `rule "r" hides manifests/ under delete markers from 2027-01-01 on, whatever its lock`,
+		"<Rule><ID>r</ID><Status>Disabled</Status><Filter><Prefix></Prefix></Filter><Expiration><Days>7</Days></Expiration></Rule>":                                          "",
+		"<Rule><ID>r</ID><Status>Enabled</Status><Filter><Prefix>team2/</Prefix></Filter><Expiration><Days>7</Days></Expiration></Rule>":                                     "",
+	} {
+		lifecycle = strings.Replace(whole, "<Rule>", rule+"<Rule>", 1)
+		if got := check(30 * day); want == "" {
+			require.Empty(t, got)
+		} else {
+			require.Contains(t, got, want)
+		}
+	}
+	lifecycle = "<LifecycleConfiguration><Rule><ID>r</ID><Status>Enabled</Status><Filter><And><Prefix>team/</Prefix><Tag><Key>k</Key><Value>v</Value></Tag></And></Filter><NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays></NoncurrentVersionExpiration></Rule></LifecycleConfiguration>"
+	require.Len(t, check(30*day), 12, "what takes only some of the objects removes not all")
+
+	status = http.StatusNotImplemented
+	_, err = s.CheckLifecycle(t.Context(), 30*day)
+	require.ErrorIs(t, err, store.ErrNoLifecycle)
+	status = http.StatusForbidden
+	_, err = s.CheckLifecycle(t.Context(), 30*day)
+	require.ErrorIs(t, err, ledger.ErrForbidden)
 }

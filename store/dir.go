@@ -65,6 +65,10 @@ var _ ledger.Copy = (*Dir)(nil)
 
 // OpenDir opens a local copy that Pull made.
 func OpenDir(path string) (*Dir, error) {
+	// Opening a pipe would wait for its other end.
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("%s is no folder, so no copy of a trail", path)
+	}
 	root, err := os.OpenRoot(path)
 	if err != nil {
 		return nil, err
@@ -80,8 +84,17 @@ func OpenDir(path string) (*Dir, error) {
 	return &Dir{root: root, index: index}, nil
 }
 
+// The index of a copy is held in memory: some millions of versions.
+const (
+	maxIndexBytes   = 1 << 30
+	maxIndexEntries = 4 << 20
+)
+
+// maxChanged bounds what is read of a file that has not the size that was pulled, in bytes.
+const maxChanged = 64 << 20
+
 func readIndex(root *os.Root) ([]copied, error) {
-	text, err := root.ReadFile(copyIndex)
+	text, err := readBounded(root, copyIndex, maxIndexBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +118,9 @@ func readIndex(root *os.Root) ([]copied, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: entry %d: %w", copyIndex, len(index)+1, err)
 		}
-		index = append(index, line)
+		if index = append(index, line); len(index) > maxIndexEntries {
+			return nil, fmt.Errorf("%s has more than %d entries: verify the bucket itself", copyIndex, maxIndexEntries)
+		}
 	}
 	slices.SortStableFunc(index, func(a, b copied) int { return strings.Compare(a.Key, b.Key) })
 	return index, nil
@@ -126,17 +141,9 @@ func (d *Dir) Get(_ context.Context, key, versionID string) ([]byte, error) {
 	case c.Unreadable != "":
 		return nil, fmt.Errorf("%w: %s was not copied: %s", ledger.ErrForbidden, key, c.Unreadable)
 	}
-	f, err := d.root.Open(c.File)
-	if errors.Is(err, fs.ErrNotExist) {
+	body, err := readBounded(d.root, c.File, min(max(c.Size, maxChanged), MaxObjectBytes))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNotRegular) {
 		return nil, fmt.Errorf("%w: %w", ledger.ErrNotFound, err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	body, err := io.ReadAll(io.LimitReader(f, MaxObjectBytes+1))
-	if err == nil && len(body) > MaxObjectBytes {
-		err = fmt.Errorf("%w: %s has more than %d bytes", errTooLarge, c.File, MaxObjectBytes)
 	}
 	return body, err
 }
@@ -155,6 +162,8 @@ func (d *Dir) Changes(ctx context.Context) iter.Seq2[ledger.Change, error] {
 			body, err := d.Get(ctx, c.Key, c.VersionID)
 			found := hexSHA256(body)
 			switch {
+			case errors.Is(err, errNotRegular):
+				found = errNotRegular.Error()
 			case errors.Is(err, ledger.ErrNotFound):
 				found = "no file"
 			case errors.Is(err, errTooLarge):

@@ -170,7 +170,9 @@ func TestPullOfHostileKeys(t *testing.T) {
 	}
 	parent := t.TempDir()
 	dir := filepath.Join(parent, "copy")
-	require.NoError(t, store.Pull(t.Context(), bucket, dir, nil))
+	var last store.PullProgress
+	require.NoError(t, store.Pull(t.Context(), bucket, dir, func(p store.PullProgress) { last = p }))
+	require.Equal(t, 1, last.Refused)
 	outside, err := os.ReadDir(parent)
 	require.NoError(t, err)
 	require.Len(t, outside, 1)

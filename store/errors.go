@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
@@ -18,16 +20,17 @@ import (
 
 // Codes of the Amazon S3 API reference, "Error responses".
 const (
-	codeConflict       = "ConditionalRequestConflict"
-	codeNoBucket       = "NoSuchBucket"
-	codeNoKey          = "NoSuchKey"
-	codeNoVersion      = "NoSuchVersion"
-	codeNoRetention    = "NoSuchObjectLockConfiguration"
-	codeNoLockConfig   = "ObjectLockConfigurationNotFoundError"
-	codeNoLifecycle    = "NoSuchLifecycleConfiguration"
-	codeInvalidRequest = "InvalidRequest"
-	codeMalformedXML   = "MalformedXML"
-	codeNotImplemented = "NotImplemented"
+	codeConflict           = "ConditionalRequestConflict"
+	codeNoBucket           = "NoSuchBucket"
+	codeNoKey              = "NoSuchKey"
+	codeNoVersion          = "NoSuchVersion"
+	codeNoRetention        = "NoSuchObjectLockConfiguration"
+	codeNoLockConfig       = "ObjectLockConfigurationNotFoundError"
+	codeNoLifecycle        = "NoSuchLifecycleConfiguration"
+	codeInvalidRequest     = "InvalidRequest"
+	codeInvalidObjectState = "InvalidObjectState"
+	codeMalformedXML       = "MalformedXML"
+	codeNotImplemented     = "NotImplemented"
 )
 
 // answered takes an answer of the store apart; "" and 0 where there was none.
@@ -53,7 +56,7 @@ func (s *S3) explain(err error) error {
 		return fmt.Errorf("there is no bucket %q: make it with `agentaudit bucket init`, or correct `bucket`: %w", s.config.Bucket, err)
 	case status == http.StatusPreconditionFailed:
 		return fmt.Errorf("%w: %w", ledger.ErrExists, err)
-	case status == http.StatusForbidden, status == http.StatusUnauthorized, strings.HasPrefix(code, "KMS."):
+	case status == http.StatusForbidden, status == http.StatusUnauthorized, ofKMS(code, status):
 		return fmt.Errorf("%w: %w", ledger.ErrForbidden, err)
 	case status == http.StatusMovedPermanently:
 		return fmt.Errorf("bucket %q is in another region: correct `region`: %w", s.config.Bucket, err)
@@ -71,9 +74,53 @@ func (s *S3) explainKey(err error) error {
 	return s.explain(err)
 }
 
+// ofKMS reports whether the key of AWS KMS that encrypts an object is what refuses it: it is
+// disabled, gone, or not for these credentials. That KMS is away, or asked too often, passes.
+func ofKMS(code string, status int) bool {
+	return strings.HasPrefix(code, "KMS.") && status < http.StatusInternalServerError && !isPassing(code)
+}
+
+// explainGet is explainKey for the content of an object. ErrForbidden is what the store will
+// not give these credentials of this object, while it gives others: it is encrypted with
+// another's key, or archived. What speaks of the credentials themselves, of the network or
+// of the moment is not.
+func (s *S3) explainGet(err error) error {
+	code, status := answered(err)
+	switch {
+	case err == nil:
+		return nil
+	case code == codeInvalidRequest && status == http.StatusBadRequest && sse.MatchString(err.Error()),
+		code == codeInvalidObjectState, ofKMS(code, status):
+		return fmt.Errorf("%w: %w", ledger.ErrForbidden, err)
+	case status == http.StatusForbidden && (isPassing(code) || slices.Contains(ofCredentials, code) || !ofS3(err)):
+		return err
+	}
+	return s.explainKey(err)
+}
+
+// sse is what a store says of an object under a key that only its writer has (SSE-C): the
+// code alone says that of a request in general.
+var sse = regexp.MustCompile(`(?i)stored using a form of server[ -]side encryption`)
+
+// Codes of the same reference that tell of the credentials, whatever is asked.
+var ofCredentials = []string{"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "TokenRefreshRequired", "AccountProblem", "NotSignedUp", "InvalidSecurity", "UnrecognizedClientException"}
+
+// ofS3 is false for an answer of another service, which was asked for the credentials.
+func ofS3(err error) bool {
+	last := ""
+	for op, ok := errors.AsType[*smithy.OperationError](err); ok; op, ok = errors.AsType[*smithy.OperationError](op.Err) {
+		last = op.ServiceID
+	}
+	return last == "" || last == s3.ServiceID
+}
+
 // Codes of the same reference that tell of credentials that have run out or of a clock
 // that is wrong: they pass.
 var passing = []string{"ExpiredToken", "ExpiredTokenException", "RequestExpired", "RequestTimeTooSkewed", "RequestTimeout", "SlowDown", "TooManyRequests"}
+
+func isPassing(code string) bool {
+	return slices.Contains(passing, code) || strings.Contains(code, "Throttl") || strings.Contains(code, "LimitExceeded")
+}
 
 // Unavailable reports whether an error is of a store that gave no answer, or one that
 // will be another when it is asked later. All other errors need someone to act.
@@ -84,5 +131,5 @@ func Unavailable(err error) bool {
 		_, network := errors.AsType[net.Error](err)
 		return unsent || network || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 	}
-	return status >= http.StatusInternalServerError || status == http.StatusTooManyRequests || slices.Contains(passing, code)
+	return status >= http.StatusInternalServerError || status == http.StatusTooManyRequests || isPassing(code)
 }

@@ -2,12 +2,8 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -57,7 +53,7 @@ func InitBucket(ctx context.Context, c Config, o InitOptions) (done, notDone []s
 		what string
 		do   func() error
 	}{
-		{fmt.Sprintf("lifecycle: data is removed when its lock has ended, %d days after it was written", days+1), func() error { return s.setLifecycle(ctx, days+1) }},
+		{fmt.Sprintf("lifecycle: data is removed when its lock has ended, %d days after it was written", days+1), func() error { return s.setLifecycle(ctx, days) }},
 		{"public access is blocked", func() error { return s.blockPublicAccess(ctx) }},
 		{"encryption by default", func() error { return s.setEncryption(ctx) }},
 	} {
@@ -127,44 +123,6 @@ func (s *S3) setDefaultLock(ctx context.Context, mode string, retention time.Dur
 	if err != nil && lock == nil {
 		return fmt.Errorf("bucket %q was made without Object Lock, and it cannot be switched on here: choose another `bucket`: %w", s.config.Bucket, err)
 	}
-	return err
-}
-
-const abortUploadDays = 7
-
-// setLifecycle replaces the rules of this trail and leaves all others as they
-// are. A lifecycle never removes what is still locked: the days only say when to
-// look.
-func (s *S3) setLifecycle(ctx context.Context, days int32) error {
-	out, err := s.client.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: &s.config.Bucket})
-	if code, _ := answered(err); err != nil && code != codeNoLifecycle {
-		return err
-	}
-	trail := sha256.Sum256([]byte(s.config.Prefix))
-	id := "agentaudit-" + hex.EncodeToString(trail[:8]) + "-"
-	var rules []types.LifecycleRule
-	if out != nil {
-		rules = slices.DeleteFunc(out.Rules, func(r types.LifecycleRule) bool { return strings.HasPrefix(aws.ToString(r.ID), id) })
-	}
-	for _, folder := range []string{"data", "quarantine"} {
-		rules = append(rules, types.LifecycleRule{
-			ID:                          aws.String(id + folder),
-			Status:                      types.ExpirationStatusEnabled,
-			Filter:                      &types.LifecycleRuleFilter{Prefix: s.key(folder + "/v1/")},
-			Expiration:                  &types.LifecycleExpiration{Days: &days},
-			NoncurrentVersionExpiration: &types.NoncurrentVersionExpiration{NoncurrentDays: aws.Int32(1)},
-		})
-	}
-	rules = append(rules, types.LifecycleRule{
-		ID:                             aws.String(id + "uploads"),
-		Status:                         types.ExpirationStatusEnabled,
-		Filter:                         &types.LifecycleRuleFilter{Prefix: s.key("")},
-		AbortIncompleteMultipartUpload: &types.AbortIncompleteMultipartUpload{DaysAfterInitiation: aws.Int32(abortUploadDays)},
-	})
-	_, err = s.client.PutBucketLifecycleConfiguration(ctx, &s3.PutBucketLifecycleConfigurationInput{
-		Bucket:                 &s.config.Bucket,
-		LifecycleConfiguration: &types.BucketLifecycleConfiguration{Rules: rules},
-	})
 	return err
 }
 

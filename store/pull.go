@@ -22,6 +22,7 @@ import (
 // PullProgress is how far Pull is.
 type PullProgress struct {
 	Versions, Total int // copied, and in all
+	Refused         int // of those copied, without their content: the store does not give it
 	Bytes           int64
 }
 
@@ -152,6 +153,9 @@ func (p *pull) copy(ctx context.Context, c *copied) error {
 	defer p.mu.Unlock()
 	p.done.Versions++
 	p.done.Bytes += c.Size
+	if c.Unreadable != "" {
+		p.done.Refused++
+	}
 	if p.progress != nil {
 		p.progress(p.done)
 	}

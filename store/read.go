@@ -25,7 +25,7 @@ func (s *S3) Get(ctx context.Context, key, versionID string) ([]byte, error) {
 	}
 	out, err := s.client.GetObject(ctx, in)
 	if err != nil {
-		return nil, s.explainKey(err)
+		return nil, s.explainGet(err)
 	}
 	defer func() { _ = out.Body.Close() }()
 	size := aws.ToInt64(out.ContentLength)

@@ -24,11 +24,13 @@ tree. Keep it where the bucket's owner cannot reach it, or have a witness cosign
 "agentaudit verify --checkpoint" then finds whether the log was cut off or rewritten.
 Collectors write one every hour (checkpoint) and at their end.
 
---out writes LOG.txt files into a folder instead, with LOG.tsr where a time-stamping
-authority said when. --vkey prints the verifier keys that
-witnesses need.
+A checkpoint is what the log's key signed, and no verdict: it is not compared with the
+log here. Verify first, and keep the checkpoints of a log that was CONFIRMED.
 
-Exit codes: 0 printed; 2 a log has none that the given key signed.`,
+--out writes LOG.txt files into a folder instead, with LOG.tsr where a time-stamping
+authority said when. --vkey prints the verifier keys that witnesses need.
+
+Exit codes: 0 printed; 2 a log has none that a given key signed and that can be read.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			keys, err := trust.keys()
@@ -51,13 +53,14 @@ Exit codes: 0 printed; 2 a log has none that the given key signed.`,
 			}
 			missing := false
 			for i, log := range logs {
-				c, err := ledger.NewestCheckpoint(cmd.Context(), r, keys, log)
+				c, err := ledger.NewestCheckpoint(cmd.Context(), r, keysOf(keys, log), log)
 				if err != nil {
 					return err
 				}
 				if c == nil {
 					missing = true
-					fmt.Fprintf(cmd.ErrOrStderr(), "agentaudit: log %s has no checkpoint that the given key signed\n", log)
+					fmt.Fprintf(cmd.ErrOrStderr(),
+						"agentaudit: log %s has no checkpoint that a given key signed and that can be read\n", log)
 					continue
 				}
 				if err := writeCheckpoint(cmd, c, keys, i > 0, vkey, out); err != nil {

@@ -234,7 +234,7 @@ func (d *demo) check(ctx context.Context, s ledger.Reader) error {
 
 	d.say("verify the bucket")
 	report, err := ledger.Verify(ctx, s, ledger.VerifyOptions{Keys: keys})
-	if err := errors.Join(err, writeReport(d.out, report, "table")); err != nil {
+	if err := errors.Join(err, writeReport(d.out, report, "table", false)); err != nil {
 		return err
 	}
 	if report.Verdict != ledger.Confirmed || report.Warnings > 0 {
@@ -303,7 +303,7 @@ func (d *demo) verifyCopy(ctx context.Context, keys []ledger.PublicKey) (*ledger
 		return report, err
 	}
 	fmt.Fprintln(d.out)
-	return report, writeReport(d.out, report, "table")
+	return report, writeReport(d.out, report, "table", false)
 }
 
 // overwrite writes a file that pull may have made read-only.

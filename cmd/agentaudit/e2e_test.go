@@ -406,6 +406,8 @@ func TestDemo(t *testing.T) {
 	require.NoError(t, os.Rename(filepath.Join(d.dir, "thesis.txt"), filepath.Join(d.dir, "audit.key")))
 	require.NoError(t, d.run(context.Background()), "%s", out.String())
 	require.Contains(t, out.String(), "NOT CONFIRMED")
+	require.Regexp(t, `\nCONFIRMED\n\nThis verdict is about\n  - Log demo \(key [0-9a-f]{12}\): from its beginning, manifest 0 of `, out.String())
+	require.Contains(t, out.String(), "\nNobody can know from this\n")
 	for _, left := range []string{"collector.yaml", "audit.pub", "collector.log", "bucket/manifests/v1/demo/000000000000.json"} {
 		require.FileExists(t, filepath.Join(d.dir, filepath.FromSlash(left)))
 	}

@@ -23,6 +23,7 @@ func keyCmd() *cobra.Command {
 func keyRotateCmd() *cobra.Command {
 	var at bucketFlags
 	var log, oldFile, oldKMS, newFile string
+	var earlierFiles []string
 	cmd := &cobra.Command{
 		Use:   "rotate s3://BUCKET/PREFIX",
 		Short: "Have the old key of a log name the new one",
@@ -32,7 +33,9 @@ signs later is believed.
 
 Stop the collector of the log first: with the old key it can seal nothing more, and
 its senders would wait. Start it again with the new key as signing::key_file or
-signing::kms_key_id, and the old public key under signing::trusted_keys.`,
+signing::kms_key_id, and the old public key under signing::earlier_keys, for good: the
+collector finds its log again by it. Where other logs watch this one, add the new public
+key to their signing::watched_keys.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if log == "" || (oldFile == "") == (oldKMS == "") || newFile == "" {
@@ -51,16 +54,28 @@ signing::kms_key_id, and the old public key under signing::trusted_keys.`,
 			if err != nil {
 				return err
 			}
+			var earlier []ledger.PublicKey
+			for _, name := range earlierFiles {
+				k, err := readKey(name)
+				if err != nil {
+					return err
+				}
+				earlier = append(earlier, k)
+			}
 			s, err := store.Open(cmd.Context(), c)
 			if err != nil {
 				return err
 			}
 			defer s.Close()
-			seq, err := rotate(cmd, s, log, old, next)
+			head, err := rotate(cmd, s, log, old, earlier, next)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "log %s: manifest %d names key %s\nstart the collector with it as `signing::key_file` or `signing::kms_key_id`, and the old public key under `signing::trusted_keys`\n", log, seq, next.ID)
+			w := cmd.OutOrStdout()
+			fmt.Fprintf(w, "log %s: manifest %d names key %s\n", log, head.Seq, next.ID)
+			fmt.Fprintln(w, "start the collector with it as `signing::key_file` or `signing::kms_key_id`, and the old "+
+				"public key under `signing::earlier_keys`")
+			fmt.Fprintf(w, "auditors can pin the end of the old key: \"last_sha256\": \"%s\"\n", head.SHA256)
 			return nil
 		},
 	}
@@ -68,6 +83,8 @@ signing::kms_key_id, and the old public key under signing::trusted_keys.`,
 	cmd.Flags().StringVar(&log, "log", "", "the log whose key is replaced")
 	cmd.Flags().StringVar(&oldFile, "signing-key", "", "file with the old private key, PEM")
 	cmd.Flags().StringVar(&oldKMS, "signing-kms-key", "", "the old key in AWS KMS, instead: its id, its ARN, alias/NAME or an alias's ARN")
+	cmd.Flags().StringArrayVar(&earlierFiles, "earlier-key", nil,
+		"file with a public key that signed the log before the old one; may be given more than once")
 	cmd.Flags().StringVar(&newFile, "new-key", "", "file with the new public key, PEM")
 	return cmd
 }
@@ -90,22 +107,35 @@ func oldSigner(ctx context.Context, file, kms, region string) (ledger.Signer, fu
 }
 
 // rotate writes the manifest, locked as the one before it is.
-func rotate(cmd *cobra.Command, s *store.S3, log string, old ledger.Signer, next ledger.PublicKey) (seq int64, err error) {
+func rotate(
+	cmd *cobra.Command, s *store.S3, log string, old ledger.Signer, earlier []ledger.PublicKey, next ledger.PublicKey,
+) (head ledger.Head, err error) {
 	var lock ledger.Retention
+	foreign := ""
 	chain, err := ledger.OpenChain(cmd.Context(), s, ledger.ChainOptions{
-		Log: log, Signer: old, Writer: ledger.Writer{Version: version()},
+		Log: log, Signer: old, Earlier: earlier, Writer: ledger.Writer{Version: version()},
 		Retention: func(time.Time) ledger.Retention { return lock },
+		OnWarning: func(code, message string) {
+			if code == ledger.CodeForeignManifest {
+				foreign = message
+			}
+		},
 	})
 	if err != nil {
-		return 0, err
+		return head, err
 	}
-	head := chain.Head()
-	if head.Seq < 0 {
-		return 0, fmt.Errorf("log %q has no manifest: there is nothing to rotate", log)
+	head = chain.Head()
+	switch {
+	case head.Seq < 0 && foreign != "":
+		// A collector would begin its own log here; there is nothing of this key to hand over.
+		return head, fmt.Errorf("log %q has manifests, and the old key did not sign them: "+
+			"give the key that signs the log now", log)
+	case head.Seq < 0:
+		return head, fmt.Errorf("log %q has no manifest: there is nothing to rotate", log)
 	}
 	versions, err := s.Versions(cmd.Context(), ledger.ManifestKey(log, head.Seq))
 	if err != nil {
-		return 0, err
+		return head, err
 	}
 	for _, v := range versions {
 		if v.DeleteMarker {
@@ -113,14 +143,14 @@ func rotate(cmd *cobra.Command, s *store.S3, log string, old ledger.Signer, next
 		}
 		l, err := s.Retention(cmd.Context(), v.Key, v.ID)
 		if err != nil {
-			return 0, err
+			return head, err
 		}
 		if l.Until.After(lock.Until) {
 			lock = l
 		}
 	}
 	if err := chain.Rotate(cmd.Context(), next); err != nil {
-		return 0, err
+		return head, err
 	}
-	return chain.Head().Seq, nil
+	return chain.Head(), nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,18 +60,42 @@ func TestKeyRotate(t *testing.T) {
 		require.ErrorContains(t, err, c.error, name)
 	}
 
-	out, err := run("key", "rotate", where, "--log", "gw-0", "--signing-key", old+".key", "--new-key", next+".pub")
+	rotated, err := run("key", "rotate", where, "--log", "gw-0", "--signing-key", old+".key", "--new-key", next+".pub")
 	require.NoError(t, err)
-	require.Contains(t, out, "log gw-0: manifest 2 names key ")
+	require.Contains(t, rotated, "log gw-0: manifest 2 names key ")
 	_, err = run("key", "rotate", where, "--log", "gw-0", "--signing-key", old+".key", "--new-key", next+".pub")
 	require.ErrorIs(t, err, ledger.ErrRotated, "once is enough")
 	got, err := bucket.Retention(t.Context(), ledger.ManifestKey("gw-0", 2), "")
 	require.NoError(t, err)
 	require.Equal(t, lock.Mode, got.Mode)
 	require.True(t, got.Until.Equal(lock.Until))
-	out, err = run("verify", where, "--key", old+".pub")
+	out, err := run("verify", where, "--key", old+".pub")
 	require.NoError(t, err, out)
-	require.Contains(t, out, "info key_rotated")
+	require.Contains(t, out, "info key_rotated, once in 1 log (--all)")
+	out, err = run("verify", where, "--key", old+".pub", "--all")
+	require.NoError(t, err, out)
+	require.Contains(t, out, "info key_rotated, log gw-0\n")
+	require.Contains(t, out, "from manifest 3 on")
+
+	// An auditor pins where the old key ends.
+	_, pin, ok := strings.Cut(rotated, `"last_sha256": `)
+	require.True(t, ok)
+	trust := filepath.Join(dir, "trust.json")
+	pinned := `{"keys":[{"public_key_file":"old.pub","logs":["gw-0"],"last_sha256":` + pin + `}]}`
+	require.NoError(t, os.WriteFile(trust, []byte(pinned), 0o600))
+	out, err = run("verify", where, "--trust", trust)
+	require.NoError(t, err, out)
+
+	// The next one is replaced in its turn: the log is found by the keys before it.
+	last := filepath.Join(dir, "last")
+	_, err = command(t, "keygen", "--out", last)
+	require.NoError(t, err)
+	again := []string{"key", "rotate", where, "--log", "gw-0", "--signing-key", next + ".key", "--new-key", last + ".pub"}
+	_, err = run(again...)
+	require.ErrorContains(t, err, "did not sign")
+	out, err = run(append(again, "--earlier-key", old+".pub")...)
+	require.NoError(t, err)
+	require.Contains(t, out, "log gw-0: manifest 3 names key ")
 }
 
 // TestKeyRotateFromKMS replaces a key that is in AWS KMS by one in a file.

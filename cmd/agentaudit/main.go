@@ -47,14 +47,14 @@ func root() *cobra.Command {
 A trail is a prefix of an S3 bucket (s3://bucket/prefix), or a copy of one that
 "agentaudit pull" made. Credentials come from the AWS default chain.
 
-Exit codes: 0 all is well; 1 something does not hold; 2 it could not be checked,
+Exit codes: 0 all is well; 1 something does not hold; 2 it could not be read or judged,
 or the command was wrong; 3 well, with warnings, under --strict.`,
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
 	cmd.CompletionOptions.HiddenDefaultCmd = true
-	cmd.AddCommand(keygenCmd(), bucketCmd(), mapCmd(), verifyCmd(), trailCmd(), exportCmd(), proveCmd(), checkpointCmd(), keyCmd(), pullCmd(), demoCmd())
+	cmd.AddCommand(keygenCmd(), bucketCmd(), mapCmd(), verifyCmd(), trailCmd(), exportCmd(), proveCmd(), checkpointCmd(), keyCmd(), pullCmd(), tilesCmd(), demoCmd())
 	return cmd
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -8,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,22 +45,44 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// seal KEY DIR [running] makes a pulled copy of a small trail: two sessions of log
-// gw-0, whose writer has stopped unless it is running. The text of the events is
-// hostile to terminals.
+// seal KEY[,KEY…] DIR [running] [newer] [refused] [cut] makes a pulled copy of a small trail: two
+// sessions in log gw-0, and in gw-1 for a second key, whose writers have stopped unless
+// they are running. The text of the events is hostile to terminals. One that is newer ends
+// with a line of a schema that is to come; of one that is refused the store does not give
+// the object of session s-2; one that is cut has lost the newest manifest of
+// gw-0, with the checkpoint of it, which stays in the file DIR.txt.
 func seal(ts *testscript.TestScript, _ bool, args []string) {
-	text := ts.ReadFile(args[0])
-	signer, err := ledger.LoadSigner([]byte(text))
-	ts.Check(err)
-	s := ledgertest.New()
+	s, newest := ledgertest.New(), ""
+	for i, key := range strings.Split(args[0], ",") {
+		signer, err := ledger.LoadSigner([]byte(ts.ReadFile(key)))
+		ts.Check(err)
+		newest = sealLog(ts, s, fmt.Sprintf("gw-%d", i), signer, args[2:])
+	}
+	if slices.Contains(args, "refused") {
+		s.Purge(newest)
+		s.Plant(newest, 100, ledger.ErrForbidden)
+	}
+	if slices.Contains(args, "cut") {
+		kept, err := s.Get(context.Background(), ledger.CheckpointKey("gw-0", 4), "")
+		ts.Check(err)
+		ts.Check(os.WriteFile(ts.MkAbs(args[1]+".txt"), kept, 0o600))
+		s.Purge(ledger.CheckpointKey("gw-0", 4))
+		s.Purge(ledger.ManifestKey("gw-0", 3))
+	}
+	ts.Check(store.Pull(context.Background(), s, ts.MkAbs(args[1]), func(store.PullProgress) {}))
+}
+
+// sealLog writes a log, and returns the key of its newest object.
+func sealLog(ts *testscript.TestScript, s *ledgertest.Store, log string, signer ledger.Signer, how []string) (newest string) {
+	ctx := context.Background()
 	lock := ledger.Retention{Mode: ledger.Compliance, Until: time.Now().UTC().Add(48 * time.Hour).Truncate(24 * time.Hour)}
-	c, err := ledger.OpenChain(context.Background(), s, ledger.ChainOptions{
-		Log: "gw-0", Signer: signer, Retention: func(time.Time) ledger.Retention { return lock },
+	c, err := ledger.OpenChain(ctx, s, ledger.ChainOptions{
+		Log: log, Signer: signer, Retention: func(time.Time) ledger.Retention { return lock },
 	})
 	ts.Check(err)
-	ts.Check(c.Commit(context.Background(), ledger.KindOpen, nil))
+	ts.Check(c.Commit(ctx, ledger.KindOpen, nil))
 	for i, session := range []string{"s-1", "s-2"} {
-		b := ledger.NewObjectBuilder(ledger.ObjectOptions{Log: "gw-0", Compression: ledger.Gzip, Retention: lock}, time.Now())
+		b := ledger.NewObjectBuilder(ledger.ObjectOptions{Log: log, Compression: ledger.Gzip, Retention: lock}, time.Now())
 		for n := range 3 {
 			span := ptrace.NewSpan()
 			semconv.WriteSpan(&semconv.Event{
@@ -66,19 +91,23 @@ func seal(ts *testscript.TestScript, _ bool, args []string) {
 			}, span)
 			line, m, err := semconv.AppendSpan(nil, span)
 			ts.Check(err)
+			if slices.Contains(how, "newer") && session == "s-2" && n == 2 {
+				line = bytes.Replace(line, []byte(`"schema_version":"1.1"`), []byte(`"schema_version":"9.0"`), 1)
+			}
 			b.Add(line, m)
 		}
 		o, err := b.Finish()
 		ts.Check(err)
-		_, err = s.Put(context.Background(), o.Key, o.Body, ledger.PutOptions{SHA256: sha256.Sum256(o.Body), Retention: lock})
+		_, err = s.Put(ctx, o.Key, o.Body, ledger.PutOptions{SHA256: sha256.Sum256(o.Body), Retention: lock})
 		ts.Check(err)
-		ts.Check(c.Commit(context.Background(), ledger.KindBatch, []ledger.Object{o.Object}))
+		ts.Check(c.Commit(ctx, ledger.KindBatch, []ledger.Object{o.Object}))
+		newest = o.Key
 	}
-	if len(args) < 3 {
-		ts.Check(c.Commit(context.Background(), ledger.KindClose, nil))
-		ts.Check(c.Checkpoint(context.Background(), nil))
+	if !slices.Contains(how, "running") {
+		ts.Check(c.Commit(ctx, ledger.KindClose, nil))
+		ts.Check(c.Checkpoint(ctx, nil))
 	}
-	ts.Check(store.Pull(context.Background(), s, ts.MkAbs(args[1]), func(store.PullProgress) {}))
+	return newest
 }
 
 // flip GLOB changes one byte in the middle of every file that matches.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 
@@ -10,7 +9,6 @@ import (
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/termsafe"
 	"github.com/agentaudit/otelcol-agentaudit/internal/trail"
-	"github.com/agentaudit/otelcol-agentaudit/ledger"
 )
 
 func trailCmd() *cobra.Command {
@@ -25,8 +23,8 @@ are verified as they are read; what does not hold is told on standard error and 
 shown. A table shortens long texts; jsonl prints the events as they were sealed; json
 has everything, with the full texts of fields that were too long for their lines.
 
-Exit codes: 0 shown; 1 something of the trail does not hold; 2 it could not be read,
-or there is no such session.`,
+Exit codes: 0 shown; 1 something of the trail does not hold; 2 it could not be read, or
+not all of it, as where a newer version wrote it, or there is no such session.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkOutput(output); err != nil {
@@ -41,9 +39,10 @@ or there is no such session.`,
 				return err
 			}
 			defer done()
+			g := findings{more: "agentaudit verify --all"}
 			t, err := trail.Read(cmd.Context(), r, keys, trust.logs, args[0])
 			if err != nil {
-				return err
+				return g.conclude(cmd.ErrOrStderr(), err)
 			}
 			if output == "json" {
 				if err := t.ReadOversize(cmd.Context(), r); err != nil {
@@ -51,22 +50,14 @@ or there is no such session.`,
 				}
 			}
 			for _, p := range t.Problems {
-				var f *ledger.Finding
-				if errors.As(p, &f) {
-					writeFinding(cmd.ErrOrStderr(), f)
+				if f := findingIn(p); f != nil {
+					g.add(f)
 				}
 			}
 			if len(t.Events) == 0 && t.Unread == 0 {
-				return fmt.Errorf("no event of session %q in this trail", args[0])
+				return g.conclude(cmd.ErrOrStderr(), fmt.Errorf("no event of session %q in this trail", args[0]))
 			}
-			if err := writeTrail(cmd.OutOrStdout(), t, output); err != nil {
-				return err
-			}
-			if t.Unread > 0 {
-				fmt.Fprintln(cmd.ErrOrStderr(), "agentaudit: part of the trail does not hold, so events may be missing above: run `agentaudit verify`")
-				return exitError(1)
-			}
-			return nil
+			return g.conclude(cmd.ErrOrStderr(), writeTrail(cmd.OutOrStdout(), t, output))
 		},
 	}
 	at.add(cmd)

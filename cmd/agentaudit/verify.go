@@ -4,10 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,6 +23,13 @@ func verifyCmd() *cobra.Command {
 		Short: "Check a trail, or an evidence bundle, with nothing but a public key",
 		Long: `Check a trail, or an evidence bundle, with nothing but a public key.
 
+The report begins with the verdict, what it is about, and what nobody can know from it.
+docs/verification.md has the rule.
+
+--key LOG=FILE names the key of a log, which no other key then counts for; --key FILE
+trusts a key for any log that no key was named for. Have public keys from who runs the
+collector, never from the bucket.
+
 Levels, each with what the one before does: chain (signatures, sequence, tree,
 checkpoints), objects (contents and locks of the sealed objects), events (every line
 in them). --since and --until bound what is read by the time of its sealing; --from
@@ -33,8 +38,8 @@ names checkpoints that were kept elsewhere: the trail must hold what they speak 
 
 A bundle that "agentaudit prove" made is checked offline.
 
-Exit codes: 0 CONFIRMED; 1 NOT CONFIRMED; 2 NO VERDICT; 3 CONFIRMED with warnings,
-under --strict.`,
+Exit codes: 0 CONFIRMED; 1 NOT CONFIRMED, a signed promise is broken; 2 NO VERDICT, it
+cannot be known, or the command was wrong; 3 CONFIRMED with warnings, under --strict.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if isBundle(args[0]) {
@@ -49,14 +54,16 @@ under --strict.`,
 	f.StringVarP(&v.output, "output", "o", "table", "form of the output: table, json, jsonl or sarif")
 	f.StringVar(&v.level, "level", "events", "chain, objects or events")
 	f.DurationVar(&v.maxAge, "max-age", 0, "warn where a log that was not closed is silent for longer, at its end or within")
-	f.StringVar(&v.when, "at", "", "judge locks and age at this time; default: now")
-	f.StringVar(&v.since, "since", "", "only what was sealed at this time or later")
-	f.StringVar(&v.until, "until", "", "only what was sealed at this time or before")
+	f.StringVar(&v.when, "at", "",
+		"judge locks and silences at this time; a time to come makes no promise run out; default: now")
+	f.StringVar(&v.since, "since", "", "only what was sealed since: a time, or 24h or 7d ago")
+	f.StringVar(&v.until, "until", "", "only what was sealed until: a time, or 24h or 7d ago")
 	f.StringArrayVar(&v.from, "from", nil, "file with a checkpoint to go on from; may be given more than once, for several logs")
 	f.StringArrayVar(&v.checkpoints, "checkpoint", nil, "file with a checkpoint that was kept elsewhere; may be given more than once")
 	f.IntVar(&v.witnesses, "witnesses", 0, "how many witnesses named in --trust must have cosigned each --checkpoint and --from")
 	f.StringArrayVar(&v.tsaCerts, "tsa-cert", nil, "file with roots of time-stamping authorities that you trust, PEM: timestamps over checkpoints are checked")
 	f.BoolVar(&v.strict, "strict", false, "exit with 3 where there are warnings")
+	f.BoolVar(&v.all, "all", false, "list every finding in the table, not three of each kind")
 	return cmd
 }
 
@@ -69,7 +76,7 @@ type verification struct {
 	maxAge                      time.Duration
 	from, checkpoints, tsaCerts []string
 	witnesses                   int
-	strict                      bool
+	strict, all                 bool
 }
 
 // options checks the flags.
@@ -86,11 +93,8 @@ func (v *verification) options() (o ledger.VerifyOptions, err error) {
 	if v.maxAge < 0 {
 		return o, fmt.Errorf("--max-age (%s) must not be negative", v.maxAge)
 	}
-	if err := errors.Join(parseTime("at", v.when, &o.At), parseTime("since", v.since, &o.Since), parseTime("until", v.until, &o.Until)); err != nil {
+	if err := errors.Join(parseTime("at", v.when, &o.At), parseWindow(v.since, v.until, &o.Since, &o.Until)); err != nil {
 		return o, err
-	}
-	if !o.Since.IsZero() && !o.Until.IsZero() && o.Until.Before(o.Since) {
-		return o, errors.New("--until must not be before --since")
 	}
 	if len(v.from) > 0 && !o.Since.IsZero() {
 		return o, errors.New("give --from or --since, not both")
@@ -137,17 +141,6 @@ func timestampVerifier(names []string) (func(response, note []byte) (time.Time, 
 	return t.Verify, nil
 }
 
-// parseTime reads the value of a flag.
-func parseTime(flag, text string, t *time.Time) (err error) {
-	if text == "" {
-		return nil
-	}
-	if *t, err = time.Parse(time.RFC3339, text); err != nil {
-		return fmt.Errorf("--%s %q must be a time such as 2026-11-23T10:00:00Z", flag, text)
-	}
-	return nil
-}
-
 func (v *verification) trail(cmd *cobra.Command, where string) error {
 	o, err := v.options()
 	if err != nil {
@@ -164,9 +157,12 @@ func (v *verification) trail(cmd *cobra.Command, where string) error {
 		rate := float64(p.Events) / max(time.Since(began).Seconds(), 1e-3)
 		show.say("log %d of %d (%s): %d manifests, %d objects, %d events, %.0f events/s%s", min(p.LogsDone+1, p.Logs), p.Logs, termsafe.Line(p.Log), p.Manifests, p.Objects, p.Events, rate, left(began, p.Done))
 	}
-	report, _ := ledger.Verify(cmd.Context(), r, o) // the report holds the error
+	report, err := ledger.Verify(cmd.Context(), r, o) // the report says why
 	show.clear()
-	if err := writeReport(cmd.OutOrStdout(), report, v.output); err != nil {
+	if errors.Is(err, ledger.ErrUnknownLog) {
+		report.Reason += ": " + keyHint
+	}
+	if err := writeReport(cmd.OutOrStdout(), report, v.output, v.all); err != nil {
 		return err
 	}
 	if code := report.ExitCode(v.strict); code != 0 {
@@ -212,130 +208,4 @@ func (v *verification) bundle(cmd *cobra.Command, name string) error {
 		return exitError(code)
 	}
 	return nil
-}
-
-func writeEvidence(w io.Writer, r *evidence.Report) {
-	writeVerdict(w, r.Verdict, r.Reason)
-	for _, list := range []struct {
-		head  string
-		lines []string
-	}{{"It proves", r.Proven}, {"It does not prove", r.Limits}} {
-		if len(list.lines) > 0 && r.Verdict == ledger.Confirmed {
-			fmt.Fprintf(w, "\n%s\n", list.head)
-			for _, line := range list.lines {
-				fmt.Fprintf(w, "  - %s\n", termsafe.Short(line, 1000))
-			}
-		}
-	}
-	for i := range r.Findings {
-		if i == 0 {
-			fmt.Fprintln(w)
-		}
-		writeFinding(w, &r.Findings[i])
-	}
-}
-
-// writeVerdict writes the first line of a report.
-func writeVerdict(w io.Writer, v ledger.Verdict, reason string) {
-	colour := map[ledger.Verdict]string{ledger.Confirmed: "32", ledger.NotConfirmed: "31", ledger.NoVerdict: "33"}[v]
-	line := coloured(w, colour, string(v))
-	if reason != "" {
-		line += ": " + termsafe.Line(reason)
-	}
-	fmt.Fprintln(w, line)
-}
-
-func writeReport(w io.Writer, r *ledger.Report, output string) error {
-	switch output {
-	case "sarif":
-		return writeSARIF(w, r)
-	case "json":
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(r)
-	case "jsonl":
-		// One line a finding, and the verdict last.
-		e := json.NewEncoder(w)
-		for i := range r.Findings {
-			if err := e.Encode(&r.Findings[i]); err != nil {
-				return err
-			}
-		}
-		short := *r
-		short.Findings = nil
-		return e.Encode(struct {
-			*ledger.Report
-			Findings *struct{} `json:"findings,omitempty"`
-		}{Report: &short})
-	}
-	writeVerdict(w, r.Verdict, r.Reason)
-	if _, err := fmt.Fprintf(w, "%d events in %d objects, level %s; %d errors, %d warnings", r.Events, r.Objects, r.Level, r.Errors, r.Warnings); err != nil {
-		return err
-	}
-	if r.Doubles > 0 {
-		fmt.Fprintf(w, "; %d events told twice", r.Doubles)
-	}
-	fmt.Fprintln(w)
-	if len(r.Logs) > 0 {
-		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, "\nLOG\tMANIFESTS\tOBJECTS\tEVENTS\tNEWEST\tCLOSED\tTREE ROOT")
-		for _, l := range r.Logs {
-			fmt.Fprintf(t, "%s\t%d to %d\t%d\t%d\t%s\t%t\t%s\n", l.Log, l.First, l.Last, l.Objects, l.Events, l.WrittenAt.UTC().Format(time.RFC3339), l.Closed, l.HeadRoot)
-		}
-		if err := t.Flush(); err != nil {
-			return err
-		}
-	}
-	for _, l := range r.Logs {
-		if l.From > 0 {
-			fmt.Fprintf(w, "log %s: read from the checkpoint of %d manifests on\n", l.Log, l.From)
-		}
-		if l.Checkpoints > 0 {
-			fmt.Fprintf(w, "log %s: continues %d checkpoints\n", l.Log, l.Checkpoints)
-		}
-		if t := l.Timestamp; t != nil {
-			fmt.Fprintf(w, "log %s: its first %d manifests existed at %s, says %s\n", l.Log, t.Size, t.At.Format(time.RFC3339), termsafe.Line(t.By))
-		}
-		for _, c := range l.Cosignatures {
-			fmt.Fprintf(w, "log %s: witnessed by %s at %s\n", l.Log, termsafe.Line(c.Witness), c.At.Format(time.RFC3339))
-		}
-	}
-	for i := range r.Findings {
-		if i == 0 {
-			fmt.Fprintln(w)
-		}
-		writeFinding(w, &r.Findings[i])
-	}
-	if r.Omitted > 0 {
-		fmt.Fprintf(w, "… and %d more findings\n", r.Omitted)
-	}
-	return nil
-}
-
-// writeFinding writes a finding: what, where, and what was expected and found.
-func writeFinding(w io.Writer, f *ledger.Finding) {
-	fmt.Fprintf(w, "%s %s", f.Severity, f.Code)
-	switch {
-	case f.Object != "":
-		fmt.Fprintf(w, " %s", termsafe.Line(f.Object))
-	case f.Log != "":
-		fmt.Fprintf(w, " log %s", termsafe.Line(f.Log))
-	}
-	if f.Line > 0 {
-		fmt.Fprintf(w, " line %d", f.Line)
-	}
-	fmt.Fprintf(w, "\n    %s\n", termsafe.Short(f.Message, 500))
-	if f.Expected != "" {
-		fmt.Fprintf(w, "    expected %s\n", termsafe.Short(f.Expected, 500))
-	}
-	if f.Found != "" {
-		fmt.Fprintf(w, "    found    %s\n", termsafe.Short(f.Found, 500))
-	}
-}
-
-// findingIn is the finding that an error is, nil for none.
-func findingIn(err error) *ledger.Finding {
-	var f *ledger.Finding
-	errors.As(err, &f)
-	return f
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 	"github.com/agentaudit/otelcol-agentaudit/store"
 )
@@ -14,6 +16,8 @@ type bucket interface {
 	ledger.Store
 	// Check reports what keeps the bucket from holding a trail that is locked so.
 	Check(ctx context.Context, mode string, retention time.Duration) error
+	// CheckLifecycle tells what its lifecycle rules leave undone, or do too early.
+	CheckLifecycle(ctx context.Context, retention time.Duration) ([]string, error)
 	Close()
 }
 
@@ -36,6 +40,11 @@ func (s *sealer) watch(what string) watch {
 }
 
 func (w *watch) request(ctx context.Context, f func(context.Context) error) error {
+	return w.do(ctx, false, f)
+}
+
+// do makes a request; reads is true where it is for an object's content.
+func (w *watch) do(ctx context.Context, reads bool, f func(context.Context) error) error {
 	bounded, cancel := ctx, context.CancelFunc(func() {})
 	if w.timeout > 0 {
 		bounded, cancel = context.WithTimeout(ctx, w.timeout)
@@ -45,6 +54,8 @@ func (w *watch) request(ctx context.Context, f func(context.Context) error) erro
 	switch {
 	case err == nil, errors.Is(err, ledger.ErrExists), errors.Is(err, ledger.ErrNotFound):
 		w.result(nil)
+	case reads && errors.Is(err, ledger.ErrForbidden):
+		// Anyone can put something unreadable there. Whether that matters, who asked knows.
 	case ctx.Err() == nil:
 		w.result(err)
 	}
@@ -65,8 +76,20 @@ func (w *watched) Put(ctx context.Context, key string, body []byte, opts ledger.
 	return version, err
 }
 
+// checkLifecycle warns of what the lifecycle rules of the bucket do not, or do too early. It
+// stops nothing: these credentials need not be allowed to read them.
+func (s *sealer) checkLifecycle(ctx context.Context) {
+	missing, err := s.bucket.CheckLifecycle(ctx, time.Duration(s.cfg.ObjectLock.Retention))
+	if err != nil {
+		s.set.Logger.Debug("the lifecycle rules of the bucket are not known", zap.Error(err))
+	}
+	for _, line := range missing {
+		s.set.Logger.Warn("lifecycle rules of the bucket: " + line)
+	}
+}
+
 func (w *watched) Get(ctx context.Context, key, version string) (body []byte, err error) {
-	err = w.request(ctx, func(ctx context.Context) error {
+	err = w.do(ctx, true, func(ctx context.Context) error {
 		body, err = w.bucket.Get(ctx, key, version)
 		return err
 	})

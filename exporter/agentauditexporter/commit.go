@@ -2,6 +2,7 @@ package agentauditexporter
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/cenkalti/backoff/v7"
@@ -56,18 +57,25 @@ func (s *sealer) gather(first *object) []*object {
 
 func (s *sealer) commitAll(list []*object) {
 	var described []ledger.Object
-	named := map[string]bool{}
+	place := map[string]int{} // of texts in it
 	for _, o := range list {
-		for _, b := range o.sealedBlobs {
-			if !named[b.Key] { // two objects may need the same text
-				named[b.Key] = true
-				described = append(described, b.Object)
+		for _, text := range o.texts { // two objects may need the same
+			i, ok := place[text.Key]
+			switch {
+			case !ok:
+				place[text.Key] = len(described)
+				described = append(described, text.Object)
+			case text.Retention.Until.After(described[i].Retention.Until):
+				described[i] = text.Object
 			}
 		}
 		described = append(described, o.sealed.Object)
 	}
 	err := s.commit(ledger.KindBatch, described)
 	for _, o := range list {
+		if err == nil {
+			s.namedPrompts(o)
+		}
 		<-s.slots
 		s.finish(o, err)
 	}
@@ -76,11 +84,26 @@ func (s *sealer) commitAll(list []*object) {
 // commit writes a manifest, over and over until it is there or s.ctx ends.
 func (s *sealer) commit(kind ledger.Kind, objects []ledger.Object) error {
 	began := time.Now()
-	if err := s.retry(s.ctx, func() error { return s.chain.Commit(s.ctx, kind, objects) }); err != nil {
+	if err := s.retry(s.ctx, func() error {
+		err := s.chain.Commit(s.ctx, kind, objects)
+		if s.ctx.Err() == nil {
+			s.status.report("the log", refusal(err))
+		}
+		return err
+	}); err != nil {
 		return err
 	}
 	s.telemetry.AgentauditExporterCommitDuration.Record(context.Background(), time.Since(began).Seconds())
 	s.committed(kind, objects)
+	return nil
+}
+
+// refusal is an error that stays until someone acts, though the bucket answers: it does not
+// give the log to these credentials any more, or another key signs it.
+func refusal(err error) error {
+	if errors.Is(err, ledger.ErrForbidden) || errors.Is(err, ledger.ErrRotated) {
+		return err
+	}
 	return nil
 }
 

@@ -80,8 +80,13 @@ type SigningConfig struct {
 	KMSKeyID string `mapstructure:"kms_key_id"`
 	// KMS says how AWS KMS is reached. The region is that of an ARN, or s3::region.
 	KMS awsconf.Config `mapstructure:"kms"`
-	// TrustedKeys are PEM files with the public keys of other writers: those that signed
-	// this log before its key was rotated, and those of the logs that this one watches.
+	// EarlierKeys are PEM files with the public keys that signed this log before its key was
+	// rotated.
+	EarlierKeys []string `mapstructure:"earlier_keys"`
+	// WatchedKeys are PEM files with the public keys of the other logs that this one watches.
+	// Its own key counts besides.
+	WatchedKeys []string `mapstructure:"watched_keys"`
+	// TrustedKeys was both. It is read only so that Validate can say what to do.
 	TrustedKeys []string `mapstructure:"trusted_keys"`
 
 	// prevent unkeyed literal initialization
@@ -282,8 +287,17 @@ func (c *LockConfig) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Validate checks that there is one key.
+// Validate checks that there is one key, and that others are given for a purpose.
 func (c *SigningConfig) Validate() error {
+	if c.TrustedKeys != nil {
+		return errors.Join(errTrustedKeys, c.validateKey())
+	}
+	return c.validateKey()
+}
+
+var errTrustedKeys = errors.New("`trusted_keys` is no more: list keys that signed this log before its key was rotated under `earlier_keys`, and keys of other logs, for this one to watch, under `watched_keys`")
+
+func (c *SigningConfig) validateKey() error {
 	switch {
 	case c.KeyFile == "" && c.KMSKeyID == "":
 		return errors.New("`key_file` must name a PEM file with an Ed25519 or ECDSA P-256 private key, which `agentaudit keygen` makes, or `kms_key_id` a key of AWS KMS")

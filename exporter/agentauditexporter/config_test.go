@@ -45,6 +45,8 @@ func TestLoadConfig(t *testing.T) {
 			c.ObjectLock = LockConfig{Mode: "GOVERNANCE", Retention: Duration(36 * time.Hour)}
 			c.Log = "gw-0"
 			c.Signing.KeyFile = "/etc/agentaudit/audit.pem"
+			c.Signing.EarlierKeys = []string{"/etc/agentaudit/old.pub"}
+			c.Signing.WatchedKeys = []string{"/etc/agentaudit/gw-1.pub", "/etc/agentaudit/gw-2.pub"}
 			c.Compression, c.CompressionParams.Level = "zstd", 19
 			c.Batch = BatchConfig{MaxEvents: 1000, MaxBytes: 16 << 20, MaxAge: 250 * time.Millisecond}
 			c.Heartbeat = 10 * time.Minute
@@ -89,6 +91,15 @@ func TestLoadConfigRefuses(t *testing.T) {
 			_, err := load(t, name)
 			require.ErrorContains(t, err, want)
 		})
+	}
+}
+
+// A file of before the list of keys was split in two says which of the two to use.
+func TestTrustedKeysAreNoMore(t *testing.T) {
+	for _, name := range []string{"agentaudit/trusted_keys", "agentaudit/trusted_keys_empty"} {
+		c, err := load(t, name)
+		require.NoError(t, err)
+		require.EqualError(t, confmap.Validate(c), "signing: `trusted_keys` is no more: list keys that signed this log before its key was rotated under `earlier_keys`, and keys of other logs, for this one to watch, under `watched_keys`")
 	}
 }
 

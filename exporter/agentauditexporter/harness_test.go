@@ -10,7 +10,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -162,6 +161,18 @@ func (tr *trail) hide(key string) {
 	require.NoError(tr.t, err)
 }
 
+// purge is an administrator with governance bypass who removes all versions of a key.
+func (tr *trail) purge(key string) {
+	versions, err := tr.open().Versions(context.Background(), key)
+	require.NoError(tr.t, err)
+	for _, v := range versions {
+		_, err := tr.server.Client().DeleteObject(context.Background(), &s3.DeleteObjectInput{
+			Bucket: &tr.store.Bucket, Key: tr.key(key), VersionId: aws.String(v.ID), BypassGovernanceRetention: aws.Bool(true),
+		})
+		require.NoError(tr.t, err)
+	}
+}
+
 // defaultRetention gives a bucket a default of its own.
 func (tr *trail) defaultRetention(bucket string, days int32) {
 	_, err := tr.server.Client().PutObjectLockConfiguration(context.Background(), &s3.PutObjectLockConfigurationInput{
@@ -258,8 +269,13 @@ type proxy struct {
 	// before and after are asked about each request, and the second when it has
 	// taken effect; true is a failure that only the exporter sees.
 	before, after func(*http.Request) bool
-	// refuse is asked which requests are forbidden.
-	refuse func(*http.Request) bool
+	// refuse is asked which requests are forbidden, with 403 AccessDenied unless refusal says
+	// otherwise.
+	refuse  func(*http.Request) bool
+	refusal struct {
+		status        int
+		code, message string
+	}
 }
 
 // start gives the configuration of the bucket behind the proxy.
@@ -280,9 +296,13 @@ func (p *proxy) start(tr *trail) store.Config {
 			return
 		}
 		if p.refuse != nil && p.refuse(r) {
+			a := p.refusal
+			if a.status == 0 {
+				a.status, a.code, a.message = http.StatusForbidden, "AccessDenied", "Access Denied"
+			}
 			w.Header().Set("Content-Type", "application/xml")
-			w.WriteHeader(http.StatusForbidden)
-			_, _ = io.WriteString(w, "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>")
+			w.WriteHeader(a.status)
+			_, _ = fmt.Fprintf(w, "<Error><Code>%s</Code><Message>%s</Message></Error>", a.code, a.message)
 			return
 		}
 		answer := httptest.NewRecorder()

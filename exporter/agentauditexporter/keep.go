@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
@@ -15,7 +17,8 @@ import (
 // as the data that refers to it.
 const keepInterval = day
 
-// kept is an object that data refers to over and over: a public key, a system prompt.
+// kept is an object that is seen to over and over and that no manifest names: a public key,
+// which is there for convenience only.
 type kept struct {
 	key, contentType string
 	body             []byte
@@ -32,25 +35,32 @@ func (s *sealer) keep(ctx context.Context, k kept) error {
 	})
 }
 
-// put writes an object under its key, and succeeds where an earlier try has
-// already done so. It writes over what anyone else put there, who can neither
+// put writes an object under its key, and succeeds where an earlier try, or another
+// writer, has already done so. It writes over what anyone else put there, who can neither
 // take a key from the exporter nor have it believe that something is locked.
 func (s *sealer) put(ctx context.Context, key string, body []byte, opts ledger.PutOptions) error {
-	_, err := s.bucket.Put(ctx, key, body, opts)
-	if !errors.Is(err, ledger.ErrExists) {
+	written, err := s.bucket.Put(ctx, key, body, opts)
+	if err != nil && !errors.Is(err, ledger.ErrExists) || err == nil && !sharedKey(key) {
 		return err
 	}
-	versions, err := s.bucket.Versions(ctx, key)
-	if err != nil {
-		return err
+	// The oldest version that has the content is the one that verification finds, also where
+	// a delete marker hid it from the write.
+	versions, listErr := s.bucket.Versions(ctx, key)
+	if listErr != nil {
+		return listErr
 	}
 	var newest ledger.Version
 	for _, v := range versions {
-		newest = v
+		if newest = v; v.ID == written && written != "" {
+			return nil
+		}
 		if v.DeleteMarker || v.Size != int64(len(body)) {
 			continue
 		}
 		have, err := s.bucket.Get(ctx, key, v.ID)
+		if errors.Is(err, ledger.ErrForbidden) || errors.Is(err, ledger.ErrNotFound) {
+			continue // not to be read: to be written over
+		}
 		if err != nil {
 			return err
 		}
@@ -58,10 +68,19 @@ func (s *sealer) put(ctx context.Context, key string, body []byte, opts ledger.P
 			return s.lock(ctx, key, v.ID, opts.Retention)
 		}
 	}
+	if err == nil {
+		return nil
+	}
 	s.warn(ledger.CodeForeignObject, fmt.Sprintf("%s held something else and is written over", key))
 	opts.IfMatch = newest.ETag // none, where it was deleted meanwhile
 	_, err = s.bucket.Put(ctx, key, body, opts)
 	return err
+}
+
+// sharedKey reports whether the objects at a key are the same whoever writes them, over and
+// over.
+func sharedKey(key string) bool {
+	return slices.ContainsFunc([]string{ledger.BlobPrefix, ledger.PromptPrefix, ledger.KeyPrefix}, func(p string) bool { return strings.HasPrefix(key, p) })
 }
 
 // lock extends the lock of a version where it falls short.

@@ -45,17 +45,17 @@ func (w *watchedSigner) Sign(ctx context.Context, data []byte) (sig []byte, err 
 	return sig, err
 }
 
-// loadTrusted reads the public keys of other writers.
-func loadTrusted(paths []string) ([]ledger.PublicKey, error) {
+// loadKeys reads the public keys in files that the configuration names under a key.
+func loadKeys(name string, paths []string) ([]ledger.PublicKey, error) {
 	var keys []ledger.PublicKey
 	for _, path := range paths {
 		text, err := os.ReadFile(path) //nolint:gosec // the operator names the file
 		if err != nil {
-			return nil, fmt.Errorf("cannot read `signing::trusted_keys`: %w", err)
+			return nil, fmt.Errorf("cannot read `%s`: %w", name, err)
 		}
 		k, err := ledger.ParsePublicKey(text)
 		if err != nil {
-			return nil, fmt.Errorf("`signing::trusted_keys` %s must hold an Ed25519 or ECDSA P-256 public key in PEM: %w", path, err)
+			return nil, fmt.Errorf("`%s` %s must hold an Ed25519 or ECDSA P-256 public key in PEM: %w", name, path, err)
 		}
 		keys = append(keys, k)
 	}

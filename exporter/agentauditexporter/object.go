@@ -3,7 +3,6 @@ package agentauditexporter
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"sync"
 	"time"
@@ -22,8 +21,8 @@ type object struct {
 	size     int                  // bytes of their lines
 	waiting  []*ledger.Lines      // those that the builder has not got
 	gathered int                  // bytes of these
-	prompts  map[string]string    // by key, to be stored before the events that name them
-	blobs    map[string]time.Time // full texts of fields and the times of their events, to be stored and named along with the events
+	prompts  map[string]time.Time // system prompts and the times of their events, to be stored and named along with the events
+	blobs    map[string]time.Time // full texts of fields, likewise
 	extra    int                  // bytes of both
 
 	// Of the goroutine that seals it: hashing and compressing is most of the work, and no
@@ -36,8 +35,9 @@ type object struct {
 	closed   chan struct{} // closed when it takes no more events
 
 	// what is uploaded, the same bytes at every try
-	sealed      *ledger.SealedObject
-	sealedBlobs []*ledger.SealedObject
+	sealed *ledger.SealedObject
+	texts  []*ledger.SealedObject // prompts and blobs
+	built  time.Time
 
 	done chan struct{} // closed when it is sealed, or given up with err
 	err  error
@@ -182,31 +182,6 @@ func (o *object) fits(size int, c *BatchConfig) bool {
 
 func (o *object) setFull() { o.fullOnce.Do(func() { close(o.full) }) }
 
-var hashPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
-
-// takePrompt notes the text of a system prompt that is not known to be in the bucket.
-func (s *sealer) takePrompt(o *object, m *semconv.Meta) {
-	if m.SystemPrompt == "" {
-		return
-	}
-	if !hashPattern.MatchString(m.SystemPromptHash) {
-		s.warn("prompt_without_hash", fmt.Sprintf("a system prompt of event %s was not stored: %s is not 64 hex digits", m.EventID, semconv.AttrSystemPromptHash))
-		return
-	}
-	key := ledger.PromptPrefix + m.SystemPromptHash + ".txt"
-	if at, ok := s.prompts.Get(key); ok && time.Since(at) < keepInterval {
-		return
-	}
-	if _, ok := o.prompts[key]; ok {
-		return
-	}
-	if o.prompts == nil {
-		o.prompts = map[string]string{}
-	}
-	o.prompts[key] = m.SystemPrompt
-	o.extra += len(m.SystemPrompt)
-}
-
 // takeBlobs notes the full texts of fields that were too long for the line.
 func (o *object) takeBlobs(m *semconv.Meta) {
 	for _, text := range m.OversizeText {
@@ -283,27 +258,21 @@ func (s *sealer) build(o *object) (err error) {
 		if err != nil {
 			return fmt.Errorf("cannot build a blob: %w", err)
 		}
-		o.sealedBlobs = append(o.sealedBlobs, b)
+		o.texts = append(o.texts, b)
 	}
-	o.blobs = nil
+	s.buildPrompts(o)
+	o.blobs, o.prompts = nil, nil
 	return nil
 }
 
-// upload writes the prompts and the object, over and over until the bucket has them.
+// upload writes the object, after the texts that its lines rely on, over and over until
+// the bucket has them.
 func (s *sealer) upload(o *object) error {
 	if err := s.build(o); err != nil {
 		return err
 	}
-	var err error
-	for key, text := range o.prompts {
-		k := kept{key: key, body: []byte(text), contentType: "text/plain; charset=utf-8"}
-		if err = s.retry(s.ctx, func() error { return s.keep(s.ctx, k) }); err != nil {
-			return err
-		}
-		s.prompts.Add(key, time.Now())
-	}
-	for _, b := range o.sealedBlobs {
-		if err = s.putSealed(b, contentTypes[ledger.Gzip]); err != nil {
+	for _, text := range o.texts {
+		if err := s.putSealed(text, textTypes[text.Kind]); err != nil {
 			return err
 		}
 	}
@@ -319,7 +288,10 @@ func (s *sealer) putSealed(o *ledger.SealedObject, contentType string) error {
 	return s.retry(s.ctx, func() error { return s.put(s.ctx, o.Key, o.Body, opts) })
 }
 
-var contentTypes = map[string]string{ledger.Gzip: "application/gzip", ledger.Zstd: "application/zstd", ledger.None: "application/x-ndjson"}
+var (
+	contentTypes = map[string]string{ledger.Gzip: "application/gzip", ledger.Zstd: "application/zstd", ledger.None: "application/x-ndjson"}
+	textTypes    = map[string]string{ledger.ObjectBlob: contentTypes[ledger.Gzip], ledger.ObjectPrompt: "text/plain; charset=utf-8"}
+)
 
 // finish tells everyone who waits for the object.
 func (s *sealer) finish(o *object, err error) {

@@ -2,6 +2,8 @@ package agentauditexporter
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -30,8 +32,8 @@ const (
 	startTimeout = time.Minute
 	// spooledStartTimeout bounds them where there is a spool, and senders wait.
 	spooledStartTimeout = 5 * time.Second
-	// rememberedPrompts bounds the memory of which prompts are in the bucket;
-	// one that is forgotten costs a request.
+	// rememberedPrompts bounds the memory of which prompts a manifest names; one that
+	// is forgotten is named again.
 	rememberedPrompts = 10_000
 )
 
@@ -57,15 +59,17 @@ type sealer struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
-	startOnce sync.Once
-	startErr  error
-	started   bool // start succeeded; the fields up to the next gap are then set
-	digest    string
-	bucket    *watched
-	signer    ledger.Signer
-	trusted   []ledger.PublicKey
-	publicKey kept
-	spool     *spool.Spool // nil unless durability is spooled
+	startOnce   sync.Once
+	startErr    error
+	started     bool // start succeeded; the fields up to the next gap are then set
+	digest      string
+	instance    string // of this process, drawn at its start
+	bucket      *watched
+	signer      ledger.Signer
+	earlier     []ledger.PublicKey // that signed this log before
+	watchedKeys []ledger.PublicKey // of other logs
+	publicKey   kept
+	spool       *spool.Spool // nil unless durability is spooled
 
 	opened atomic.Bool // the log is open; with a spool that may be later than the start
 	chain  *ledger.Chain
@@ -91,10 +95,11 @@ type sealer struct {
 	watching sync.WaitGroup                   // watchLoop
 	heads    atomic.Pointer[[]ledger.HeadRef] // of other logs, for the next manifest
 	told     *[]ledger.HeadRef                // those in the manifest that is being written
-	prompts  *lru.Cache[string, time.Time]    // key to the time it was last seen to in the bucket
+	prompts  *lru.Cache[string, time.Time]    // key to the time as of which a manifest named it
 
-	lastCommit atomic.Int64 // Unix nanoseconds
-	unsealed   atomic.Int64 // events
+	lastCommit  atomic.Int64 // Unix nanoseconds
+	unsealed    atomic.Int64 // events
+	watchedLogs atomic.Int64 // at the last checkpoint
 }
 
 func newSealer(set exporter.Settings, c *Config, open openBucket) (*sealer, error) {
@@ -106,8 +111,11 @@ func newSealer(set exporter.Settings, c *Config, open openBucket) (*sealer, erro
 	if err != nil {
 		return nil, err
 	}
+	instance := make([]byte, 8)
+	_, _ = rand.Read(instance) // never fails
 	s := &sealer{
-		cfg: c, set: set, openStore: open, telemetry: telemetry, status: &status{failing: map[string]bool{}},
+		instance: hex.EncodeToString(instance),
+		cfg:      c, set: set, openStore: open, telemetry: telemetry, status: &status{failing: map[string]bool{}},
 		flushing: make(chan struct{}),
 		objects:  map[bool]*object{},
 		slots:    make(chan struct{}, maxPending),
@@ -140,7 +148,10 @@ func (s *sealer) start(ctx context.Context, host component.Host) error {
 // where there is a spool: the log is then opened when it does.
 func (s *sealer) open(ctx context.Context) error {
 	var err error
-	if s.trusted, err = loadTrusted(s.cfg.Signing.TrustedKeys); err != nil {
+	if s.earlier, err = loadKeys("signing::earlier_keys", s.cfg.Signing.EarlierKeys); err != nil {
+		return err
+	}
+	if s.watchedKeys, err = loadKeys("signing::watched_keys", s.cfg.Signing.WatchedKeys); err != nil {
 		return err
 	}
 	if s.digest, err = s.cfg.digest(); err != nil {
@@ -206,11 +217,13 @@ func (s *sealer) openLog(ctx context.Context, timeout time.Duration) error {
 		if err := s.bucket.Check(ctx, s.cfg.ObjectLock.Mode, time.Duration(s.cfg.ObjectLock.Retention)); err != nil {
 			return err
 		}
+		s.checkLifecycle(ctx)
 		host, _ := os.Hostname() // informative
 		chain, err := ledger.OpenChain(ctx, s.bucket, ledger.ChainOptions{
 			Log:       s.cfg.Log,
+			Instance:  s.instance,
 			Signer:    s.signer,
-			Earlier:   s.trusted,
+			Earlier:   s.earlier,
 			Heads:     s.seen,
 			Retention: s.retention,
 			Writer:    ledger.Writer{Version: s.set.BuildInfo.Version, ConfigSHA256: s.digest, Host: host},
@@ -287,6 +300,10 @@ func (s *sealer) observe() error {
 	})
 	err = errors.Join(err, s.telemetry.RegisterAgentauditExporterUnsealedEventsCallback(func(_ context.Context, o metric.Int64Observer) error {
 		o.Observe(s.unsealed.Load())
+		return nil
+	}))
+	err = errors.Join(err, s.telemetry.RegisterAgentauditExporterWatchedLogsCallback(func(_ context.Context, o metric.Int64Observer) error {
+		o.Observe(s.watchedLogs.Load())
 		return nil
 	}))
 	if s.spool == nil {

@@ -105,18 +105,6 @@ func TestStartRefusesTheBucket(t *testing.T) {
 	}
 }
 
-// A head that is signed by someone else, or that does not hold, stops the start:
-// what came before it could not be vouched for.
-func TestStartRefusesAnUnverifiableHead(t *testing.T) {
-	tr := newTrail(t)
-	start(t, tr.config()).stop()
-	c := tr.config()
-	c.Signing.KeyFile, _ = newKey(t)
-	require.Contains(t, startError(t, c), `cannot continue the log "gw-0": `)
-	require.Equal(t, []string{"open", "close"}, tr.kinds(), "and writes nothing")
-	tr.requireConfirmed()
-}
-
 func TestStartNeedsToWrite(t *testing.T) {
 	tr := newTrail(t)
 	p := &proxy{}

@@ -55,6 +55,7 @@ func TestTelemetry(t *testing.T) {
 	metadatatest.AssertEqualAgentauditExporterRefusedRecords(t, tel, points(point(1)), exact)
 	metadatatest.AssertEqualAgentauditExporterWarnings(t, tel, points(point(1, attribute.String("code", "prompt_without_hash"))), exact)
 	metadatatest.AssertEqualAgentauditExporterUnsealedEvents(t, tel, points(point(0)), exact)
+	metadatatest.AssertEqualAgentauditExporterWatchedLogs(t, tel, points(point(0)), exact)
 
 	durations, err := tel.GetMetric("otelcol_agentaudit_exporter_commit_duration")
 	require.NoError(t, err)

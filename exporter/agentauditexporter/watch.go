@@ -2,6 +2,8 @@ package agentauditexporter
 
 import (
 	"context"
+	"crypto/rand"
+	mrand "math/rand/v2"
 	"net/http"
 	"time"
 
@@ -11,16 +13,16 @@ import (
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 )
 
-// watchedLogs is how many other logs a log watches: those that follow it in the order of
-// the bucket. So every log is watched by as many, whatever their number.
-const watchedLogs = 4
-
 // checkpoint writes the head of the log as a signed note, with a timestamp where an
 // authority is configured. A failure costs no event: the next checkpoint says the same
 // and more.
 func (s *sealer) checkpoint() {
 	if err := s.chain.Checkpoint(s.ctx, s.stamp()); err != nil {
 		s.set.Logger.Warn("the checkpoint, or its timestamp, was not written; the next one speaks for the same manifests", zap.Error(err))
+	}
+	// Tiles are derived: without them, verification says the same and takes longer.
+	if err := s.chain.WriteTiles(s.ctx, ledger.Removable); err != nil {
+		s.set.Logger.Warn("the tiles of the log were not brought up to date; the next checkpoint does it", zap.Error(err))
 	}
 }
 
@@ -42,10 +44,11 @@ func (s *sealer) watchLoop() {
 	if s.cfg.Checkpoint == 0 {
 		return
 	}
+	w := s.newWatcher()
 	tick := time.NewTicker(s.cfg.Checkpoint)
 	defer tick.Stop()
 	for {
-		s.watchOthers()
+		s.watchOthers(w)
 		select {
 		case <-tick.C:
 		case <-s.ctx.Done():
@@ -54,24 +57,31 @@ func (s *sealer) watchLoop() {
 	}
 }
 
-// watchOthers looks at the heads of the log's neighbours. Only what a trusted key
-// signed is noted: nobody else can have this log accuse another.
-func (s *sealer) watchOthers() {
-	keys := append([]ledger.PublicKey{{ID: ledger.KeyID(s.signer.Public()), Key: s.signer.Public()}}, s.trusted...)
-	logs, err := ledger.LogsBehind(s.ctx, s.bucket, s.cfg.Log, watchedLogs)
-	var heads []ledger.HeadRef
-	for _, log := range logs {
-		h, e := ledger.FindHead(s.ctx, s.bucket, log, keys)
-		if e != nil {
-			continue // of a key that is not trusted here, or broken, which verification tells
-		}
-		if h.Seq >= 0 {
-			heads = append(heads, ledger.HeadRef{Log: log, Seq: h.Seq, SHA256: h.SHA256})
-		}
+func (s *sealer) newWatcher() *watcher {
+	var seed [32]byte
+	_, _ = rand.Read(seed[:]) // never fails
+	return &watcher{
+		// What others put into the bucket is no failure of the bucket's.
+		store: &watched{bucket: s.bucket.bucket, watch: watch{timeout: s.cfg.TimeoutConfig.Timeout, result: func(error) {}}},
+		log:   s.cfg.Log,
+		keys:  append([]ledger.PublicKey{{ID: ledger.KeyID(s.signer.Public()), Key: s.signer.Public()}}, s.watchedKeys...),
+		alive: max(minAlive, 3*s.cfg.Checkpoint, 3*s.cfg.Heartbeat),
+		now:   time.Now,
+		rand:  mrand.New(mrand.NewChaCha8(seed)), //nolint:gosec // ChaCha8 of a random seed: nobody can foresee it
 	}
-	if err != nil && s.ctx.Err() == nil {
-		s.set.Logger.Warn("the heads of other logs could not be read and will be again at the next checkpoint", zap.Error(err))
+}
+
+// watchOthers looks at the heads of other logs. Only what a key signed that is watched is
+// noted: nobody else can have this log accuse another.
+func (s *sealer) watchOthers(w *watcher) {
+	heads, logs, err := w.look(s.ctx)
+	if s.ctx.Err() != nil {
+		return
 	}
+	if err != nil {
+		s.set.Logger.Warn("the heads of other logs could not all be read and will be again at the next checkpoint", zap.Error(err))
+	}
+	s.watchedLogs.Store(int64(logs))
 	if len(heads) > 0 {
 		s.heads.Store(&heads)
 	}

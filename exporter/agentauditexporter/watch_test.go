@@ -3,8 +3,10 @@ package agentauditexporter
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -18,35 +20,74 @@ import (
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 )
 
-// TestLogsWatchEachOther: a log leaves a checkpoint at its end, and others record its
-// head, so that what is cut off later is missed.
+// TestLogsWatchEachOther: a log leaves checkpoints, and others that run beside it keep the
+// newest, so that what is cut off it is missed, whatever else is removed with it.
 func TestLogsWatchEachOther(t *testing.T) {
 	tr := newTrail(t)
-	r := start(t, tr.config())
-	require.NoError(t, r.traces.ConsumeTraces(context.Background(), spans(event(0))))
-	r.stop()
-
-	c := tr.config()
-	c.Log = "gw-1"
-	r = start(t, c)
-	var heads []ledger.HeadRef
-	for n := 1; len(heads) == 0; n++ {
-		require.NoError(t, r.traces.ConsumeTraces(context.Background(), spans(event(n))))
-		body, err := tr.open().Get(context.Background(), ledger.ManifestKey("gw-1", int64(n)), "")
-		require.NoError(t, err)
-		m, err := ledger.ParseManifest(body, []ledger.PublicKey{tr.public})
-		require.NoError(t, err)
-		heads = m.Predicate.Heads
+	ctx := context.Background()
+	other, public := newKey(t)
+	config := func(log string) *Config {
+		c := tr.config()
+		c.Log, c.Checkpoint = log, 50*time.Millisecond
+		return c
 	}
-	r.stop()
-	require.Len(t, heads, 1)
-	require.Equal(t, "gw-0", heads[0].Log)
-	require.Equal(t, int64(2), heads[0].Seq, "its closing manifest")
+	watched := start(t, config("gw-0"))
+	require.NoError(t, watched.traces.ConsumeTraces(ctx, spans(event(0), event(1))))
+	start(t, config("gw-9")).stop() // has no writer, and is not watched
 
-	report, _ := tr.verify()
+	c := config("gw-1")
+	c.Signing.KeyFile = other
+	c.Signing.WatchedKeys = []string{publicFile(t, tr.public)}
+	r := start(t, c)
+	n := 2
+	head := ledger.HeadRef{Seq: -1}
+	for seq := int64(1); head.Note == "" || head.Seq < 2; n++ {
+		require.NoError(t, watched.traces.ConsumeTraces(ctx, spans(event(n))))
+		n++
+		require.NoError(t, r.traces.ConsumeTraces(ctx, spans(event(n))))
+		for {
+			body, err := tr.open().Get(ctx, ledger.ManifestKey("gw-1", seq), "")
+			if errors.Is(err, ledger.ErrNotFound) {
+				break
+			}
+			require.NoError(t, err)
+			m, err := ledger.ParseManifest(body, []ledger.PublicKey{public})
+			require.NoError(t, err)
+			for _, h := range m.Predicate.Heads {
+				require.Equal(t, "gw-0", h.Log)
+				head = h
+			}
+			seq++
+		}
+		require.Less(t, n, 5000)
+	}
+	cp, err := ledger.ParseCheckpoint([]byte(head.Note), []ledger.PublicKey{tr.public}, nil)
+	require.NoError(t, err)
+	require.Equal(t, "gw-0", cp.Log)
+	require.NotEmpty(t, cp.Genesis)
+	require.LessOrEqual(t, cp.Size, head.Seq+1)
+	watched.stop()
+	r.stop()
+
+	keys := []ledger.PublicKey{tr.public, public}
+	report, err := ledger.Verify(ctx, tr.open(), ledger.VerifyOptions{Keys: keys})
+	require.NoError(t, err)
 	require.Equal(t, ledger.Confirmed, report.Verdict, "%+v", report.Findings)
-	require.Equal(t, 1, report.Logs[0].Checkpoints)
-	require.Equal(t, 1, report.Logs[1].Checkpoints)
+
+	for _, key := range tr.keys("manifests/v1/gw-0/") {
+		if key > ledger.ManifestKey("gw-0", 0) {
+			tr.purge(key)
+		}
+	}
+	for _, key := range tr.keys("checkpoints/v1/gw-0/") {
+		tr.purge(key)
+	}
+	report, err = ledger.Verify(ctx, tr.open(), ledger.VerifyOptions{Keys: keys})
+	require.NoError(t, err)
+	require.Equal(t, ledger.NotConfirmed, report.Verdict, "%+v", report.Findings)
+	require.True(t, slices.ContainsFunc(report.Findings, func(f ledger.Finding) bool {
+		return f.Severity == ledger.SeverityError && f.Code == ledger.CodeLogRewound && f.Log == "gw-0"
+	}), "%+v", report.Findings)
 }
 
 // TestTimestamp: an authority's word on the checkpoint is sealed beside it. One that is
@@ -108,17 +149,51 @@ func TestRotatedKey(t *testing.T) {
 	require.NoError(t, chain.Rotate(ctx, next))
 
 	_, err = startWith(t, NewFactory(), exportertest.NewNopSettings(metadata.Type), tr.config())
-	require.ErrorContains(t, err, "configure the new key")
+	require.ErrorIs(t, err, ledger.ErrRotated)
+	require.ErrorContains(t, err, next.ID)
+	require.ErrorContains(t, err, "configure that one")
 	c := tr.config()
 	c.Signing.KeyFile = file
-	_, err = startWith(t, NewFactory(), exportertest.NewNopSettings(metadata.Type), c)
-	require.ErrorContains(t, err, "`signing::trusted_keys`")
-	public := filepath.Join(t.TempDir(), "old.pub")
-	require.NoError(t, os.WriteFile(public, ledger.MarshalPublicKey(tr.public.Key), 0o600))
-	c.Signing.TrustedKeys = []string{public}
+	c.Signing.EarlierKeys = []string{publicFile(t, tr.public)}
 	r, err = startWith(t, NewFactory(), exportertest.NewNopSettings(metadata.Type), c)
 	require.NoError(t, err)
 	require.NoError(t, r.traces.ConsumeTraces(ctx, spans(event(1))))
 	r.stop()
 	require.Len(t, tr.requireConfirmed(), 2, "with the old key alone")
+}
+
+// publicFile is a file with a public key.
+func publicFile(t *testing.T, k ledger.PublicKey) string {
+	file := filepath.Join(t.TempDir(), "key.pub")
+	require.NoError(t, os.WriteFile(file, ledger.MarshalPublicKey(k.Key), 0o600))
+	return file
+}
+
+func TestStartRefusesPublicKeys(t *testing.T) {
+	private, _ := newKey(t)
+	for name, set := range map[string]func(*Config, []string){
+		"`signing::earlier_keys`": func(c *Config, paths []string) { c.Signing.EarlierKeys = paths },
+		"`signing::watched_keys`": func(c *Config, paths []string) { c.Signing.WatchedKeys = paths },
+	} {
+		c := createDefaultConfig().(*Config)
+		c.Signing.KeyFile = private
+		set(c, []string{filepath.Join(t.TempDir(), "none.pub")})
+		require.Contains(t, startError(t, c), "cannot read "+name+": open ")
+		set(c, []string{private})
+		require.Contains(t, startError(t, c), name+" "+private+" must hold an Ed25519 or ECDSA P-256 public key in PEM: ")
+	}
+}
+
+// TestTilesFollowTheLog: each checkpoint brings the tiles up to date, over restarts too.
+func TestTilesFollowTheLog(t *testing.T) {
+	tr := newTrail(t)
+	for n := range 3 {
+		r := start(t, tr.config())
+		require.NoError(t, r.traces.ConsumeTraces(t.Context(), spans(event(n))))
+		r.stop() // leaves a checkpoint
+		wrong, all, err := ledger.CheckTiles(t.Context(), tr.open(), []ledger.PublicKey{tr.public}, "gw-0")
+		require.NoError(t, err)
+		require.Empty(t, wrong)
+		require.Equal(t, 2, all)
+	}
 }

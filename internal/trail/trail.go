@@ -45,7 +45,7 @@ type Trail struct {
 	Events   []*Event
 	Problems []error // findings: what does not hold, or is told in two ways
 	Doubles  int     // lines that repeat an event to the letter
-	Unread   int     // of the problems, those that kept events from being read
+	Unread   int     // of the problems, those that kept events from being read, or from being judged
 }
 
 // maxRounds bounds how often a run that was found leads to another reading: a
@@ -105,18 +105,14 @@ func read(ctx context.Context, r ledger.Reader, keys []ledger.PublicKey, logs []
 		if err != nil {
 			var f *ledger.Finding
 			if !errors.As(err, &f) {
-				return nil, nil, err
+				return nil, nil, Unsigned(err, t.Problems)
 			}
-			t.Problems = append(t.Problems, f)
-			if f.Severity == ledger.SeverityError {
-				t.Unread++
-			}
+			t.problem(f)
 			continue
 		}
 		e, err := semconv.ParseLine(l.Line)
 		if err != nil {
-			t.Problems = append(t.Problems, &ledger.Finding{Severity: ledger.SeverityError, Code: ledger.CodeLineInvalid, Log: l.Log, Seq: l.Seq, Object: l.Object, Line: l.N, Message: err.Error()})
-			t.Unread++
+			t.problem(LineFinding(&l, err))
 			continue
 		}
 		if !belongs(e, session, wanted) {
@@ -134,6 +130,14 @@ func read(ctx context.Context, r ledger.Reader, keys []ledger.PublicKey, logs []
 		t.Events = append(t.Events, ev)
 	}
 	return t, runs, nil
+}
+
+// problem notes what is wrong, and whether it kept events from being read.
+func (t *Trail) problem(f *ledger.Finding) {
+	t.Problems = append(t.Problems, f)
+	if f.Severity == ledger.SeverityError || f.Severity == ledger.SeverityUnknown {
+		t.Unread++
+	}
 }
 
 // belongs reports whether an event is of the session: it says so, or it knew only

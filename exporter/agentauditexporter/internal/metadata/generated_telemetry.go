@@ -44,6 +44,7 @@ type TelemetryBuilder struct {
 	AgentauditExporterSpoolOldestAge          metric.Float64ObservableGauge
 	AgentauditExporterUnsealedEvents          metric.Int64ObservableGauge
 	AgentauditExporterWarnings                metric.Int64Counter
+	AgentauditExporterWatchedLogs             metric.Int64ObservableGauge
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -123,6 +124,21 @@ func (builder *TelemetryBuilder) RegisterAgentauditExporterUnsealedEventsCallbac
 		cb(ctx, &observerInt64{inst: builder.AgentauditExporterUnsealedEvents, obs: o})
 		return nil
 	}, builder.AgentauditExporterUnsealedEvents)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterAgentauditExporterWatchedLogsCallback sets callback for observable AgentauditExporterWatchedLogs metric.
+func (builder *TelemetryBuilder) RegisterAgentauditExporterWatchedLogsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.AgentauditExporterWatchedLogs, obs: o})
+		return nil
+	}, builder.AgentauditExporterWatchedLogs)
 	if err != nil {
 		return err
 	}
@@ -265,6 +281,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_agentaudit_exporter_warnings",
 		metric.WithDescription("Number of times that something in the bucket was not as this exporter left it. [Alpha]"),
 		metric.WithUnit("{warning}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.AgentauditExporterWatchedLogs, err = builder.meter.Int64ObservableGauge(
+		"otelcol_agentaudit_exporter_watched_logs",
+		metric.WithDescription("Number of other logs whose heads were noted at the last checkpoint, 4 at most. 0 where other collectors write to the bucket means that nobody would miss what is cut off their logs. [Alpha]"),
+		metric.WithUnit("{log}"),
 	)
 	errs = errors.Join(errs, err)
 	return &builder, errs

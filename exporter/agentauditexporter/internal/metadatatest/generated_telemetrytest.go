@@ -265,3 +265,17 @@ func AssertEqualAgentauditExporterWarnings(t *testing.T, tt *componenttest.Telem
 	require.NoError(t, err)
 	metricdatatest.AssertEqual(t, want, got, opts...)
 }
+
+func AssertEqualAgentauditExporterWatchedLogs(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_agentaudit_exporter_watched_logs",
+		Description: "Number of other logs whose heads were noted at the last checkpoint, 4 at most. 0 where other collectors write to the bucket means that nobody would miss what is cut off their logs. [Alpha]",
+		Unit:        "{log}",
+		Data: metricdata.Gauge[int64]{
+			DataPoints: dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_agentaudit_exporter_watched_logs")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}

@@ -1,0 +1,410 @@
+package ledger
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"maps"
+	"time"
+
+	"github.com/transparency-dev/merkle/proof"
+	"github.com/transparency-dev/merkle/rfc6962"
+)
+
+// shortcut is how a window is verified without reading the whole log (R6 of
+// docs/verification.md): by its first manifest, all rotations, and the manifest before
+// the window, each proven by the log's tiles to be in the tree that a newer manifest signed.
+type shortcut struct {
+	w     *walker
+	tiles *Tiles
+	first *Manifest   // the oldest
+	turns []*Manifest // rotations behind it, in their order
+	last  *Manifest   // the newest that the tiles speak of
+	root  []byte      // of the tree with it
+	from  *Manifest   // the newest before the window
+}
+
+// errNoShortcut: the log has to be walked. Tiles are hints, and so is what is wrong with
+// them.
+var errNoShortcut = errors.New("no shortcut")
+
+// maxTurns bounds how many rotations are followed.
+const maxTurns = 256
+
+// shortcut finds the way to the newest manifest before a time, or to a place where from is
+// not negative. It changes the walker's keys: after errNoShortcut, take another.
+func (w *walker) shortcut(ctx context.Context, from int64, since time.Time) (*shortcut, error) {
+	s := &shortcut{w: w}
+	for _, step := range []func(context.Context) error{
+		s.newest, s.proven,
+		func(ctx context.Context) error { return s.find(ctx, from, since) },
+		s.fits,
+	} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// at reads the newest version at a place, of which nothing is believed yet.
+func (s *shortcut) at(ctx context.Context, seq int64) (*Manifest, error) {
+	return s.version(ctx, ManifestKey(s.w.log, seq), "", seq)
+}
+
+func (s *shortcut) version(ctx context.Context, key, id string, seq int64) (*Manifest, error) {
+	body, err := s.w.r.Get(ctx, key, id)
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrForbidden) {
+		return nil, errNoShortcut
+	}
+	if err != nil {
+		return nil, err
+	}
+	m, err := openManifest(body, s.w.ring.all)
+	if err != nil || m.malformed || m.version() != 2 || m.Predicate.Log != s.w.log || m.Predicate.Seq != seq {
+		return nil, errNoShortcut
+	}
+	return m, nil
+}
+
+// newest reads the last manifest of the tree that the tiles go up to.
+func (s *shortcut) newest(ctx context.Context) error {
+	text, err := s.w.r.Get(ctx, TileCheckpointKey(s.w.log), "")
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrForbidden) {
+		return errNoShortcut
+	}
+	if err != nil {
+		return err
+	}
+	log, size, ok := noteOf(string(text))
+	if !ok || log != s.w.log || size < 2 {
+		return errNoShortcut
+	}
+	s.tiles = NewTiles(s.w.r, s.w.log, uint64(size))
+	versions, err := s.w.r.Versions(ctx, ManifestKey(log, size-1))
+	if err != nil {
+		return err
+	}
+	ring, ended := s.w.ring, s.w.ended
+	for _, v := range versions[:min(len(versions), maxRivals)] {
+		if v.DeleteMarker {
+			continue
+		}
+		again := *ring
+		s.w.ring, s.w.ended, s.turns = &again, maps.Clone(ended), nil
+		if err = s.ends(ctx, v, size-1); !errors.Is(err, errNoShortcut) {
+			return err // the oldest that the log's key signed
+		}
+	}
+	return errNoShortcut
+}
+
+// ends tries a version of the last manifest.
+func (s *shortcut) ends(ctx context.Context, v Version, seq int64) (err error) {
+	if s.last, err = s.version(ctx, v.Key, v.ID, seq); err != nil {
+		return err
+	}
+	tree, err := s.last.tree()
+	if err != nil {
+		return errNoShortcut
+	}
+	tree.Append(s.last.Payload)
+	s.root = tree.Root()
+	for _, step := range []func(context.Context) error{s.rotations, s.oldest, s.keys} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rotations follows them back from the newest.
+func (s *shortcut) rotations(ctx context.Context) error {
+	at := s.last.Predicate.RotatedAt
+	before := s.last.Predicate.Seq
+	for at != nil {
+		if *at >= before || len(s.turns) == maxTurns {
+			return errNoShortcut
+		}
+		m, err := s.at(ctx, *at)
+		if errors.Is(err, errNoShortcut) {
+			return nil // it may have expired: keys judges what is left
+		}
+		if err != nil {
+			return err
+		}
+		s.turns = append([]*Manifest{m}, s.turns...)
+		before, at = *at, m.Predicate.RotatedAt
+	}
+	return nil
+}
+
+// oldest reads the first manifest that is there.
+func (s *shortcut) oldest(ctx context.Context) (err error) {
+	if s.first, err = s.at(ctx, 0); !errors.Is(err, errNoShortcut) {
+		return err
+	}
+	for v, err := range s.w.r.List(ctx, ManifestPrefix+s.w.log+"/", "") {
+		if err != nil {
+			return err
+		}
+		log, seq, ok := parseManifestKey(v.Key)
+		if !ok || log != s.w.log {
+			return errNoShortcut
+		}
+		s.first, err = s.at(ctx, seq)
+		return err
+	}
+	return errNoShortcut
+}
+
+// keys checks who signed what was read: the key that began the log, and those that it and
+// its successors named.
+func (s *shortcut) keys(context.Context) error {
+	w := s.w
+	keys := w.beginners(s.first.Predicate.Seq, s.first)
+	if len(keys) != 1 {
+		return errNoShortcut
+	}
+	w.epochs = []epoch{{s.first.Predicate.Seq, keys[0]}}
+	signed := func(m *Manifest) error {
+		again, err := openManifest(m.Envelope, w.ring.all)
+		key := w.keyAt(m.Predicate.Seq)
+		if err != nil || !w.signed(&link{seq: -1}, again, key) {
+			return errNoShortcut
+		}
+		m.KeyID = key
+		return nil
+	}
+	var rotated *int64
+	if s.first.Predicate.Seq > 0 {
+		rotated = s.first.Predicate.RotatedAt
+	}
+	for _, m := range append([]*Manifest{s.first}, append(s.turns, s.last)...) {
+		if m.Predicate.Seq < s.first.Predicate.Seq {
+			return errNoShortcut
+		}
+		if err := signed(m); err != nil || !equal(m.Predicate.RotatedAt, rotated) {
+			return errNoShortcut
+		}
+		k, err := m.NextKey()
+		if err != nil {
+			return errNoShortcut
+		}
+		if k != nil && m != s.last {
+			seq := m.Predicate.Seq
+			rotated = &seq
+			w.learn(&tip{m: m, link: &link{seq: seq, digest: hexDigest(m.Digest)}})
+			w.epochs = append(w.epochs, epoch{seq + 1, k.ID})
+		}
+	}
+	for _, e := range w.epochs {
+		if w.ring.last(e.key) != "" && !w.pins[e.key] {
+			return errNoShortcut // its pinned end is somewhere else
+		}
+	}
+	return nil
+}
+
+// included proves a manifest in the tree.
+func (s *shortcut) included(ctx context.Context, m *Manifest) error {
+	seq := uint64(m.Predicate.Seq)
+	if m.Predicate.Seq == s.last.Predicate.Seq && m.Digest == s.last.Digest {
+		return nil
+	}
+	path, err := s.tiles.Inclusion(ctx, seq)
+	if err != nil {
+		return hint(err)
+	}
+	h := rfc6962.DefaultHasher
+	if proof.VerifyInclusion(h, seq, s.tiles.size, h.HashLeaf(m.Payload), path, s.root) != nil {
+		return errNoShortcut
+	}
+	return nil
+}
+
+// extends proves that a smaller tree is the beginning of the one that the tiles go up to.
+func (s *shortcut) extends(ctx context.Context, size int64, root string) error {
+	if uint64(size) == s.tiles.size {
+		if root != hex.EncodeToString(s.root) {
+			return errNoShortcut
+		}
+		return nil
+	}
+	path, err := s.tiles.Consistency(ctx, uint64(size))
+	if err != nil {
+		return hint(err)
+	}
+	r, err := hex.DecodeString(root)
+	if err != nil || proof.VerifyConsistency(rfc6962.DefaultHasher, uint64(size), s.tiles.size, path, r, s.root) != nil {
+		return errNoShortcut
+	}
+	return nil
+}
+
+// hint passes errors of the store on, and takes all that is wrong with a tile for a hint
+// that does not help.
+func hint(err error) error {
+	if errors.Is(err, errTile) {
+		return errNoShortcut
+	}
+	return err
+}
+
+func (s *shortcut) proven(ctx context.Context) error {
+	for _, m := range append([]*Manifest{s.first}, s.turns...) {
+		if err := s.included(ctx, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// find looks for the newest manifest before a time, by what the times of others let it
+// guess, and by halving where that does not help. Who leads it astray makes it begin too
+// early, or not at all: what it ends with is proven.
+func (s *shortcut) find(ctx context.Context, from int64, since time.Time) error {
+	low, high := s.first, s.last
+	if from >= 0 {
+		if from <= low.Predicate.Seq || from >= high.Predicate.Seq {
+			return errNoShortcut
+		}
+		var err error
+		s.from, err = s.at(ctx, from)
+		return err
+	}
+	since = since.Add(-maxSkew)
+	if !low.SealedAt().Before(since) {
+		return errNoShortcut
+	}
+	if high.SealedAt().Before(since) {
+		s.from = high
+		return nil
+	}
+	for guess := true; high.Predicate.Seq-low.Predicate.Seq > 1; guess = !guess {
+		m, err := s.at(ctx, between(low, high, since, guess))
+		if err != nil {
+			return err
+		}
+		if m.SealedAt().Before(since) {
+			low = m
+		} else {
+			high = m
+		}
+	}
+	s.from = low
+	return nil
+}
+
+// between is a place between two manifests where one of a time may be.
+func between(low, high *Manifest, at time.Time, guess bool) int64 {
+	a, b := low.Predicate.Seq, high.Predicate.Seq
+	if all := high.SealedAt().Sub(low.SealedAt()); guess && all > 0 {
+		part := float64(at.Sub(low.SealedAt())) / float64(all)
+		return min(max(a+int64(part*float64(b-a)), a+1), b-1)
+	}
+	return a + (b-a)/2
+}
+
+// fits proves the manifest that the walk is to begin with, and what it says of the tree
+// before it.
+func (s *shortcut) fits(ctx context.Context) error {
+	m := s.from
+	if key := s.w.keyAt(m.Predicate.Seq); m.KeyID != key {
+		again, err := openManifest(m.Envelope, s.w.ring.all)
+		if err != nil || !s.w.signed(&link{seq: -1}, again, key) {
+			return errNoShortcut
+		}
+		m.KeyID = key
+	}
+	if err := s.included(ctx, m); err != nil {
+		return err
+	}
+	if m.Predicate.Seq == 0 {
+		return nil
+	}
+	return s.extends(ctx, m.Predicate.Tree.Size, m.Predicate.Tree.Root)
+}
+
+// held proves that the tree goes on from the checkpoints that the auditor holds, as far as
+// they are of it, and returns the others.
+func (s *shortcut) held(ctx context.Context, list []*Checkpoint) (agreed, others []*Checkpoint, err error) {
+	for _, c := range list {
+		if uint64(c.Size) > s.tiles.size {
+			others = append(others, c)
+			continue
+		}
+		if c.Genesis != "" && c.Genesis != s.genesis() {
+			return nil, nil, errNoShortcut
+		}
+		if err := s.extends(ctx, c.Size, c.Root); err != nil {
+			return nil, nil, err
+		}
+		agreed = append(agreed, c)
+	}
+	return agreed, others, nil
+}
+
+func (s *shortcut) genesis() string {
+	if s.first.Predicate.Seq == 0 {
+		return hexDigest(s.first.Digest)
+	}
+	return s.first.Predicate.Genesis
+}
+
+// walk goes through the window and to the end of the log.
+func (s *shortcut) walk(ctx context.Context) error {
+	w := s.w
+	w.first, w.expiry, w.start, w.genesis = s.first.Predicate.Seq, s.first.Predicate.PastUntil, s.first.SealedAt(), s.genesis()
+	w.others.flush(w.note)
+	all := w.epochs
+	if err := s.begin(s.from, all); err != nil {
+		return err
+	}
+	reached := false // the newest that the tiles speak of
+	passed := w.passed
+	w.passed = func(l *link) error {
+		if l.seq == s.last.Predicate.Seq {
+			if reached = l.digest == hexDigest(s.last.Digest); !reached {
+				w.doubt(CodeChainBroken, l.seq, Version{Key: ManifestKey(w.log, l.seq)}, "manifest "+hexDigest(s.last.Digest), "manifest "+l.digest, "the log's key signed two manifests for this place: verify without a window")
+				return errEnough
+			}
+		}
+		return passed(l)
+	}
+	defer func() { w.passed = passed }()
+	reached = s.from == s.last
+	err := w.onward(ctx, func() bool { return w.past() && w.at.seq < s.last.Predicate.Seq })
+	if err != nil || w.stuck {
+		return err
+	}
+	if !reached && w.past() {
+		// The window ends before: what was walked is of the log whose newest manifests follow.
+		if err := s.extends(ctx, w.at.seq+1, hex.EncodeToString(w.at.tree.Root())); err != nil {
+			return err
+		}
+		if err := s.begin(s.last, all); err != nil {
+			return err
+		}
+		return w.onward(ctx, func() bool { return false })
+	}
+	return nil
+}
+
+// begin takes a manifest that was proven as the newest place.
+func (s *shortcut) begin(m *Manifest, all []epoch) error {
+	w := s.w
+	l, prev, err := m.link()
+	if err != nil {
+		return errNoShortcut
+	}
+	l.genesis = s.genesis()
+	w.epochs = nil
+	for _, e := range all {
+		if e.from <= m.Predicate.Seq+1 {
+			w.epochs = append(w.epochs, e)
+		}
+	}
+	w.at, w.rivals = prev, nil
+	return w.commit(&tip{link: l, prev: prev, m: m})
+}

@@ -137,7 +137,7 @@ func (h *hider) ofFlat(key string) bool {
 
 // repr finds system messages in what Python prints of messages. Their quotes mark the text
 // as clearly as JSON does.
-var repr = regexp.MustCompile(`(?s)((?:SystemMessage|ChatMessage|SystemChatMessage)\([^'"]*?(?:<MessageRole\.SYSTEM: 'system'>[^'"]*?)?(?:content|text)=|['"]role['"]: ['"](?:system|developer)['"], ['"]content['"]: )('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")`)
+var repr = regexp.MustCompile(`(?s)((?:SystemMessage|ChatMessage|SystemChatMessage)\([^'"]*?(?:<MessageRole\.SYSTEM: 'system'>[^'"]*?)?(?:blocks=\[TextBlock\(block_type='text', )?(?:content|text)=|['"]role['"]: ['"](?:system|developer)['"], ['"]content['"]: )('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")`)
 
 func (h *hider) text(dst []byte, raw string, secret bool) []byte {
 	if raw == `""` {

@@ -118,7 +118,7 @@ func TestWriters(t *testing.T) {
 }
 
 func TestMarks(t *testing.T) {
-	for _, s := range []string{"<REDACTED>", "__REDACTED__", "<5 messages; not recorded>", "<not recorded: off>"} {
+	for _, s := range []string{"<REDACTED>", "__REDACTED__", "<5 messages; not recorded>", "<not recorded: off>", "<elided>", "HIDDEN:non-empty", "[Scrubbed due to 'session']", "<openai.Stream object at 0x7f>"} {
 		require.True(t, Withheld(s), s)
 	}
 	require.False(t, Withheld("<b>hello</b>"))

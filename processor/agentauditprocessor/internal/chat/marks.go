@@ -6,8 +6,13 @@ import "strings"
 // told not to record.
 func Withheld(s string) bool {
 	switch s {
-	case "<REDACTED>", "[REDACTED]", "__REDACTED__", "<not specified>", "<not serializable>", "<non-serializable>", "<replaced>", "FILTERED":
+	case "<REDACTED>", "[REDACTED]", "__REDACTED__", "<not specified>", "<not serializable>", "<non-serializable>", "<replaced>", "FILTERED", "<elided>", "<synthetic>":
 		return true
+	}
+	for _, begin := range []string{"HIDDEN:", "[Scrubbed due to ", "<async_generator object ", "<generator object ", "<openai.Stream object at "} {
+		if strings.HasPrefix(s, begin) && len(s) < 128 {
+			return true
+		}
 	}
 	return strings.HasPrefix(s, "<") && (strings.HasSuffix(s, "; not recorded>") || strings.HasPrefix(s, "<not recorded:"))
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"slices"
 
+	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
@@ -130,12 +131,26 @@ func listOf(calls []chat.Call) []byte {
 }
 
 // concludeOutcome says of a tool call that it succeeded where its record does, and concludes
-// it where a result came back. Of others nothing is known: a span also ends because the run
-// stopped to ask a person.
+// how it ended from a result that came back. Of others nothing is known: a span also ends, and
+// well, because the run stopped to ask a person; then what the tool was given is there, and no
+// result is.
 func (e *Draft) concludeOutcome() {
+	if e.Outcome != "" || e.Kind != Tool || len(e.Asks) > 0 {
+		return
+	}
+	r := jsontext.Parse(e.ToolOutput)
+	failed := jsontext.First(r, "isError", "is_error").Bool()
+	switch jsontext.Get(r, "status").Str {
+	case "error", "failure", "failed":
+		failed = true
+	}
 	switch {
-	case e.Outcome != "" || e.Kind != Tool || len(e.Asks) > 0:
-	case e.Record.Succeeded:
+	case failed:
+		e.Outcome = semconv.OutcomeError
+		e.Derive("outcome")
+	case jsontext.Get(r, "error").Type == gjson.String:
+		// An error, a refusal, or that a person is asked: in the words of the tool.
+	case e.Record.Succeeded && (len(e.ToolOutput) > 0 || len(e.ToolInput) == 0):
 		e.Outcome = semconv.OutcomeSuccess
 	case len(e.ToolOutput) > 0:
 		e.Outcome = semconv.OutcomeSuccess

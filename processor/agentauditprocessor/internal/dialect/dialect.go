@@ -138,7 +138,7 @@ func Detect(r *record.Record) *Dialect {
 func (d *Dialect) Map(r *record.Record) *Draft {
 	e := &Draft{Dialect: d, Record: r, Kind: d.Kind(r)}
 	e.EventType = typeOf[e.Kind]
-	e.Timestamp = r.Start
+	e.Timestamp, e.SentTimestamp = r.Start, r.SentTime
 	if !r.Log && r.End.After(r.Start) {
 		e.EndTimestamp = r.End
 	}

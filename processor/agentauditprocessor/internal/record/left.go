@@ -1,6 +1,7 @@
 package record
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,6 +33,9 @@ func (r *Record) Rest(ignore []Ignored, leaves *jsontext.Leaves) []byte {
 	}
 	if r.StatusText != "" && !leaves.HasText(r.StatusText) && !chat.Withheld(r.StatusText) {
 		o.put("status_message", JSONString(r.StatusText))
+	}
+	if r.SentEnd > 0 {
+		o.put("sent_end_timestamp", JSONString(strconv.FormatUint(r.SentEnd, 10)))
 	}
 	if all := r.of.around(); all != "" {
 		o.put("resource", all)
@@ -126,7 +130,9 @@ func (w *restWriter) events(r *Record) []byte {
 		t.Use(keys...)
 		o := objectWriter{}
 		o.put("name", JSONString(ev.Name()))
-		o.put("timestamp", JSONString(t.Start.Format(time.RFC3339Nano)))
+		if !t.Start.IsZero() {
+			o.put("timestamp", JSONString(t.Start.Format(time.RFC3339Nano)))
+		}
 		attrs := objectWriter{}
 		w.attributes(t.attrs, &attrs)
 		if a := attrs.close(); a != nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,11 +29,13 @@ type Record struct {
 	TraceID      pcommon.TraceID
 	SpanID       pcommon.SpanID
 	ParentID     pcommon.SpanID
-	Start, End   time.Time
-	Failed       bool   // span status ERROR, or a log record of severity ERROR or worse
-	Succeeded    bool   // span status OK
-	Dropped      bool   // the sender says that it dropped attributes or events of the span
-	StatusText   string // the status message
+	Start, End   time.Time // zero where what was sent cannot be a time
+	SentTime     string    // what was sent in the place of Start, where that is so
+	SentEnd      uint64    // what was sent as the end, where it is before the start
+	Failed       bool      // span status ERROR, or a log record of severity ERROR or worse
+	Succeeded    bool      // span status OK
+	Dropped      bool      // the sender says that it dropped attributes or events of the span
+	StatusText   string    // the status message
 	Exception    Exception
 	Events       ptrace.SpanEventSlice // of a span
 	Links        ptrace.SpanLinkSlice  // likewise
@@ -102,7 +105,11 @@ func (s *Scope) Span(span ptrace.Span) *Record {
 	r := s.record(span.Attributes())
 	r.Name = span.Name()
 	r.TraceID, r.SpanID, r.ParentID = span.TraceID(), span.SpanID(), span.ParentSpanID()
-	r.Start, r.End = span.StartTimestamp().AsTime(), span.EndTimestamp().AsTime()
+	r.Start, r.SentTime = timeOf(span.StartTimestamp())
+	r.End, _ = timeOf(span.EndTimestamp())
+	if r.End.Before(r.Start) {
+		r.End, r.SentEnd = r.Start, uint64(span.EndTimestamp())
+	}
 	r.Failed = span.Status().Code() == ptrace.StatusCodeError
 	r.Dropped = span.DroppedAttributesCount() > 0 || span.DroppedEventsCount() > 0
 	r.Succeeded = span.Status().Code() == ptrace.StatusCodeOk
@@ -143,7 +150,7 @@ func (r *Record) SpanEvent(ev ptrace.SpanEvent) *Record {
 	t.Log, t.OfSpan = true, true
 	t.Name = ev.Name()
 	t.TraceID, t.SpanID = r.TraceID, r.SpanID
-	if t.Start = ev.Timestamp().AsTime(); ev.Timestamp() == 0 {
+	if t.Start, _ = timeOf(ev.Timestamp()); t.Start.IsZero() {
 		t.Start = r.Start
 	}
 	t.Events, t.Links = noEvents, noLinks
@@ -181,11 +188,11 @@ func (s *Scope) LogRecord(lr plog.LogRecord) *Record {
 	}
 	switch t, err := time.Parse(time.RFC3339Nano, r.Text("event.timestamp")); {
 	case lr.Timestamp() != 0:
-		r.Start = lr.Timestamp().AsTime()
+		r.Start, r.SentTime = timeOf(lr.Timestamp())
 	case err == nil:
 		r.Start = t.UTC()
 	default:
-		r.Start = lr.ObservedTimestamp().AsTime()
+		r.Start, r.SentTime = timeOf(lr.ObservedTimestamp())
 	}
 	r.Use("event.timestamp")
 	return r
@@ -428,3 +435,19 @@ func (r *Record) UnreadEvents(f func(ptrace.SpanEvent)) {
 
 // MayHave reports whether one of the keys that the marks are of may be there.
 func (r *Record) MayHave(marks uint64) bool { return r.marks&marks != 0 }
+
+// Before and after these there was no telemetry of agents.
+var (
+	earliest = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	latest   = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
+// timeOf is a time that was sent; where it cannot be one, zero and what was sent.
+func timeOf(ts pcommon.Timestamp) (t time.Time, sent string) {
+	if ts < 1<<63 {
+		if t = ts.AsTime(); t.After(earliest) && t.Before(latest) {
+			return t, ""
+		}
+	}
+	return time.Time{}, strconv.FormatUint(uint64(ts), 10)
+}

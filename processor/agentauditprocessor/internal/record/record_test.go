@@ -53,7 +53,7 @@ func TestSpan(t *testing.T) {
 
 	var l jsontext.Leaves
 	l.AddText("bang")
-	require.JSONEq(t, `{"a":"1","span_events":[{"name":"exception","timestamp":"1970-01-01T00:00:00Z","attributes":{"more":"of it"}}],"links":[{"trace_id":"","span_id":"0100000000000000"}],"status_message":"no","resource":{"scope":{"flavour":"sweet"}}}`, string(r.Rest(nil, &l)))
+	require.JSONEq(t, `{"a":"1","span_events":[{"name":"exception","attributes":{"more":"of it"}}],"links":[{"trace_id":"","span_id":"0100000000000000"}],"status_message":"no","resource":{"scope":{"flavour":"sweet"}}}`, string(r.Rest(nil, &l)))
 	seen := 0
 	r.UnreadEvents(func(ptrace.SpanEvent) { seen++ })
 	require.Zero(t, seen, "the exception was read")
@@ -61,6 +61,33 @@ func TestSpan(t *testing.T) {
 	require.True(t, t2.Log && t2.OfSpan)
 	r.TellEvent(0)
 	require.NotContains(t, string(r.Rest(nil, &l)), "more")
+}
+
+func TestTimes(t *testing.T) {
+	at := pcommon.NewTimestampFromTime(time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC))
+	for name, c := range map[string]struct {
+		start, end pcommon.Timestamp
+		sent       string
+		sentEnd    uint64
+	}{
+		"as it should be":    {at, at + 1, "", 0},
+		"none":               {0, 0, "0", 0},
+		"all bits":           {1<<64 - 1, at, "18446744073709551615", 0},
+		"milliseconds":       {1790000000000, at, "1790000000000", 0},
+		"end before start":   {at, at - 1, "", uint64(at - 1)},
+		"an end beyond time": {at, 1<<64 - 1, "", 1<<64 - 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := ptrace.NewSpan()
+			s.SetStartTimestamp(c.start)
+			s.SetEndTimestamp(c.end)
+			r := scope(t, nil).Span(s)
+			require.Equal(t, c.sent, r.SentTime)
+			require.Equal(t, c.sentEnd, r.SentEnd)
+			require.Equal(t, c.sent != "", r.Start.IsZero())
+			require.False(t, r.End.Before(r.Start))
+		})
+	}
 }
 
 func TestLogRecord(t *testing.T) {

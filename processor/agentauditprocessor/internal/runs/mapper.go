@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -96,6 +97,11 @@ func (m *Mapper) Map(sender Sender, drafts []*dialect.Draft, others []Span, now 
 	}
 	for _, e := range events {
 		e.RecordedAt = now
+		if e.Timestamp.IsZero() { // what was sent cannot be a time
+			e.Timestamp = now
+			e.DerivedFields = append(slices.Clone(e.DerivedFields), "timestamp")
+			slices.Sort(e.DerivedFields)
+		}
 	}
 	return events, evicted
 }

@@ -63,7 +63,7 @@ var rules = map[string]rule{
 	"approval_reason": {same: fill}, "approval_source": {same: fill}, "actor_id": {same: fill},
 	"guardrail_name": {same: fill}, "verdict": {same: fill}, "score": {same: fill},
 	"stack":          {same: fill, frame: fill, follows: "error"},
-	"sent_timestamp": {}, "agent_instance_id": {same: fill, frame: fill, shared: true}, "parent_agent_id": {shared: true}, "derived_from": {}, "event_problems": {},
+	"sent_timestamp": {shared: true}, "agent_instance_id": {same: fill, frame: fill, shared: true}, "parent_agent_id": {shared: true}, "derived_from": {}, "event_problems": {},
 	"content_refs": {same: fill}, "content_at": {}, "masked_fields": {}, "from_agent": {same: fill}, "to_agent": {same: fill},
 	"tool_description_hash": {same: fill}, "mcp_server_version": {same: fill}, "mcp_method": {same: fill}, "approved_input": {same: fill}, "approval_at": {same: fill},
 	"finding_id": {}, "engine_version": {}, "exposed": {}, "acted": {}, "carrier": {}, "read": {}, "act": {},

@@ -13,10 +13,10 @@ import (
 
 // hider replaces system texts in JSON, each value once, in one pass.
 type hider struct {
-	prompts *prompts
-	texts   []string // system texts of the record, as JSON strings
-	flat    []string // prefixes of keys that belong to a system message
-	depth   int
+	hashes *hashes
+	texts  []string // system texts of the record, as JSON strings
+	flat   []string // prefixes of keys that belong to a system message
+	depth  int
 }
 
 // messages is a list of messages in the one shape, without the text of system messages.
@@ -144,7 +144,7 @@ func (h *hider) text(dst []byte, raw string, secret bool) []byte {
 		return append(dst, raw...)
 	}
 	if secret || slices.Contains(h.texts, raw) {
-		return jsontext.AppendString(dst, h.prompts.marker(jsontext.Read(raw).Str))
+		return jsontext.AppendString(dst, h.hashes.marker(jsontext.Read(raw).Str))
 	}
 	if !chat.MaybeSystem(raw) || h.depth >= maxHideDepth {
 		return append(dst, raw...)
@@ -164,7 +164,7 @@ func (h *hider) text(dst []byte, raw string, secret bool) []byte {
 		if strings.HasPrefix(parts[1], "ChatMessage") && !strings.Contains(parts[1], "SYSTEM") {
 			return m
 		}
-		return parts[1] + "'" + h.prompts.marker(unquoted(parts[2])) + "'"
+		return parts[1] + "'" + h.hashes.marker(unquoted(parts[2])) + "'"
 	})
 	if hidden == text {
 		return append(dst, raw...)

@@ -190,6 +190,7 @@ func (a *auditor) events(ctx context.Context, req *request) ([]*runs.Event, erro
 	from := authenticated(ctx)
 	events, evicted := a.mapper.Map(a.rememberedAs(ctx, from), req.drafts, req.others, now)
 	sentBy := from.JSON()
+	known := &hashes{prompts: &a.prompts}
 	absent := map[kind]int64{}
 	var refused []string
 	for _, e := range events {
@@ -197,7 +198,7 @@ func (a *auditor) events(ctx context.Context, req *request) ([]*runs.Event, erro
 			e.Sender, e.From = sentBy, from.Name
 		}
 		a.pin(e)
-		a.prompts.apply(e)
+		known.apply(e)
 		if a.prompts.mode == promptKeep && e.Prompt != "" && e.EventType == semconv.TypeLLMCall {
 			keepPrompt(e.Event, e.Prompt)
 		}

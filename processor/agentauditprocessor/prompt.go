@@ -28,26 +28,44 @@ func (p *prompts) hash(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// marker is what a system text is replaced by.
-func (p *prompts) marker(text string) string {
-	if len(p.key) > 0 {
-		return "[system prompt hmac-sha256:" + p.hash(text) + "]"
+// hashes are those of the system texts of a request: many events state one.
+type hashes struct {
+	*prompts
+	known map[string]string
+}
+
+func (s *hashes) of(text string) string {
+	hash, ok := s.known[text]
+	if !ok {
+		hash = s.hash(text)
+		if s.known == nil {
+			s.known = map[string]string{}
+		}
+		s.known[text] = hash
 	}
-	return "[system prompt sha256:" + p.hash(text) + "]"
+	return hash
+}
+
+// marker is what a system text is replaced by.
+func (s *hashes) marker(text string) string {
+	if len(s.key) > 0 {
+		return "[system prompt hmac-sha256:" + s.of(text) + "]"
+	}
+	return "[system prompt sha256:" + s.of(text) + "]"
 }
 
 // apply sets system_prompt_hash and, unless prompts are kept, replaces system texts where
 // they are system texts: in system messages and instructions, whichever dialect told them,
 // and in a value of content that equals one which its own record told. Nothing else is
 // replaced, whatever it says: what an agent did, read or answered is evidence.
-func (p *prompts) apply(e *runs.Event) {
+func (s *hashes) apply(e *runs.Event) {
 	if e.Prompt != "" {
-		e.SystemPromptHash = p.hash(jsontext.ValidText(e.Prompt))
+		e.SystemPromptHash = s.of(jsontext.ValidText(e.Prompt))
 	}
-	if p.mode == promptKeep {
+	if s.mode == promptKeep {
 		return
 	}
-	h := hider{prompts: p}
+	h := hider{hashes: s}
 	for _, list := range []*json.RawMessage{&e.InputMessages, &e.OutputMessages} {
 		if bytes.Contains(*list, []byte(`"role":"system"`)) || bytes.Contains(*list, []byte(`"role":"developer"`)) {
 			*list = h.messages(*list)

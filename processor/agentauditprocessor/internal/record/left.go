@@ -78,10 +78,10 @@ func (w *restWriter) unknown(v pcommon.Value) (raw string, ok bool) {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
 		s := v.Str()
-		if chat.Withheld(s) || w.leaves.HasText(s) {
+		if s == "" || (s[0] == '{' || s[0] == '[') && w.leaves.HasAll(s) {
 			return "", false
 		}
-		if c := s[0]; (c == '{' || c == '[') && w.leaves.HasAll(s) {
+		if chat.Withheld(s) || w.leaves.HasText(s) {
 			return "", false
 		}
 		raw = JSON(v).Raw

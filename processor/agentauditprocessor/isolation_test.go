@@ -6,16 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/client"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -268,30 +267,26 @@ func TestResumedWithinItsSession(t *testing.T) {
 }
 
 // An event id, a name of an agent, an id of a call: what is too long is kept as its digest,
-// with its text beside it.
+// with its text under content, and not as a blob, of which each costs a request to the store.
 func TestLongIDs(t *testing.T) {
 	long := strings.Repeat("x", 5000)
 	x := newTenants(t, nil)
 	a := paying(long)
 	a["gen_ai.tool.call.id"], a["audit.event_id"] = long, long
-	out, err := x.a.processTraces(context.Background(), of("s", "execute_tool pay", 1, 0, a))
+	td := of("s", "execute_tool pay", 1, 0, a)
+	td.ResourceSpans().At(0).Resource().Attributes().PutStr("enduser.id", long)
+	out, err := x.a.processTraces(context.Background(), td)
 	require.NoError(t, err)
-	s := out.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0)
-	line, meta, err := semconv.AppendSpan(nil, s)
+	line, meta, err := semconv.AppendSpan(nil, out.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0))
 	require.NoError(t, err)
 	e, err := semconv.ParseLine(line)
 	require.NoError(t, err)
 	want := "sha256:" + hexSHA(long)
-	require.Equal(t, []string{want, want, want}, []string{e.SessionID, e.ToolCallID, e.EventID})
-	var over map[string]struct {
-		SHA256 string
-		Bytes  int
+	require.Equal(t, []string{want, want, want, want}, []string{e.SessionID, e.ToolCallID, e.EventID, e.UserID})
+	require.Empty(t, meta.OversizeText)
+	for _, key := range []string{`gen_ai\.conversation\.id`, `gen_ai\.tool\.call\.id`, `audit\.event_id`, `resource.enduser\.id`} {
+		require.Equal(t, long, gjson.GetBytes(e.Content, key).Str, key)
 	}
-	require.NoError(t, json.Unmarshal(e.Oversize, &over))
-	require.Equal(t, []string{"event_id", "session_id", "tool_call_id"}, slices.Sorted(maps.Keys(over)))
-	require.Equal(t, 5000, over["session_id"].Bytes)
-	require.Equal(t, hexSHA(long), over["session_id"].SHA256)
-	require.NotEmpty(t, meta.OversizeText)
 }
 
 // A sender that never ends drawing ids fills its share of the memory, and no more.

@@ -3,7 +3,6 @@ package agentauditprocessor
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -62,17 +61,10 @@ func replace(e *semconv.Event, name string, isJSON bool, object []byte) {
 }
 
 // shorten cuts each field that is longer than limit bytes. It keeps the beginning,
-// as text, and names the field in oversize with its full length and digest, as those that
-// were cut before. It returns the full texts of what was cut, by the names of the fields.
-func shorten(e *semconv.Event, limit int, whole map[string]string) map[string]string {
+// as text, and names the field in oversize with its full length and digest. It
+// returns the full texts of what was cut, by the names of the fields.
+func shorten(e *semconv.Event, limit int) (whole map[string]string) {
 	marks := []byte{'{'}
-	for _, name := range slices.Sorted(maps.Keys(whole)) {
-		if len(marks) > 1 {
-			marks = append(marks, ',')
-		}
-		whole[name] = jsontext.ValidText(whole[name])
-		marks = append(append(append(append(marks, '"'), name...), `":`...), digest(whole[name])...)
-	}
 	for _, f := range e.Longer(limit) {
 		if f.Name == "oversize" {
 			continue

@@ -203,7 +203,7 @@ func (a *auditor) events(ctx context.Context, req *request) ([]*runs.Event, erro
 			keepPrompt(e.Event, e.Prompt)
 		}
 		withhold(e.Event, a.cfg.Content)
-		e.OversizeText = shorten(e.Event, a.cfg.MaxFieldBytes, e.OversizeText)
+		e.OversizeText = shorten(e.Event, a.cfg.MaxFieldBytes)
 		for f := range e.OversizeText {
 			a.tb.AgentauditProcessorOversize.Add(ctx, 1, a.attrs.of("field", f))
 		}

@@ -24,26 +24,25 @@ type Draft struct {
 	Dialect *Dialect
 	Record  *record.Record
 
-	Prompt    string            // the system prompt, as text
-	Secrets   []string          // every system text on the record, part by part
-	UserJSON  string            // the first thing the user said, in what was sent to a model, as a JSON string
-	Requested []chat.Call       // the tool calls that a model asked for
-	Answers   []chat.Answer     // decisions told inside messages
-	Asks      []chat.Asked      // requests for a decision that the record tells of
-	Decisions []Decision        // decisions on requests that an earlier run stopped for, in their order
-	Of        pcommon.SpanID    // the span whose event this completes or belongs to
-	Keys      []string          // what else identifies the fact that this event tells of
-	Joins     []string          // keys of the event that this one completes, where it is in sight
-	Parts     bool              // the outcome stands on other spans: see Part
-	Reported  bool              // a refused call has a record of its own, so that the decision need not stand for it
-	Frame     func()            // reads what only the frame of a run needs, where the record may be one; may be nil
-	EndedBy   string            // a limit that stopped the run: a reason of session_timeout
-	Alone     bool              // a single value was unwrapped from tool_input
-	Skip      bool              // the record turned out to tell of nothing
-	Glue      bool              // a step of a framework that gave no event: it repeats what others tell
-	LongIDs   map[string]string // the whole text of ids that are too long, by field
-	From      []From            // where derived fields are from
-	Joined    []*Draft          // the records that completed this one
+	Prompt    string         // the system prompt, as text
+	Secrets   []string       // every system text on the record, part by part
+	UserJSON  string         // the first thing the user said, in what was sent to a model, as a JSON string
+	Requested []chat.Call    // the tool calls that a model asked for
+	Answers   []chat.Answer  // decisions told inside messages
+	Asks      []chat.Asked   // requests for a decision that the record tells of
+	Decisions []Decision     // decisions on requests that an earlier run stopped for, in their order
+	Of        pcommon.SpanID // the span whose event this completes or belongs to
+	Keys      []string       // what else identifies the fact that this event tells of
+	Joins     []string       // keys of the event that this one completes, where it is in sight
+	Parts     bool           // the outcome stands on other spans: see Part
+	Reported  bool           // a refused call has a record of its own, so that the decision need not stand for it
+	Frame     func()         // reads what only the frame of a run needs, where the record may be one; may be nil
+	EndedBy   string         // a limit that stopped the run: a reason of session_timeout
+	Alone     bool           // a single value was unwrapped from tool_input
+	Skip      bool           // the record turned out to tell of nothing
+	Glue      bool           // a step of a framework that gave no event: it repeats what others tell
+	From      []From         // where derived fields are from
+	Joined    []*Draft       // the records that completed this one
 
 	cut, hidden bool // a part was cut, or withheld, at the source: see State
 }

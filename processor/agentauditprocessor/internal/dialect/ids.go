@@ -33,7 +33,9 @@ var idFields = func() (list []*semconv.Field) {
 	return list
 }()
 
-// shortenIDs puts its digest in the place of an id that is too long, and keeps the text.
+// shortenIDs puts its digest in the place of an id that is too long. The text is then in no
+// field, and so kept under content: as a blob each would cost a request of its own to the
+// store, and a sender can draw a thousand in a megabyte.
 func (e *Draft) shortenIDs() {
 	for _, f := range idFields {
 		if !f.Has(&e.Event) {
@@ -43,10 +45,6 @@ func (e *Draft) shortenIDs() {
 		if len(text) <= maxID {
 			continue
 		}
-		if e.LongIDs == nil {
-			e.LongIDs = map[string]string{}
-		}
-		e.LongIDs[f.Name] = text
 		e.Set(f.Name, pcommon.NewValueStr(ShortID(text)))
 	}
 	for i := range e.Requested {

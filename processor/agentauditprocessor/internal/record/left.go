@@ -185,12 +185,15 @@ var ofMachine = []Ignored{
 	{"user.*", "user_id"},
 }
 
+// longID is from how many bytes on an id is no longer itself in the field that has it.
+const longID = 256
+
 // around is what the resource and the scope say that no field has, as JSON.
 func (s *Scope) around() string {
 	if s.left == nil {
 		o := objectWriter{}
 		for k, v := range s.Resource.All() {
-			if !ignored(k, ofMachine) && !ignored(k, secrets) && v.Type() != pcommon.ValueTypeEmpty {
+			if (!ignored(k, ofMachine) || len(v.AsString()) > longID) && !ignored(k, secrets) && v.Type() != pcommon.ValueTypeEmpty {
 				o.value(k, v)
 			}
 		}

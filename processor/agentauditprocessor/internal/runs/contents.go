@@ -150,9 +150,6 @@ func addLeaves(l *jsontext.Leaves, e *Event) {
 		f.Leaves(e.Event, l)
 	}
 	l.AddJSON(e.Source)
-	for _, text := range e.OversizeText {
-		l.AddText(text)
-	}
 }
 
 // derivedFrom says of the fields that are from other events which these are.

@@ -65,26 +65,12 @@ func (b *batch) place(n *node, e *semconv.Event, id string, rank int) *placed {
 		ev Event
 	}{
 		placed: placed{n: n, rank: rank},
-		ev:     Event{Event: e, Dialect: n.d.Dialect.Name, Prompt: n.d.Prompt, Secrets: n.d.Secrets, Span: n.key.span, Sent: true, From: b.sender.Name, OversizeText: longIDs(n.d, e), Workload: n.d.Record.Workload()},
+		ev:     Event{Event: e, Dialect: n.d.Dialect.Name, Prompt: n.d.Prompt, Secrets: n.d.Secrets, Span: n.key.span, Sent: true, From: b.sender.Name, Workload: n.d.Record.Workload()},
 	}
 	p := &both.placed
 	p.ev = &both.ev
 	b.out = append(b.out, p)
 	return p
-}
-
-// longIDs are the whole texts of the ids of an event that were too long.
-func longIDs(d *dialect.Draft, e *semconv.Event) map[string]string {
-	var of map[string]string
-	for name, text := range d.LongIDs {
-		if v, _ := e.Text(name); v == dialect.ShortID(text) {
-			if of == nil {
-				of = map[string]string{}
-			}
-			of[name] = text
-		}
-	}
-	return of
 }
 
 // emitRun makes the start and the end of a run of one frame.

@@ -3,6 +3,7 @@ package memory
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -275,4 +276,40 @@ func TestAtOnce(t *testing.T) {
 	require.LessOrEqual(t, s.runs.Load(), int64(50))
 	s.Expire(time.Unix(2e9, 0))
 	require.Zero(t, s.bytes.Load())
+}
+
+// TestCosts: what a run is said to hold is what it holds.
+func TestCosts(t *testing.T) {
+	heap := func() int {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int(m.HeapAlloc)
+	}
+	id := func(r, i int) [8]byte { return [8]byte{byte(r), byte(i), byte(i >> 8), 1} }
+	for name, fill := range map[string]func(p *Part, r, i int){
+		"facts":    func(p *Part, r, i int) { p.Tell(fmt.Sprint(r, i), "", semconv.TypeToolCall, "", false) },
+		"spans":    func(p *Part, r, i int) { p.AddSpan(id(r, i), [8]byte{}, "", "", false, Agent{}) },
+		"kids":     func(p *Part, r, i int) { p.AddKid(id(r, i), "", "") },
+		"names":    func(p *Part, r, i int) { p.Run.Ref(fmt.Sprintf("%0100d", r*10000+i)) },
+		"requests": func(p *Part, r, i int) { p.Ask(chat.Call{ID: fmt.Sprintf("%0100d", i)}, "e") },
+		"nothing":  func(*Part, int, int) {},
+	} {
+		const runs = 50
+		before := heap()
+		var all []*Run
+		said := 0
+		for r := range runs {
+			x := &Run{size: costRun}
+			p := x.Part(Resource{Service: "s"})
+			for i := range 1000 {
+				fill(p, r, i)
+			}
+			all = append(all, x)
+			said += x.size
+		}
+		held := heap() - before
+		require.LessOrEqual(t, held, said*5/4+1<<16, "%s: %d bytes a run are held, %d are said", name, held/runs, said/runs)
+		runtime.KeepAlive(all)
+	}
 }

@@ -26,10 +26,10 @@ const (
 const (
 	costRun     = 256
 	costPart    = 512
-	costFact    = 64
-	costSpan    = 64
-	costName    = 32
-	costRequest = 160
+	costFact    = 112
+	costSpan    = 112
+	costName    = 48
+	costRequest = 192
 	costPending = 1024
 	costFrame   = 64
 )

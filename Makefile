@@ -23,10 +23,10 @@ RACE := $(if $(shell command -v "$$(go env CC)" 2>/dev/null),-race)
 GOTESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: tools generate check-generated build run test chaos soak bench fuzz lint fmt clean help licences vuln sbom reproducible
+.PHONY: tools generate check-generated build run test chaos adversary adversary-mutants soak bench fuzz lint fmt clean help licences vuln sbom reproducible
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 tools: $(TOOLS:%=$(BIN)/%) ## build the pinned tools into .bin/
 
@@ -82,6 +82,14 @@ fuzz: ## fuzz every target for FUZZTIME, one after the other; FUZZ=Codex for tho
 SEED ?= 0
 chaos: build $(BIN)/versitygw ## all faults against the collector, and the table of what was lost: nothing
 	go test -count=1 -timeout=3h ./internal/chaos -v -run TestChaos -chaos.full -chaos.seed=$(SEED) -chaos.table=$(CURDIR)/build/chaos.md
+
+ADVERSARY ?= 100000
+adversary: ## ADVERSARY histories, attacks and questions, drawn from SEED: the verdict is right for each
+	go test -count=1 -timeout=3h ./internal/adversary -v -run 'TestHonest|TestAdversary' -rapid.nofailfile \
+		-adversary.histories=$(ADVERSARY) -adversary.seed=$(SEED)
+
+adversary-mutants: ## bring back old faults, one at a time: the adversary must find each
+	go test -count=1 -timeout=3h ./internal/adversary -v -run TestMutants -adversary.mutants -adversary.seed=$(SEED)
 
 SOAK ?= 30m
 soak: build $(BIN)/versitygw ## SOAK of load at 70 % of the most, with faults: nothing lost, nothing grows

@@ -71,9 +71,11 @@ func TestIndependentVerifier(t *testing.T) {
 	key := filepath.Join(t.TempDir(), "audit.pub")
 	require.NoError(t, os.WriteFile(key, ledger.MarshalPublicKey(old.Public()), 0o600))
 
+	bound := store.PullOptions{}
 	verify := func() (string, int) {
 		dir := filepath.Join(t.TempDir(), "copy")
-		require.NoError(t, store.Pull(ctx, s, dir, nil))
+		_, err := store.PullInto(ctx, s, dir, bound)
+		require.NoError(t, err)
 		cmd := exec.CommandContext(t.Context(), "python3", "verify.py", dir, key)
 		out, err := cmd.CombinedOutput()
 		if err != nil && cmd.ProcessState == nil {
@@ -85,6 +87,12 @@ func TestIndependentVerifier(t *testing.T) {
 	require.Zero(t, code, "%s", out)
 	require.Contains(t, out, "log gw-0: 7 manifests, 5043 events")
 	require.Contains(t, out, "\nCONFIRMED")
+
+	bound.Since = time.Now().Add(time.Hour)
+	out, code = verify()
+	require.Equal(t, 2, code, "%s", out)
+	require.Contains(t, out, "not in this copy, which was bounded")
+	require.Contains(t, out, "\nNO VERDICT")
 
 	s.Alter(ledger.ManifestKey("gw-0", 1), func(b []byte) []byte { return bytes.Replace(b, []byte("a"), []byte("b"), 1) })
 	out, code = verify()

@@ -195,13 +195,14 @@ class Copy:
         *lines, last = open(os.path.join(dir, ".agentaudit", "versions.jsonl"), "rb").read().splitlines(keepends=True)
         if parse(last) != {"index_sha256": sha(b"".join(lines)).hex()}: raise ValueError("versions.jsonl is not whole")
         self.at, self.names = {}, {}
-        for v in map(parse, lines): self.at.setdefault(v["key"], []).append(v)
+        for v in map(parse, lines):
+            if "copy" not in v: self.at.setdefault(v["key"], []).append(v)
         files = {v["file"]: v for vs in self.at.values() for v in vs if v.get("file")}
         for f, v in files.items():
             if (b := self.read(v)) is None or sha(b).hex() != v["sha256"]: self.bad.append(f"{f}: not as it was pulled")
         for path, _, names in os.walk(dir):
             for f in (os.path.relpath(os.path.join(path, n), dir) for n in names):
-                if f not in files and f != os.path.join(".agentaudit", "versions.jsonl"): self.bad.append(f"{f}: added to the copy")
+                if f not in files and not re.fullmatch(r"\.agentaudit.(lock|(versions|pulled|pulling-[a-z0-9-]+)\.jsonl)", f): self.bad.append(f"{f}: added to the copy")
     def read(self, v):
         path = os.path.normpath(os.path.join(self.dir, v["file"]))
         if not path.startswith(os.path.normpath(self.dir) + os.sep): raise ValueError(f"{v['file']} is not in the copy")
@@ -215,7 +216,7 @@ def held(versions, lock, now):
     """Whether one of them is locked as was promised, or the promise is over."""
     rank = {"COMPLIANCE": 2, "GOVERNANCE": 1}
     until = nanos(lock["until"]) if lock and lock.get("until") else 0
-    return until <= now or any(rank.get(v.get("mode"), 0) >= rank.get(lock.get("mode"), 0) and v.get("until") and nanos(v["until"]) >= until for v in versions)
+    return until <= now or any(not v.get("gone") and rank.get(v.get("mode"), 0) >= rank.get(lock.get("mode"), 0) and v.get("until") and nanos(v["until"]) >= until for v in versions)
 
 def check_object(c, o, where, now, schema):
     """Judges one object that a manifest names; returns its number of events."""
@@ -223,7 +224,8 @@ def check_object(c, o, where, now, schema):
     all_ = c.versions(o["key"])
     found = [(v, b) for v, b in all_ if b is not None and sha(b).hex() == o["sha256"]]
     if not found:
-        if nanos(o["retention"]["until"]) <= now: c.notes.append(f"{o['key']} has expired")
+        if any(v.get("not_pulled") for v, _ in all_): c.unknown.append(f"{where} {o['key']}: not in this copy, which was bounded")
+        elif nanos(o["retention"]["until"]) <= now: c.notes.append(f"{o['key']} has expired")
         elif any(b is None and v.get("unreadable") for v, b in all_): c.unknown.append(f"{where} {o['key']}: the store did not give it")
         else: bad("altered" if all_ else "missing")
         return o.get("events") or 0

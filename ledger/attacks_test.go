@@ -6,7 +6,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -612,4 +614,69 @@ func TestClockBeforeVersionTwo(t *testing.T) {
 	r, _ := ledger.Verify(ctx, s, ledger.VerifyOptions{Keys: []ledger.PublicKey{public(t, signer)}})
 	require.Equal(t, ledger.Confirmed, r.Verdict, "%+v", r.Findings)
 	require.Equal(t, int64(2), r.Logs[0].Last)
+}
+
+// TestLogThatRunsOn: a log that seals while it is verified is not cut off for what its
+// checkpoints, and other logs, say of that.
+func TestLogThatRunsOn(t *testing.T) {
+	s, signer := ledgertest.New(), newSigner(t)
+	key := public(t, signer)
+	running, err := ledger.OpenChain(ctx, s, options(signer))
+	require.NoError(t, err)
+	for range 3 {
+		require.NoError(t, running.Commit(ctx, ledger.KindHeartbeat, nil))
+	}
+	o := options(signer)
+	o.Log = "gw-1"
+	o.Heads = func() []ledger.HeadRef {
+		h, err := ledger.FindHead(ctx, s, "gw-0", []ledger.PublicKey{key})
+		require.NoError(t, err)
+		return []ledger.HeadRef{{Log: "gw-0", Seq: h.Seq, SHA256: h.SHA256, Note: string(h.Note)}}
+	}
+	other, err := ledger.OpenChain(ctx, s, o)
+	require.NoError(t, err)
+	require.NoError(t, other.Commit(ctx, ledger.KindOpen, nil))
+	once := false
+	r, err := ledger.Verify(ctx, &passing{Reader: s, listed: func(prefix string) {
+		if prefix != ledger.CheckpointPrefix+"gw-0/" || once {
+			return
+		}
+		once = true // the walk of gw-0 has its manifests: the log goes on
+		for range 3 {
+			require.NoError(t, running.Commit(ctx, ledger.KindHeartbeat, nil))
+		}
+		require.NoError(t, running.Checkpoint(ctx, nil))
+		require.NoError(t, other.Commit(ctx, ledger.KindHeartbeat, nil))
+	}}, ledger.VerifyOptions{Keys: []ledger.PublicKey{key}, Concurrency: 1})
+	require.NoError(t, err)
+	require.True(t, once)
+	require.Equal(t, ledger.Confirmed, r.Verdict, "%+v", r.Findings)
+	require.Empty(t, codes(r, ledger.SeverityWarning))
+}
+
+// passing tells of each listing before it is made.
+type passing struct {
+	ledger.Reader
+	listed func(prefix string)
+}
+
+func (p *passing) List(ctx context.Context, prefix, after string) iter.Seq2[ledger.Version, error] {
+	all := slices.Collect(func(yield func(ledger.Version) bool) {
+		for v := range p.Reader.List(ctx, prefix, after) {
+			if !yield(v) {
+				return
+			}
+		}
+	})
+	p.listed(prefix)
+	if strings.HasPrefix(prefix, ledger.CheckpointPrefix) {
+		return p.Reader.List(ctx, prefix, after)
+	}
+	return func(yield func(ledger.Version, error) bool) {
+		for _, v := range all {
+			if !yield(v, nil) {
+				return
+			}
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 )
@@ -70,6 +71,9 @@ func first(c candidate, key string) (*tip, error) {
 	t := &tip{m: &m, v: c.v, prev: noLink()}
 	t.link = t.prev.with(&m)
 	if m.Predicate.Seq == 0 {
+		if k, err := m.NextKey(); err == nil && k != nil && k.ID == key {
+			return t, errors.New("a rotation to the key that signs it")
+		}
 		return t, t.prev.accepts(&m)
 	}
 	l, prev, err := m.link()
@@ -86,13 +90,12 @@ func (w *walker) end() error {
 	}
 	if w.denied != nil && !w.past() {
 		w.refusal()
-		w.denied = nil
 	}
 	if w.at == nil {
 		return nil
 	}
 	for _, e := range w.epochs {
-		if last := w.ring.last(e.key); last != "" && !w.pins[e.key] {
+		if last := w.ring.last(e.key); last != "" && !w.pins[e.key] && !w.doubted && !w.stuck {
 			w.fail(CodeLogRewound, w.at.seq, Version{Key: ManifestKey(w.log, w.at.seq)}, "manifest "+last+", the last that key "+e.key+" signs", "none", "the manifest that ends the time of a key, as it was pinned, is not in the log")
 		}
 	}

@@ -130,6 +130,10 @@ func ReadBlob(ctx context.Context, r Reader, digest string) ([]byte, error) {
 		if errors.Is(err, ErrNotFound) {
 			continue
 		}
+		if errors.Is(err, ErrNotCopied) {
+			reason = err
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}

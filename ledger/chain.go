@@ -212,6 +212,9 @@ func (c *Chain) unnamed(objects []Object) []Object {
 
 // build makes the manifest of the next sequence number.
 func (c *Chain) build(ctx context.Context, kind Kind, objects []Object) error {
+	if err := c.awake(ctx); err != nil {
+		return err
+	}
 	if err := c.rotated(); err != nil {
 		return err
 	}
@@ -247,6 +250,19 @@ func (c *Chain) build(ctx context.Context, kind Kind, objects []Object) error {
 		manifest: &Manifest{Statement: *st, Payload: payload, Digest: sha256.Sum256(payload), KeyID: c.key.ID},
 	}
 	return nil
+}
+
+// awake finds the head again where its own lock has run out since this writer wrote: what
+// followed it may be there, and it may be gone itself, so that its next place looks free.
+func (c *Chain) awake(ctx context.Context) error {
+	if c.head.until.IsZero() || c.head.until.After(c.o.Now()) {
+		return nil
+	}
+	head, err := findHead(ctx, c.store, c.o.Log, c.key, c.o.Earlier, c.warn)
+	if err == nil && (head.seq > c.head.seq || head.seq < 0) {
+		c.head, c.tiles = head, nil
+	}
+	return err
 }
 
 // retention locks a manifest as long as the longest-lived data it speaks for, and no

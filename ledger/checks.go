@@ -23,6 +23,8 @@ type checks struct {
 	agreed bool          // one of them is of a tree that the walk came to
 	missed bool          // a checkpoint speaks of more than is there
 
+	later map[int64]string // what the log has sealed since it was walked: its roots by place
+
 	next  func() (Version, error, bool)
 	stop  func()
 	ahead *Version // the first in the store that the walk has not come to
@@ -133,6 +135,12 @@ func (c *checks) passed(ctx context.Context, at *link) error {
 
 // rest judges the checkpoints of more manifests than there are.
 func (c *checks) rest(ctx context.Context) error {
+	if c.judged < len(c.held) || c.ahead != nil {
+		var err error
+		if c.later, err = c.w.later(ctx); err != nil {
+			return err
+		}
+	}
 	for ; c.judged < len(c.held); c.judged++ {
 		c.judge(c.held[c.judged], "", nil)
 	}
@@ -174,6 +182,9 @@ func (c *checks) stored(ctx context.Context, at *link) error {
 		foreign(err.Error())
 	case cp.Log != c.w.log || cp.Size != c.size || cp.Genesis != "" && cp.Genesis != c.w.genesis:
 		foreign("a checkpoint of " + cp.Origin() + ", size " + strconv.FormatInt(cp.Size, 10))
+	case at == nil && !c.w.signs(cp.KeyID, cp.Size-1) && c.w.mayFollow(cp):
+		c.missed = true
+		c.w.doubt(CodeLogRewound, cp.Size-1, *c.ahead, cp.signed(), c.w.treeAt(c.w.at), "a key that you named for this log signed a checkpoint of manifests that are not there, and no rotation to it is")
 	case !c.w.signs(cp.KeyID, cp.Size-1):
 		foreign("signed by key " + cp.KeyID + ", which does not sign here")
 	default:
@@ -216,7 +227,12 @@ func (c *checks) judge(cp *Checkpoint, object string, at *link) {
 	case at == nil && !c.w.locked():
 		severity = SeverityUnknown // what followed may have expired
 	}
+	late := c.later[cp.Size-1]
 	switch {
+	case at == nil && late == cp.Root:
+		c.agree(cp, object) // it goes on while it is verified
+	case at == nil && late != "":
+		note(severity, CodeCheckpointMismatch, "the log is not the one that the checkpoint was made of: it was rewritten")
 	case at == nil:
 		c.missed = true
 		if c.w.stuck {

@@ -32,6 +32,7 @@ const (
 	CodeEncodingInvalid    = "encoding_invalid"    // an object is not one whole compressed stream of whole lines
 	CodeUnknownLog         = "unknown_log"         // a log of which no trusted key signed a manifest
 	CodeUnreadable         = "unreadable"          // the store refuses a version at a manifest's key
+	CodeNotCopied          = "not_copied"          // an object that a bounded copy does not hold
 	CodeKeyNotValid        = "key_not_valid"       // a manifest that a known key signed outside its time
 	CodeKeyRotated         = "key_rotated"         // the old key of a log named a new one
 	CodeCheckpointMismatch = "checkpoint_mismatch" // the log is not the one that a checkpoint was made of

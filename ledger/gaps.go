@@ -18,6 +18,9 @@ func (w *walker) refuse(seq int64, list []candidate) (bool, error) {
 		err := w.acceptable(w.at, c.m)
 		version := c.m.version()
 		switch {
+		case w.at.seq == w.first && w.first > 0 && w.over(c.m):
+			// The oldest version that is there need not be the oldest that there was.
+			return true, w.restart(c, w.at.key)
 		case errors.Is(err, ErrNewerVersion):
 			return true, w.newer(c)
 		case version > 1 && w.at.genesis != "" && c.m.Predicate.Genesis != w.at.genesis:
@@ -31,6 +34,7 @@ func (w *walker) refuse(seq int64, list []candidate) (bool, error) {
 		case version == 1:
 			// Version 1 does not say whose log it is: this may be of another trail.
 			w.doubt(CodeChainBroken, seq, c.v, "a manifest that continues the log", err.Error(), "a manifest that the log's key signed does not continue it: the log was rewritten, or this is of another trail")
+			return true, errEnough
 		default:
 			w.fail(CodeChainBroken, seq, c.v, "a manifest that continues the log", err.Error(), "a manifest that the log's key signed does not continue it")
 		}
@@ -69,6 +73,8 @@ func (w *walker) gap(seq int64, list []candidate) (bool, error) {
 		case key == "":
 			w.stranger(c)
 			continue
+		case w.denied != nil && w.past():
+			return true, errEnough // nothing is said of what is behind the window
 		case w.denied != nil:
 			w.refusal()
 			return true, errEnough
@@ -79,6 +85,9 @@ func (w *walker) gap(seq int64, list []candidate) (bool, error) {
 		case c.m.Predicate.PastUntil == nil:
 			// Version 1 says neither whose log it is nor how long it is locked.
 			w.doubt(CodeManifestMissing, from, at, missing, "none", "manifests are missing from the chain: they were removed, or have expired, or what is behind the gap is of another trail")
+			if c.m.version() == 1 {
+				return true, errEnough
+			}
 		default:
 			w.fail(CodeManifestMissing, from, at, missing, "none", "manifests are missing from the chain")
 		}
@@ -115,8 +124,13 @@ func (w *walker) rotatedBehind(l *link, m *Manifest) bool {
 // expired reports whether everything before a manifest may be gone by its own signed
 // word: then what stands before the gap is a rest, or was put back.
 func (w *walker) expired(l *link, m *Manifest) bool {
+	return w.over(m) && !l.until.IsZero() && !m.Predicate.PastUntil.Before(l.until)
+}
+
+// over reports whether everything before a manifest may be gone by its own signed word.
+func (w *walker) over(m *Manifest) bool {
 	past := m.Predicate.PastUntil
-	return past != nil && !past.After(w.now) && !l.until.IsZero() && !past.Before(l.until)
+	return past != nil && !past.After(w.now)
 }
 
 // resume goes on from a manifest that does not continue what is before it, to find what
@@ -142,7 +156,7 @@ func (w *walker) restart(c candidate, key string) error {
 		w.fail(CodeChainBroken, m.Predicate.Seq, c.v, "", err.Error(), "a manifest that contradicts itself")
 		return w.resume(c, key)
 	}
-	w.first, w.epochs = -1, nil
+	w.first, w.epochs, w.spans = -1, nil, nil
 	return w.take([]*tip{{link: l, prev: prev, m: &m, v: c.v}})
 }
 
@@ -156,6 +170,7 @@ func (w *walker) newer(c candidate) error {
 func (w *walker) refusal() {
 	w.doubted, w.stuck = true, true
 	w.unreadable(*w.denied, SeverityUnknown)
+	w.denied = nil
 }
 
 func (w *walker) unreadable(d refused, s Severity) {

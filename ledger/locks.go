@@ -26,8 +26,8 @@ func (v *verifier) manifestLock(ctx context.Context, j job) error {
 
 // lock compares the lock of a version with the one promised.
 func (v *verifier) lock(ctx context.Context, log string, seq int64, at Version, want Retention) error {
-	if !want.Until.IsZero() && !want.Until.After(v.now) {
-		return nil // the promise has run out
+	if want.Until.IsZero() || !want.Until.After(v.now) {
+		return nil // nothing was promised, or the promise has run out
 	}
 	have, err := v.r.Retention(ctx, at.Key, at.ID)
 	if err != nil && !errors.Is(err, ErrNotFound) {
@@ -39,7 +39,11 @@ func (v *verifier) lock(ctx context.Context, log string, seq int64, at Version, 
 			return nil
 		}
 	}
-	v.note(Finding{Severity: SeverityError, Code: CodeNotLocked, Log: log, Seq: seq, Object: at.Key, Version: at.ID, Expected: describeLock(want), Found: describeLock(have), Message: "the object is not locked as promised"})
+	found := describeLock(have)
+	if err != nil { // of a copy, which still holds it
+		found = err.Error()
+	}
+	v.note(Finding{Severity: SeverityError, Code: CodeNotLocked, Log: log, Seq: seq, Object: at.Key, Version: at.ID, Expected: describeLock(want), Found: found, Message: "the object is not locked as promised"})
 	return nil
 }
 

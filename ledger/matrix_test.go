@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/stretchr/testify/require"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/evidence"
 	"github.com/agentaudit/otelcol-agentaudit/internal/s3test"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 	"github.com/agentaudit/otelcol-agentaudit/store"
@@ -794,6 +795,25 @@ func (w *world) copied() *ledger.Report {
 	return w.verify(d)
 }
 
+// bundled asks a bundle about the session of the third manifest, which was made after the
+// attack.
+func (w *world) bundled() string {
+	var z bytes.Buffer
+	_, err := evidence.Prove(ctx, w.reader, evidence.Options{Keys: w.o.Keys, Logs: w.o.Logs, Session: "s2", Checkpoints: w.o.Checkpoints}, &z)
+	if err != nil {
+		return "none is made"
+	}
+	r, _ := evidence.Verify(bytes.NewReader(z.Bytes()), int64(z.Len()), evidence.VerifyOptions{Keys: w.o.Keys, Checkpoints: w.o.Checkpoints})
+	said := string(r.Verdict)
+	if r.Verdict == ledger.Confirmed && len(r.Conditions) > 0 {
+		said += ", if"
+	}
+	if r.Claim.Kind == evidence.Absence {
+		said += " (absence)" // from the logs that it names, and no others
+	}
+	return said
+}
+
 // warned are the codes of what an auditor is shown.
 func warned(r *ledger.Report) (codes []string) {
 	for _, f := range r.Findings {
@@ -811,7 +831,7 @@ func TestTamperMatrix(t *testing.T) {
 	cfg := server.Bucket(t, s3test.BucketOptions{})
 	attackers := map[string]bool{}
 	var table strings.Builder
-	table.WriteString("| who | does | found as | whole | window | copy |\n| --- | --- | --- | --- | --- | --- |\n")
+	table.WriteString("| who | does | found as | whole | window | copy | bundle |\n| --- | --- | --- | --- | --- | --- | --- |\n")
 	rows := 0
 	for n, a := range matrix {
 		attackers[a.by] = true
@@ -836,7 +856,7 @@ func TestTamperMatrix(t *testing.T) {
 			if a.code == "" {
 				found = "not found: " + a.why
 			}
-			fmt.Fprintf(&table, "| %s | %s | %s | %s | %s | %s |\n", a.by, a.what, found, r.Verdict, w.window().Verdict, w.copied().Verdict)
+			fmt.Fprintf(&table, "| %s | %s | %s | %s | %s | %s | %s |\n", a.by, a.what, found, r.Verdict, w.window().Verdict, w.copied().Verdict, w.bundled())
 			rows++
 		})
 	}

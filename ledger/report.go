@@ -88,7 +88,7 @@ type LogReport struct {
 	// Timestamp is the newest that holds, where timestamps were checked.
 	Timestamp *Timestamp `json:"timestamp,omitempty"`
 
-	known bool // nothing keeps the log from a verdict
+	loose bool // what followed the newest manifest may have expired
 }
 
 // KeySpan is a key and the place of the first manifest of a log that it signs.

@@ -54,8 +54,9 @@ func (r *Report) describe(level Level, from Reader) {
 	if r.Verdict == Confirmed {
 		r.Scope = append(r.Scope, checked[level])
 	}
-	if _, ok := from.(Copy); ok {
+	if c, ok := from.(Copy); ok {
 		r.Limits = append(r.Limits, "How objects are locked, and which of two versions is the older: the maker of this copy says so, and nobody else.")
+		r.Limits = append(r.Limits, c.Limits()...)
 	}
 	r.Limits = append(r.Limits,
 		"Whether a log sealed anything after its newest manifest: compare checkpoints that were kept elsewhere (--checkpoint).",
@@ -77,7 +78,10 @@ func (l *LogReport) scope(since, until *time.Time) string {
 		from = fmt.Sprintf("manifest %d, those before having gone,", l.First)
 	}
 	end := "the newest"
-	if l.Closed {
+	switch {
+	case l.loose:
+		end = "the newest that is there: what followed may have expired"
+	case l.Closed:
 		end = "which closed it"
 	}
 	text := fmt.Sprintf("Log %s (%s): from %s of %s to manifest %d of %s, %s", l.Log, strings.Join(keys, ", "), from, stamp(l.BeganAt), l.Last, stamp(l.WrittenAt), end)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
-	"maps"
 	"time"
 
 	"github.com/transparency-dev/merkle/proof"
@@ -12,15 +11,20 @@ import (
 )
 
 // shortcut is how a window is verified without reading the whole log (R6 of
-// docs/verification.md): by its first manifest, all rotations, and the manifest before
-// the window, each proven by the log's tiles to be in the tree that a newer manifest signed.
+// docs/verification.md): from a checkpoint that the auditor holds. The manifests behind it
+// are walked. Those before it, as far as they are needed, are proven by the log's tiles to
+// be leaves of its tree: the first, all rotations, and the one before the window.
+//
+// Without a checkpoint that is held there is none. The newest key may have been replaced,
+// and who holds a replaced key can lay a tree of his own behind the log, with tiles: only
+// the walk, which meets the rotation, tells the two apart.
 type shortcut struct {
 	w     *walker
+	root  *Checkpoint // that is held, of size manifests
 	tiles *Tiles
 	first *Manifest   // the oldest
 	turns []*Manifest // rotations behind it, in their order
-	last  *Manifest   // the newest that the tiles speak of
-	root  []byte      // of the tree with it
+	last  *Manifest   // the newest of the tree
 	from  *Manifest   // the newest before the window
 }
 
@@ -28,15 +32,20 @@ type shortcut struct {
 // them.
 var errNoShortcut = errors.New("no shortcut")
 
-// maxTurns bounds how many rotations are followed.
-const maxTurns = 256
+const (
+	// maxTurns bounds how many rotations are followed.
+	maxTurns = 256
+	// maxVersions bounds how many versions of a manifest are tried.
+	maxVersions = 4
+)
 
-// shortcut finds the way to the newest manifest before a time, or to a place where from is
-// not negative. It changes the walker's keys: after errNoShortcut, take another.
-func (w *walker) shortcut(ctx context.Context, from int64, since time.Time) (*shortcut, error) {
-	s := &shortcut{w: w}
+// shortcut finds the way from a checkpoint to the newest manifest before a time, or to a
+// place where from is not negative. It changes the walker's keys: after errNoShortcut, take
+// another.
+func (w *walker) shortcut(ctx context.Context, held *Checkpoint, from int64, since time.Time) (*shortcut, error) {
+	s := &shortcut{w: w, root: held, tiles: NewTiles(w.r, w.log, uint64(held.Size))}
 	for _, step := range []func(context.Context) error{
-		s.newest, s.proven,
+		s.newest, s.rotations, s.oldest, s.keys,
 		func(ctx context.Context) error { return s.find(ctx, from, since) },
 		s.fits,
 	} {
@@ -67,66 +76,48 @@ func (s *shortcut) version(ctx context.Context, key, id string, seq int64) (*Man
 	return m, nil
 }
 
-// newest reads the last manifest of the tree that the tiles go up to.
-func (s *shortcut) newest(ctx context.Context) error {
-	text, err := s.w.r.Get(ctx, TileCheckpointKey(s.w.log), "")
-	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrForbidden) {
-		return errNoShortcut
+// newest finds the last manifest of the tree, among what stands at its place.
+func (s *shortcut) newest(ctx context.Context) (err error) {
+	s.last, err = s.leaf(ctx, s.root.Size-1)
+	return err
+}
+
+// leaf finds the manifest of a place that is in the tree: usually the newest version.
+func (s *shortcut) leaf(ctx context.Context, seq int64) (*Manifest, error) {
+	m, err := s.at(ctx, seq)
+	if err == nil {
+		err = s.included(ctx, m)
 	}
+	if !errors.Is(err, errNoShortcut) {
+		return m, err
+	}
+	versions, err := s.w.r.Versions(ctx, ManifestKey(s.w.log, seq))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	log, size, ok := noteOf(string(text))
-	if !ok || log != s.w.log || size < 2 {
-		return errNoShortcut
-	}
-	s.tiles = NewTiles(s.w.r, s.w.log, uint64(size))
-	versions, err := s.w.r.Versions(ctx, ManifestKey(log, size-1))
-	if err != nil {
-		return err
-	}
-	ring, ended := s.w.ring, s.w.ended
-	for _, v := range versions[:min(len(versions), maxRivals)] {
+	for _, v := range versions[:min(len(versions), maxVersions)] {
 		if v.DeleteMarker {
 			continue
 		}
-		again := *ring
-		s.w.ring, s.w.ended, s.turns = &again, maps.Clone(ended), nil
-		if err = s.ends(ctx, v, size-1); !errors.Is(err, errNoShortcut) {
-			return err // the oldest that the log's key signed
+		m, err := s.version(ctx, v.Key, v.ID, seq)
+		if err == nil {
+			err = s.included(ctx, m)
+		}
+		if !errors.Is(err, errNoShortcut) {
+			return m, err
 		}
 	}
-	return errNoShortcut
+	return nil, errNoShortcut
 }
 
-// ends tries a version of the last manifest.
-func (s *shortcut) ends(ctx context.Context, v Version, seq int64) (err error) {
-	if s.last, err = s.version(ctx, v.Key, v.ID, seq); err != nil {
-		return err
-	}
-	tree, err := s.last.tree()
-	if err != nil {
-		return errNoShortcut
-	}
-	tree.Append(s.last.Payload)
-	s.root = tree.Root()
-	for _, step := range []func(context.Context) error{s.rotations, s.oldest, s.keys} {
-		if err := step(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// rotations follows them back from the newest.
+// rotations follows them back from the newest manifest.
 func (s *shortcut) rotations(ctx context.Context) error {
-	at := s.last.Predicate.RotatedAt
-	before := s.last.Predicate.Seq
+	at, before := s.last.Predicate.RotatedAt, s.last.Predicate.Seq
 	for at != nil {
 		if *at >= before || len(s.turns) == maxTurns {
 			return errNoShortcut
 		}
-		m, err := s.at(ctx, *at)
+		m, err := s.leaf(ctx, *at)
 		if errors.Is(err, errNoShortcut) {
 			return nil // it may have expired: keys judges what is left
 		}
@@ -139,9 +130,9 @@ func (s *shortcut) rotations(ctx context.Context) error {
 	return nil
 }
 
-// oldest reads the first manifest that is there.
+// oldest finds the first manifest that is there.
 func (s *shortcut) oldest(ctx context.Context) (err error) {
-	if s.first, err = s.at(ctx, 0); !errors.Is(err, errNoShortcut) {
+	if s.first, err = s.leaf(ctx, 0); !errors.Is(err, errNoShortcut) {
 		return err
 	}
 	for v, err := range s.w.r.List(ctx, ManifestPrefix+s.w.log+"/", "") {
@@ -149,10 +140,10 @@ func (s *shortcut) oldest(ctx context.Context) (err error) {
 			return err
 		}
 		log, seq, ok := parseManifestKey(v.Key)
-		if !ok || log != s.w.log {
+		if !ok || log != s.w.log || seq >= s.root.Size {
 			return errNoShortcut
 		}
-		s.first, err = s.at(ctx, seq)
+		s.first, err = s.leaf(ctx, seq)
 		return err
 	}
 	return errNoShortcut
@@ -203,21 +194,25 @@ func (s *shortcut) keys(context.Context) error {
 			return errNoShortcut // its pinned end is somewhere else
 		}
 	}
+	if !w.signs(s.root.KeyID, s.root.Size-1) {
+		return errNoShortcut
+	}
 	return nil
 }
 
 // included proves a manifest in the tree.
 func (s *shortcut) included(ctx context.Context, m *Manifest) error {
 	seq := uint64(m.Predicate.Seq)
-	if m.Predicate.Seq == s.last.Predicate.Seq && m.Digest == s.last.Digest {
-		return nil
+	root, err := hex.DecodeString(s.root.Root)
+	if err != nil || seq >= s.tiles.size {
+		return errNoShortcut
 	}
 	path, err := s.tiles.Inclusion(ctx, seq)
 	if err != nil {
 		return hint(err)
 	}
 	h := rfc6962.DefaultHasher
-	if proof.VerifyInclusion(h, seq, s.tiles.size, h.HashLeaf(m.Payload), path, s.root) != nil {
+	if proof.VerifyInclusion(h, seq, s.tiles.size, h.HashLeaf(m.Payload), path, root) != nil {
 		return errNoShortcut
 	}
 	return nil
@@ -225,8 +220,8 @@ func (s *shortcut) included(ctx context.Context, m *Manifest) error {
 
 // extends proves that a smaller tree is the beginning of the one that the tiles go up to.
 func (s *shortcut) extends(ctx context.Context, size int64, root string) error {
-	if uint64(size) == s.tiles.size {
-		if root != hex.EncodeToString(s.root) {
+	if size == s.root.Size {
+		if root != s.root.Root {
 			return errNoShortcut
 		}
 		return nil
@@ -235,8 +230,11 @@ func (s *shortcut) extends(ctx context.Context, size int64, root string) error {
 	if err != nil {
 		return hint(err)
 	}
-	r, err := hex.DecodeString(root)
-	if err != nil || proof.VerifyConsistency(rfc6962.DefaultHasher, uint64(size), s.tiles.size, path, r, s.root) != nil {
+	hexes := make([]string, len(path))
+	for i := range path {
+		hexes[i] = hex.EncodeToString(path[i])
+	}
+	if CheckConsistency(uint64(size), s.tiles.size, hexes, root, s.root.Root) != nil {
 		return errNoShortcut
 	}
 	return nil
@@ -251,26 +249,17 @@ func hint(err error) error {
 	return err
 }
 
-func (s *shortcut) proven(ctx context.Context) error {
-	for _, m := range append([]*Manifest{s.first}, s.turns...) {
-		if err := s.included(ctx, m); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // find looks for the newest manifest before a time, by what the times of others let it
 // guess, and by halving where that does not help. Who leads it astray makes it begin too
 // early, or not at all: what it ends with is proven.
 func (s *shortcut) find(ctx context.Context, from int64, since time.Time) error {
 	low, high := s.first, s.last
 	if from >= 0 {
-		if from <= low.Predicate.Seq || from >= high.Predicate.Seq {
+		if from <= low.Predicate.Seq || from > high.Predicate.Seq {
 			return errNoShortcut
 		}
 		var err error
-		s.from, err = s.at(ctx, from)
+		s.from, err = s.leaf(ctx, from)
 		return err
 	}
 	since = since.Add(-maxSkew)

@@ -47,6 +47,9 @@ var (
 	ErrNotFound = errors.New("object not found")
 	// ErrForbidden: the store refuses these credentials.
 	ErrForbidden = errors.New("access denied")
+	// ErrNotCopied: a copy that was bounded does not hold the content of a version. It is
+	// told with ErrForbidden, since nothing is known of what is there.
+	ErrNotCopied = errors.New("not copied")
 )
 
 // Reader is what verification needs of a store. Keys are relative to the trail's
@@ -80,6 +83,8 @@ type Copy interface {
 	Reader
 	// Changes tells what is not as it was copied.
 	Changes(ctx context.Context) iter.Seq2[Change, error]
+	// Limits say in words what the copy does not hold, and as of when it speaks.
+	Limits() []string
 }
 
 // Change is a version whose content in a copy is not what was copied; Expected is

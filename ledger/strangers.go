@@ -87,17 +87,34 @@ func (w *walker) keyNotValid(c candidate) {
 	w.others.add(Finding{Severity: SeverityWarning, Code: CodeKeyNotValid, Log: w.log, Seq: seq, Object: c.v.Key, Version: c.v.ID, Expected: "a manifest signed by the key that signs here", Found: "key " + strings.Join(c.m.signers, ", ") + ", " + why, Message: "a given key signed a manifest where it does not sign; it is not believed"}, c.m, w.note)
 }
 
-// beside notes the candidates at a place where others continue the log.
-func (w *walker) beside(list []candidate, next []*tip) {
-	for _, c := range list {
-		switch {
+// beside notes the candidates at a place where others continue the log. One that is older
+// than what continues it, and that the same key signed, may be the log itself, whose
+// beginning has expired and made room for another: the walk then begins with it again.
+func (w *walker) beside(list []candidate, next []*tip) (again *candidate) {
+	older := true
+	for i, c := range list {
+		if c.v == next[0].v {
+			older = false
+		}
+		switch due := w.due(w.at, c.m); {
 		case slices.ContainsFunc(next, func(t *tip) bool { return t.v == c.v }):
-		case w.due(w.at, c.m) && (c.m.version() == 1 || c.m.Predicate.Genesis == w.at.genesis):
+		case older && due && c.m.version() > 1 && c.m.Predicate.Genesis != w.at.genesis:
+			if c.v.LastModified.After(w.stored) {
+				w.keyNotValid(c) // laid there since this log began
+				continue
+			}
+			w.namesake(c, w.at.key)
+		case older && due && c.m.version() > 1 && w.over(c.m) && w.at.seq > 0:
+			return &list[i]
+		case older && due && c.m.version() > 1:
+			w.doubt(CodeChainBroken, c.m.Predicate.Seq, c.v, "a manifest that continues the log", "one that does not", "an older manifest of the log stands beside the one that continues it: what was between has expired, or was removed")
+		case due && (c.m.version() == 1 || c.m.Predicate.Genesis == w.at.genesis):
 			w.warn(CodeOtherWriter, c.m.Predicate.Seq, c.v, "", "", "another signed manifest stands at the same place and does not continue the log")
 		default:
 			w.keyNotValid(c)
 		}
 	}
+	return nil
 }
 
 // stranger judges a candidate behind the newest place that is not signed by the key that
@@ -106,11 +123,11 @@ func (w *walker) beside(list []candidate, next []*tip) {
 func (w *walker) stranger(c candidate) {
 	m := c.m
 	for _, id := range m.signers {
-		if w.past() || m.version() == 0 || w.stopped(id, m.Predicate.Seq) || slices.ContainsFunc(w.epochs, func(e epoch) bool { return e.key == id }) {
+		if m.version() == 0 || w.stopped(id, m.Predicate.Seq) || slices.ContainsFunc(w.epochs, func(e epoch) bool { return e.key == id }) {
 			continue
 		}
 		switch {
-		case w.rotatedBehind(w.at, m) && (m.version() == 1 || m.Predicate.Genesis == w.at.genesis) && w.givenFor(id, m):
+		case !w.past() && w.rotatedBehind(w.at, m) && (m.version() == 1 || m.Predicate.Genesis == w.at.genesis) && w.givenFor(id, m):
 			w.doubt(CodeLogAmbiguous, m.Predicate.Seq, c.v, "a manifest signed by key "+w.at.key, "one signed by key "+id, "another given key says that it follows this log's key by a rotation that is not there: name the keys of this log, and of the others (--key LOG=FILE)")
 			return
 		case m.version() > 1 && m.Predicate.Genesis != w.at.genesis && w.ring.has(id) && w.ring.begins(id, m.Predicate.Genesis) && w.ring.may(id, m.Predicate.Seq, m.SealedAt()):
@@ -131,7 +148,7 @@ func (w *walker) givenFor(id string, m *Manifest) bool {
 // namesake judges a manifest of another log of this name, behind the newest place of this
 // one: which of the two the auditor means only he can say.
 func (w *walker) namesake(c candidate, id string) {
-	if w.past() || w.ring.knows(w.at.genesis) || slices.Contains(w.held, w.at.genesis) {
+	if w.ring.knows(w.at.genesis) || slices.Contains(w.held, w.at.genesis) {
 		w.keyNotValid(c)
 		return
 	}

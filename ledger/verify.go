@@ -228,7 +228,10 @@ func (v *verifier) reader(ctx context.Context, i int) *logReader {
 		}
 	}
 	l.checks = newChecks(l.w, &l.sum, v.o)
-	l.w.began = l.checks.began
+	l.w.began = func(before *link) error {
+		l.sum.Objects, l.sum.Events = 0, 0 // what was read before the walk began anew is not of the log's scope
+		return l.checks.began(before)
+	}
 	l.w.anchored = func() bool { return l.checks.agreed }
 	l.w.passed = func(at *link) error {
 		v.tables.passed(log, at)
@@ -299,7 +302,8 @@ func (v *verifier) readLog(ctx context.Context, i int) (*logReader, error) {
 	return l, err
 }
 
-// shortcut finds the way to the window; errNoShortcut where there is none.
+// shortcut finds the way to the window from the newest checkpoint that is held;
+// errNoShortcut where there is none.
 func (l *logReader) shortcut(ctx context.Context) (*shortcut, error) {
 	from := int64(-1)
 	switch {
@@ -308,7 +312,11 @@ func (l *logReader) shortcut(ctx context.Context) (*shortcut, error) {
 	case l.v.o.Since.IsZero():
 		return nil, errNoShortcut
 	}
-	s, err := l.w.shortcut(ctx, from, l.v.o.Since)
+	n := len(l.checks.held)
+	if n == 0 || l.checks.held[n-1].Size < 2 {
+		return nil, errNoShortcut
+	}
+	s, err := l.w.shortcut(ctx, l.checks.held[n-1], from, l.v.o.Since)
 	if err != nil {
 		return nil, err
 	}
@@ -340,7 +348,7 @@ func (l *LogReport) take(w *walker) {
 	for _, e := range w.epochs {
 		l.Keys = append(l.Keys, KeySpan{KeyID: e.key, From: e.from})
 	}
-	l.known = !w.doubted
+	l.loose = !w.at.until.IsZero() && !w.locked()
 }
 
 // expected adds the logs that the auditor knows of: one that he named a key for, or holds
@@ -420,10 +428,8 @@ func (v *verifier) finish(w *walker, sum *LogReport) {
 	}
 	delete(v.part, sum.Log)
 	v.report.Logs = append(v.report.Logs, *sum)
-	if v.o.Level < LevelObjects {
-		v.report.Objects += sum.Objects
-		v.report.Events += sum.Events
-	}
+	v.report.Objects += sum.Objects
+	v.report.Events += sum.Events
 }
 
 // progress tells how far it is; v.mu is held.

@@ -49,8 +49,6 @@ func (v *verifier) object(ctx context.Context, j job) error {
 	v.done.Objects++
 	v.done.Events += j.obj.Events
 	v.done.Bytes += int64(len(body))
-	v.report.Objects++
-	v.report.Events += j.obj.Events
 	v.report.Bytes += int64(len(body))
 	v.progress()
 	return nil
@@ -102,7 +100,7 @@ func findVersion(ctx context.Context, r Reader, j job, now time.Time) (body []by
 	}
 	var wrong []byte
 	var wrongAt Version
-	var denied error
+	var denied, notCopied error
 	wrongs := 0
 	for _, ver := range versions {
 		if ver.DeleteMarker {
@@ -125,6 +123,10 @@ func findVersion(ctx context.Context, r Reader, j job, now time.Time) (body []by
 		}
 		content, err := r.Get(ctx, j.obj.Key, ver.ID)
 		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if errors.Is(err, ErrNotCopied) {
+			notCopied = err
 			continue
 		}
 		if errors.Is(err, ErrForbidden) {
@@ -162,6 +164,10 @@ func findVersion(ctx context.Context, r Reader, j job, now time.Time) (body []by
 	case denied != nil:
 		f := j.finding(CodeUnreadable, "the store refuses the object: whether it is what was signed is not known")
 		f.Severity, f.Found = SeverityUnknown, denied.Error()
+		findings = append(findings, f)
+	case notCopied != nil:
+		f := j.finding(CodeNotCopied, "the object was there when the copy was made, and is not in it: the copy was bounded")
+		f.Severity = SeverityUnknown
 		findings = append(findings, f)
 	case wrongs > 0:
 		f := j.finding(CodeObjectAltered, "the content is not what was signed")

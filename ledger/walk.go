@@ -40,6 +40,7 @@ type walker struct {
 	genesis string           // of the log, where it is known
 	expiry  *time.Time       // what the oldest manifest says of the locks of those before it
 	start   time.Time        // the time of the oldest manifest
+	stored  time.Time        // when the store took it
 	epochs  []epoch          // who signs from where on
 	spans   [][2]int64       // from where to where places were walked over
 	ended   map[string]int64 // key ids to the last place that they may sign
@@ -135,13 +136,12 @@ func (w *walker) place(ctx context.Context, p *versionsAt) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case len(denied) == 0:
-	case accepted || w.past():
+	if accepted || w.past() {
 		for _, d := range denied {
 			w.unreadable(d, SeverityWarning)
 		}
-	case w.denied == nil:
+	}
+	if len(denied) > 0 && !accepted && w.denied == nil {
 		w.denied = &denied[0]
 	}
 	return nil
@@ -198,15 +198,25 @@ func (w *walker) judge(seq int64, list []candidate) (bool, error) {
 	if len(next) == 0 {
 		return w.refuse(seq, list)
 	}
-	w.beside(list, next)
+	if again := w.beside(list, next); again != nil {
+		return true, w.restart(*again, w.at.key)
+	}
 	return true, w.take(next)
 }
 
 // take goes on to the oldest version of those that may stand at a place: every writer
 // does, so that what is laid over it later changes nothing.
 func (w *walker) take(next []*tip) error {
-	w.rivals = slices.DeleteFunc(next[1:], func(t *tip) bool { return t.digest == next[0].digest })
-	for _, t := range w.rivals {
+	w.rivals = nil
+	for _, t := range next[1:] {
+		switch {
+		case t.digest == next[0].digest:
+			continue // the same, once more
+		case t.m.Predicate.Previous != next[0].m.Predicate.Previous || t.genesis != next[0].genesis && t.seq > 0:
+			w.keyNotValid(candidate{t.m, t.v}) // of another log of this name
+			continue
+		}
+		w.rivals = append(w.rivals, t)
 		w.warn(CodeOtherWriter, t.seq, t.v, "", "", "another signed manifest stands at the same place; the oldest counts")
 	}
 	w.learn(next[0])
@@ -327,7 +337,7 @@ func (w *walker) walkedOver(seq int64) bool {
 
 // open takes the oldest manifest that is there.
 func (w *walker) open(t *tip) error {
-	w.first, w.expiry, w.start = t.seq, t.m.Predicate.PastUntil, t.at
+	w.first, w.expiry, w.start, w.stored = t.seq, t.m.Predicate.PastUntil, t.at, t.v.LastModified
 	seq, there := w.unread[t.m.Predicate.Previous]
 	w.older = there && seq == t.seq-1
 	w.others.flush(w.note)
@@ -358,6 +368,13 @@ func (w *walker) signs(key string, seq int64) bool {
 		at = w.at.at
 	}
 	return (key == w.keyAt(seq) || key == w.keyAt(seq+1)) && !w.stopped(key, seq) && (w.ring.may(key, seq, at) || w.ring.may(key, seq+1, at))
+}
+
+// mayFollow reports whether a checkpoint beyond the log is signed by another key that was
+// named for it: the rotation to that key may have been taken away.
+func (w *walker) mayFollow(cp *Checkpoint) bool {
+	return w.ring.named && w.ring.has(cp.KeyID) && !w.stopped(cp.KeyID, cp.Size-1) && w.ring.may(cp.KeyID, cp.Size-1, w.now) &&
+		w.at != nil && cp.Size > w.at.seq+1
 }
 
 // keyAt is the id of the key that signs a place, "" before the first.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -17,6 +18,7 @@ func (v *verifier) witnessed(ctx context.Context) error {
 		note bool
 	}
 	gone := map[kind]bool{} // what was told of logs that are not there
+	late := map[string]map[int64]string{}
 	err := v.tables.sightings(func(s sighting) {
 		of := v.walks[s.ref.Log]
 		switch {
@@ -26,10 +28,20 @@ func (v *verifier) witnessed(ctx context.Context) error {
 				failed = errors.Join(failed, v.gone(ctx, s))
 			}
 		case s.ref.Seq < of.first || !of.walkedOver(s.ref.Seq) || of.stuck && s.ref.Seq > of.at.seq:
-		case s.ref.Note != "":
-			v.noted(of, s)
-		case s.have != s.ref.SHA256:
-			v.said(of, s)
+		case s.ref.Note == "" && s.have == s.ref.SHA256:
+		default:
+			if s.ref.Seq > of.at.seq { // it may have gone on since it was walked
+				if late[s.ref.Log] == nil {
+					roots, err := of.later(ctx)
+					late[s.ref.Log], failed = roots, errors.Join(failed, err)
+				}
+				s.root = late[s.ref.Log][s.ref.Seq]
+			}
+			if s.ref.Note != "" {
+				v.noted(of, s)
+			} else if s.ref.Seq <= of.at.seq || s.root == "" {
+				v.said(of, s)
+			}
 		}
 	})
 	return errors.Join(err, failed)
@@ -54,6 +66,18 @@ func (s *sighting) source() string {
 // noted holds a log's own checkpoint, which another log keeps, against it.
 func (v *verifier) noted(of *walker, s sighting) {
 	cp, err := ParseCheckpoint([]byte(s.ref.Note), of.ring.all, nil)
+	f := Finding{Severity: SeverityUnknown, Log: s.ref.Log, Seq: s.ref.Seq, Object: ManifestKey(s.by, s.seq), Found: of.treeAt(of.at)}
+	switch {
+	case err != nil || cp.Log != s.ref.Log:
+	case cp.Genesis != "" && of.genesis != "" && cp.Genesis != of.genesis && of.ring.has(cp.KeyID) && !of.ring.knows(of.genesis) && !slices.Contains(of.held, of.genesis):
+		f.Code, f.Expected, f.Message = CodeLogAmbiguous, cp.signed()+s.source(), "a given key signed a checkpoint of another log of this name: name the key of the one that you mean, or give its genesis (--trust)"
+		v.note(f)
+		return
+	case s.root == "" && !of.signs(cp.KeyID, cp.Size-1) && (cp.Genesis == "" || cp.Genesis == of.genesis) && of.mayFollow(cp):
+		f.Code, f.Expected, f.Message = CodeLogRewound, cp.signed()+s.source(), "a key that you named for this log signed a checkpoint of manifests that are not there, and no rotation to it is"
+		v.note(f)
+		return
+	}
 	if err != nil || cp.Log != s.ref.Log || cp.Genesis != "" && of.genesis != "" && cp.Genesis != of.genesis || !of.signs(cp.KeyID, cp.Size-1) {
 		f := Finding{Severity: SeverityWarning, Code: CodeForeignCheckpoint, Log: s.by, Seq: s.seq, Object: ManifestKey(s.by, s.seq), Expected: "a checkpoint of log " + s.ref.Log + " that its key signed", Message: "a log keeps something else as the checkpoint of another; it is not believed"}
 		if err != nil {
@@ -64,7 +88,7 @@ func (v *verifier) noted(of *walker, s sighting) {
 		v.note(f)
 		return
 	}
-	f := Finding{Severity: SeverityError, Log: cp.Log, Seq: cp.Size - 1, Object: ManifestKey(s.by, s.seq), Expected: cp.signed() + s.source(), Found: of.treeAt(of.at)}
+	f = Finding{Severity: SeverityError, Log: cp.Log, Seq: cp.Size - 1, Object: ManifestKey(s.by, s.seq), Expected: cp.signed() + s.source(), Found: of.treeAt(of.at)}
 	if cp.Genesis == "" {
 		f.Severity = SeverityUnknown // version 1 does not say of which log of this name it is
 	}

@@ -1,12 +1,9 @@
 package store
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"iter"
 	"os"
@@ -16,35 +13,6 @@ import (
 
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 )
-
-// A local copy of a trail: the newest version of each key stands at that key as
-// its path. What has no path of its own (older versions, keys that are no safe
-// path) stands in copyFolder, and copyIndex there has one line of JSON for each
-// version and delete marker, by key, then oldest first.
-const (
-	copyFolder   = ".agentaudit"
-	copyContents = copyFolder + "/contents"
-	copyIndex    = copyFolder + "/versions.jsonl"
-)
-
-// copied is one line of copyIndex.
-type copied struct {
-	Key          string     `json:"key"`
-	VersionID    string     `json:"version_id"`
-	ETag         string     `json:"etag,omitempty"`
-	Size         int64      `json:"size"`
-	LastModified time.Time  `json:"last_modified"`
-	Latest       bool       `json:"latest,omitempty"`
-	DeleteMarker bool       `json:"delete_marker,omitempty"`
-	Mode         string     `json:"mode,omitempty"`
-	Until        *time.Time `json:"until,omitempty"`
-	// File holds the content, relative to the copy; none for a delete marker.
-	File string `json:"file,omitempty"`
-	// SHA256 is the digest of the content, hex.
-	SHA256 string `json:"sha256,omitempty"`
-	// Unreadable is why the store did not give the content.
-	Unreadable string `json:"unreadable,omitempty"`
-}
 
 func (c *copied) version() ledger.Version {
 	return ledger.Version{
@@ -59,6 +27,7 @@ func (c *copied) version() ledger.Version {
 type Dir struct {
 	root  *os.Root // no path, and no symbolic link, leads out of it
 	index []copied // by key, then oldest first
+	about *about   // nil for copies of older versions
 }
 
 var _ ledger.Copy = (*Dir)(nil)
@@ -73,15 +42,18 @@ func OpenDir(path string) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	index, err := readIndex(root)
+	about, index, err := readIndex(root)
 	if err != nil {
-		_ = root.Close()
+		defer func() { _ = root.Close() }()
+		if errors.Is(err, fs.ErrNotExist) && unfinished(root) {
+			return nil, fmt.Errorf("the copy in %s is not whole: `agentaudit pull` into it was interrupted, and goes on when it is run again", path)
+		}
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("%s is no copy of a trail: make one with `agentaudit pull`: %w", path, err)
 		}
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return &Dir{root: root, index: index}, nil
+	return &Dir{root: root, index: index, about: about}, nil
 }
 
 // The index of a copy is held in memory: some millions of versions.
@@ -92,39 +64,6 @@ const (
 
 // maxChanged bounds what is read of a file that has not the size that was pulled, in bytes.
 const maxChanged = 64 << 20
-
-func readIndex(root *os.Root) ([]copied, error) {
-	text, err := readBounded(root, copyIndex, maxIndexBytes)
-	if err != nil {
-		return nil, err
-	}
-	// Copies of older versions have no seal.
-	last := bytes.LastIndexByte(bytes.TrimSuffix(text, []byte{'\n'}), '\n') + 1
-	if bytes.HasPrefix(text[last:], []byte(`{"index_sha256"`)) {
-		if !bytes.Equal(text[last:], seal(text[:last])) {
-			return nil, fmt.Errorf("%s was changed since it was pulled: pull again", copyIndex)
-		}
-		text = text[:last]
-	}
-	var index []copied
-	lines := json.NewDecoder(bytes.NewReader(text))
-	lines.DisallowUnknownFields()
-	for {
-		var line copied
-		err := lines.Decode(&line)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: entry %d: %w", copyIndex, len(index)+1, err)
-		}
-		if index = append(index, line); len(index) > maxIndexEntries {
-			return nil, fmt.Errorf("%s has more than %d entries: verify the bucket itself", copyIndex, maxIndexEntries)
-		}
-	}
-	slices.SortStableFunc(index, func(a, b copied) int { return strings.Compare(a.Key, b.Key) })
-	return index, nil
-}
 
 // Close ends the use of the copy.
 func (d *Dir) Close() error { return d.root.Close() }
@@ -140,6 +79,8 @@ func (d *Dir) Get(_ context.Context, key, versionID string) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %s is a delete marker", ledger.ErrNotFound, key)
 	case c.Unreadable != "":
 		return nil, fmt.Errorf("%w: %s was not copied: %s", ledger.ErrForbidden, key, c.Unreadable)
+	case c.NotPulled:
+		return nil, fmt.Errorf("%w: %w: %s", ledger.ErrForbidden, ledger.ErrNotCopied, key)
 	}
 	body, err := readBounded(d.root, c.File, min(max(c.Size, maxChanged), MaxObjectBytes))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNotRegular) {
@@ -152,7 +93,10 @@ func (d *Dir) Get(_ context.Context, key, versionID string) ([]byte, error) {
 // files that were added.
 func (d *Dir) Changes(ctx context.Context) iter.Seq2[ledger.Change, error] {
 	return func(yield func(ledger.Change, error) bool) {
-		known := map[string]bool{copyIndex: true}
+		known := map[string]bool{copyIndex: true, copyKnown: true, copyLock: true}
+		for _, name := range journals {
+			known[name] = true
+		}
 		for i := range d.index {
 			c := &d.index[i]
 			known[c.File] = true
@@ -188,7 +132,72 @@ func (d *Dir) Changes(ctx context.Context) iter.Seq2[ledger.Change, error] {
 	}
 }
 
-// Retention is the lock that the version had when it was copied.
+// Limits say in words what the copy does not hold, and as of when it speaks of locks.
+func (d *Dir) Limits() (limits []string) {
+	var first, last time.Time
+	told := true
+	notPulled, gone := 0, 0
+	for i := range d.index {
+		c := &d.index[i]
+		switch {
+		case c.DeleteMarker:
+			continue
+		case c.NotPulled:
+			notPulled++
+			continue
+		case c.Gone != nil:
+			gone++
+		}
+		if c.LockRead == nil {
+			told = told && c.Unreadable != ""
+			continue
+		}
+		if first.IsZero() || c.LockRead.Before(first) {
+			first = *c.LockRead
+		}
+		if c.LockRead.After(last) {
+			last = *c.LockRead
+		}
+	}
+	if told && !first.IsZero() {
+		text := "Locks after " + first.Format(time.RFC3339) + ": what the store said then is what the copy holds."
+		if last.Sub(first) >= time.Second {
+			text = "Locks after " + first.Format(time.RFC3339) + " to " + last.Format(time.RFC3339) + ": what the store said then, for one object after the other, is what the copy holds."
+		}
+		limits = append(limits, text)
+	}
+	if gone > 0 {
+		limits = append(limits, fmt.Sprintf("Why the store does not have %d versions of this copy any more: it did when they were pulled.", gone))
+	}
+	if notPulled > 0 {
+		limits = append(limits, fmt.Sprintf("What is in %d versions that were not pulled: the copy was bounded%s.", notPulled, d.about.bound()))
+	}
+	return limits
+}
+
+// bound says in words what a pull was bounded to.
+func (a *about) bound() string {
+	if a == nil {
+		return ""
+	}
+	text := ""
+	if a.Session != "" {
+		text += " to session " + a.Session
+	}
+	if a.Since != nil || a.Until != nil {
+		text += " to what was sealed"
+	}
+	if a.Since != nil {
+		text += " from " + a.Since.Format(time.RFC3339)
+	}
+	if a.Until != nil {
+		text += " to " + a.Until.Format(time.RFC3339)
+	}
+	return text
+}
+
+// Retention is the lock that the version had when it was copied: none where the store did
+// not have it any more when it was looked for again.
 func (d *Dir) Retention(_ context.Context, key, versionID string) (ledger.Retention, error) {
 	c, err := d.find(key, versionID)
 	if err != nil {
@@ -196,6 +205,9 @@ func (d *Dir) Retention(_ context.Context, key, versionID string) (ledger.Retent
 	}
 	if c.DeleteMarker {
 		return ledger.Retention{}, fmt.Errorf("%w: %s is a delete marker", ledger.ErrNotFound, key)
+	}
+	if c.Gone != nil {
+		return ledger.Retention{}, fmt.Errorf("%w: %s was gone from the store at %s", ledger.ErrNotFound, key, c.Gone.Format(time.RFC3339))
 	}
 	if c.Until == nil {
 		return ledger.Retention{}, nil
@@ -250,10 +262,18 @@ func (d *Dir) versions(key string) []copied {
 
 func (d *Dir) find(key, versionID string) (*copied, error) {
 	versions := d.versions(key)
+	var newest *copied
 	for i := range slices.Backward(versions) {
-		if versionID == "" || versions[i].VersionID == versionID {
-			return &versions[i], nil
+		c := &versions[i]
+		switch {
+		case versionID != "" && c.VersionID == versionID || versionID == "" && c.Gone == nil:
+			return c, nil
+		case versionID == "" && newest == nil:
+			newest = c
 		}
+	}
+	if newest != nil { // all that there was is gone from the store
+		return newest, nil
 	}
 	return nil, fmt.Errorf("%w: %s %s", ledger.ErrNotFound, key, versionID)
 }

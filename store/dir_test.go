@@ -101,7 +101,14 @@ func TestPullIsTheLiveTrail(t *testing.T) {
 		require.Equal(t, want, string(body))
 	}
 
-	require.ErrorContains(t, store.Pull(t.Context(), tr, dir, nil), "is not empty: name a new directory")
+	// Again, with nothing new, and with something.
+	require.NoError(t, store.Pull(t.Context(), tr, dir, nil))
+	requireSame(t, tr, openDir(t, dir))
+	tr.put(t, "manifests/v1/gw/2.json", "third")
+	tr.foreign(t, "manifests/v1/gw/0.json", "over it again")
+	tr.hide(t, "foreign/a b+ü")
+	require.NoError(t, store.Pull(t.Context(), tr, dir, nil))
+	requireSame(t, tr, openDir(t, dir))
 }
 
 func TestDirReadsTheFilesAsTheyAre(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/evidence"
 	"github.com/agentaudit/otelcol-agentaudit/internal/termsafe"
+	"github.com/agentaudit/otelcol-agentaudit/ledger"
 )
 
 func proveCmd() *cobra.Command {
@@ -25,6 +26,9 @@ the proofs that they are in the signed log. Where the trail has nothing of the
 session, the bundle proves that, for all of the trail or for what was sealed between
 --since and --until. "agentaudit verify BUNDLE.zip" checks it offline; VERIFY.md in it
 says how to check it with common tools.
+
+Who is to check the bundle against a checkpoint that they hold needs a bundle that was
+made with it: give it with --checkpoint.
 
 Exit codes: 0 made; 1 the trail does not hold, or the absence to be proven is none;
 2 it could not be made.`,
@@ -70,9 +74,19 @@ Exit codes: 0 made; 1 the trail does not hold, or the absence to be proven is no
 			} else {
 				fmt.Fprintf(w, "%s: %d events in %d logs, with their proofs\n", out, events, len(b.Logs))
 			}
+			if b.LeftOut > 0 {
+				fmt.Fprintf(cmd.ErrOrStderr(), "agentaudit: %d events are told as of the session and left out: "+
+					"they name none themselves, and no event of their run that names it came from their sender\n", b.LeftOut)
+			}
+			for _, log := range b.Unknown {
+				fmt.Fprintf(cmd.ErrOrStderr(), "agentaudit: nothing is said of log %s: no given key signed it\n",
+					termsafe.Line(log))
+			}
 			for i := range b.Logs {
 				if n := len(b.Logs[i].Objects); n > 0 {
-					fmt.Fprintf(cmd.ErrOrStderr(), "agentaudit: %d objects of log %s are in the bundle whole, events of other sessions with them: their sets of sessions are filters, which cannot exclude the session\n", n, b.Logs[i].Log)
+					fmt.Fprintf(cmd.ErrOrStderr(), "agentaudit: %d objects of log %s are in the bundle whole, "+
+						"events of other sessions with them: their sets of sessions are filters, which cannot exclude the session\n",
+						n, b.Logs[i].Log)
 				}
 			}
 			return nil
@@ -94,6 +108,10 @@ Exit codes: 0 made; 1 the trail does not hold, or the absence to be proven is no
 func proveError(cmd *cobra.Command, err error) error {
 	if broken := findingIn(err); broken != nil {
 		writeFinding(cmd.ErrOrStderr(), broken)
+		if broken.Severity == ledger.SeverityUnknown {
+			fmt.Fprintln(cmd.ErrOrStderr(), "agentaudit: what cannot be judged proves nothing: run `agentaudit verify`")
+			return exitError(2)
+		}
 		fmt.Fprintln(cmd.ErrOrStderr(), "agentaudit: what does not hold proves nothing: run `agentaudit verify`")
 		return exitError(1)
 	}

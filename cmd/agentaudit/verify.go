@@ -181,7 +181,7 @@ func (v *verification) bundle(cmd *cobra.Command, name string) error {
 	if v.output != "table" && v.output != "json" {
 		return fmt.Errorf("--output %q: of a bundle it must be table or json", v.output)
 	}
-	keys, witnesses, err := v.trust.trusted()
+	o, err := v.bundleOptions()
 	if err != nil {
 		return err
 	}
@@ -194,7 +194,7 @@ func (v *verification) bundle(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	report, _ := evidence.Verify(f, info.Size(), keys, witnesses) // the report holds the error
+	report, _ := evidence.Verify(f, info.Size(), o) // the report holds the error
 	if v.output == "json" {
 		e := json.NewEncoder(cmd.OutOrStdout())
 		e.SetIndent("", "  ")

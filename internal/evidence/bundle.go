@@ -7,20 +7,16 @@
 package evidence
 
 import (
-	"archive/zip"
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"maps"
-	"slices"
-	"sort"
 	"time"
 )
 
-// Format names the version of the bundle's format.
-const Format = "https://agentaudit.dev/evidence/v1"
+// Format names the version of the bundles that are made. Those of the version before lack
+// parts; they are judged by the same rule.
+const (
+	Format   = "https://agentaudit.dev/evidence/v2"
+	formatV1 = "https://agentaudit.dev/evidence/v1"
+)
 
 // Kinds of claims.
 const (
@@ -32,6 +28,7 @@ const (
 const (
 	bundleFile = "bundle.json"
 	verifyFile = "VERIFY.md"
+	textPrefix = "texts/" // and the SHA-256 of a text
 )
 
 // Bundle is what bundle.json holds. Names of files are within the bundle; hashes are
@@ -58,30 +55,32 @@ type Log struct {
 	Log         string        `json:"log"`
 	Tree        Tree          `json:"tree"`
 	Consistency []Consistency `json:"consistency,omitempty"`
-	Manifests   []Manifest    `json:"manifests"`
-	Lines       []Line        `json:"lines,omitempty"`
-	Objects     []Object      `json:"objects,omitempty"`
+	// Manifests begin with manifest 0, or the oldest that has not expired; all rotations are
+	// among them, and the last is the newest manifest of the log.
+	Manifests []Manifest `json:"manifests"`
+	Lines     []Line     `json:"lines,omitempty"`
+	Objects   []Object   `json:"objects,omitempty"`
 }
 
-// Tree is the head of the log's tree that the manifests are proven to be in.
+// Tree is the head of the log's tree that the manifests are proven to be in: what the
+// newest manifest, which File holds, says of those before it.
 type Tree struct {
 	Size int64  `json:"size"`
 	Root string `json:"root"`
-	// File holds it, signed: a checkpoint, or the manifest of number Size.
-	File string `json:"file"`
+	File string `json:"file"` // in version 1 perhaps a checkpoint
 }
 
-// Consistency proves that a checkpoint and the tree are of one log: the smaller is
-// the beginning of the larger.
+// Consistency proves the root of the log's tree at another size: the smaller of the two
+// trees is the beginning of the larger. Where File is given, it is a checkpoint of it.
 type Consistency struct {
-	File string   `json:"file"`
+	File string   `json:"file,omitempty"`
 	Size int64    `json:"size"`
 	Root string   `json:"root"`
 	Path []string `json:"path"`
 }
 
 // Manifest is a signed manifest; Path proves it in the tree. The manifest that holds
-// the tree itself, and those behind it, have none.
+// the tree itself has none.
 type Manifest struct {
 	Seq    int64    `json:"seq"`
 	File   string   `json:"file"`
@@ -97,6 +96,9 @@ type Line struct {
 	Line   int      `json:"line"` // from 1
 	Of     int64    `json:"of"`
 	Path   []string `json:"path"`
+	// EstablishedBy is the file of a line that says the session itself, where this one has
+	// none of its own: both are of one run, and came from one sender.
+	EstablishedBy string `json:"established_by,omitempty"`
 	// Texts are the full texts of fields that were too long for the line, which has their
 	// SHA-256 under `oversize`: texts/<sha256>.
 	Texts []string `json:"texts,omitempty"`
@@ -109,99 +111,39 @@ type Object struct {
 	Object string `json:"object"`
 }
 
-const (
-	// maxFile bounds a file of a bundle, and maxBundle all of them, in bytes: a bundle
-	// comes from a stranger.
-	maxFile   = 256 << 20
-	maxBundle = 2 << 30
-	maxFiles  = 1_000_000
-)
-
-// textPrefix and the SHA-256 of a text are its name in a bundle.
-const textPrefix = "texts/"
-
-// oversize are the digests of the full texts that a line names.
-func oversize(line []byte) (digests []string) {
-	var e struct {
-		Oversize map[string]struct {
-			SHA256 string `json:"sha256"`
-		} `json:"oversize"`
-	}
-	if json.Unmarshal(line, &e) != nil {
-		return nil // a sender's own, of another shape
-	}
-	for _, field := range slices.Sorted(maps.Keys(e.Oversize)) {
-		digests = append(digests, e.Oversize[field].SHA256)
-	}
-	return digests
+func manifestFile(log string, seq int64) string {
+	return fmt.Sprintf("manifests/%s/%012d.json", log, seq)
 }
 
-// archive is the files of a bundle.
-type archive map[string][]byte
+// skew is how far the clocks of writers may be off: the claim of an absence covers as much
+// on either side of its time.
+const skew = time.Minute
 
-func (a archive) write(w io.Writer) error {
-	names := make([]string, 0, len(a))
-	for name := range a {
-		names = append(names, name)
+// window is the time of a claim.
+type window struct{ since, until time.Time } // zero: no bound
+
+func (c *Claim) window() (w window) {
+	if c.Since != nil {
+		w.since = *c.Since
 	}
-	sort.Strings(names)
-	z := zip.NewWriter(w)
-	for _, name := range names {
-		f, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate})
-		if err != nil {
-			return err
-		}
-		if _, err := f.Write(a[name]); err != nil {
-			return err
-		}
+	if c.Until != nil {
+		w.until = *c.Until
 	}
-	return z.Close()
+	return w
 }
 
-func readArchive(r io.ReaderAt, size int64) (archive, error) {
-	z, err := zip.NewReader(r, size)
-	if err != nil {
-		return nil, fmt.Errorf("no evidence bundle: %w", err)
-	}
-	if len(z.File) > maxFiles {
-		return nil, errors.New("more files than any bundle has")
-	}
-	a := archive{}
-	total := int64(0)
-	for _, f := range z.File {
-		if _, twice := a[f.Name]; twice {
-			return nil, fmt.Errorf("%s is in the bundle twice", f.Name)
-		}
-		in, err := f.Open()
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", f.Name, err)
-		}
-		text, err := io.ReadAll(io.LimitReader(in, min(maxFile, maxBundle-total)+1))
-		_ = in.Close() // read only
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", f.Name, err)
-		}
-		if total += int64(len(text)); len(text) > maxFile || total > maxBundle {
-			return nil, errors.New("larger than any bundle")
-		}
-		a[f.Name] = text
-	}
-	return a, nil
-}
+// before reports whether a time is before the window, and after whether it is behind.
+func (w window) before(at time.Time) bool { return !w.since.IsZero() && at.Before(w.since.Add(-skew)) }
+func (w window) after(at time.Time) bool  { return !w.until.IsZero() && at.After(w.until.Add(skew)) }
 
-func (a archive) bundle() (*Bundle, error) {
-	text, ok := a[bundleFile]
-	if !ok {
-		return nil, errors.New("no evidence bundle: it has no " + bundleFile)
+// String says from when to when.
+func (w window) String() string {
+	from := "the beginning"
+	if !w.since.IsZero() {
+		from = w.since.UTC().Format(time.RFC3339)
 	}
-	b := &Bundle{}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(b); err != nil {
-		return nil, fmt.Errorf("%s: %w", bundleFile, err)
+	if w.until.IsZero() {
+		return "since " + from
 	}
-	if b.Format != Format {
-		return nil, fmt.Errorf("a bundle of format %q, this reader knows %s", b.Format, Format)
-	}
-	return b, nil
+	return "between " + from + " and " + w.until.UTC().Format(time.RFC3339)
 }

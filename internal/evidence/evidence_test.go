@@ -98,7 +98,7 @@ func (w *world) prove(t testing.TB, o evidence.Options) []byte {
 }
 
 func (w *world) check(bundle []byte) (*evidence.Report, error) {
-	return evidence.Verify(bytes.NewReader(bundle), int64(len(bundle)), []ledger.PublicKey{w.key}, nil)
+	return evidence.Verify(bytes.NewReader(bundle), int64(len(bundle)), evidence.VerifyOptions{Keys: []ledger.PublicKey{w.key}})
 }
 
 func unzip(t testing.TB, bundle []byte) map[string][]byte {
@@ -132,7 +132,7 @@ func rezip(t testing.TB, files map[string][]byte) []byte {
 var block = regexp.MustCompile("(?s)```sh\n(.*?)```")
 
 // byHand runs the commands of VERIFY.md, as they stand there.
-func (w *world) byHand(t *testing.T, files map[string][]byte) error {
+func (w *world) byHand(t *testing.T, files map[string][]byte, env ...string) error {
 	t.Helper()
 	for _, tool := range []string{"bash", "openssl", "jq", "sha256sum", "python3"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -155,7 +155,7 @@ func (w *world) byHand(t *testing.T, files map[string][]byte) error {
 	}
 	cmd := exec.CommandContext(ctx, "bash", "-c", script.String())
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "KEY="+key)
+	cmd.Env = append(append(os.Environ(), "KEY="+key), env...)
 	out, err := cmd.CombinedOutput()
 	if err == nil {
 		require.Equal(t, 4, strings.Count("\n"+string(out), "\nOK "), "%s", out)
@@ -183,9 +183,9 @@ func TestProve(t *testing.T) {
 			"absence":                          {o: evidence.Options{Session: "nobody"}, proven: "no event of session nobody is in the 20 objects that log gw-0 sealed up to manifest 19"},
 			"absence in a time":                {o: evidence.Options{Session: "gw-0/s3", Since: since, Until: until}, proven: "in the 5 objects that log gw-0 sealed between", byHand: true},
 			"absence before":                   {o: evidence.Options{Session: "gw-0/s15", Until: until}, proven: "in the 11 objects that log gw-0 sealed between the beginning"},
-			"absence since":                    {o: evidence.Options{Session: "gw-0/s3", Since: since}, proven: "in the 14 objects that log gw-0 sealed up to manifest 19"},
+			"absence since":                    {o: evidence.Options{Session: "gw-0/s3", Since: since}, proven: "in the 14 objects that log gw-0 sealed since "},
 			"with a checkpoint in the store":   {o: evidence.Options{Session: "gw-0/s3"}, before: func() { require.NoError(t, w.chains["gw-0"].Checkpoint(ctx, nil)) }, events: 4, proven: "4 sealed events"},
-			"absence, with a checkpoint there": {o: evidence.Options{Session: "gw-0/s3", Since: w.at(30)}, before: func() { require.NoError(t, w.chains["gw-0"].Checkpoint(ctx, nil)) }, proven: "in the 0 objects"},
+			"absence, with a checkpoint there": {o: evidence.Options{Session: "gw-0/s3", Since: w.at(5.1), Until: w.at(5.2)}, before: func() { require.NoError(t, w.chains["gw-0"].Checkpoint(ctx, nil)) }, proven: "in the 0 objects"},
 		} {
 			t.Run(kind+"/"+name, func(t *testing.T) {
 				if c.before != nil {
@@ -356,7 +356,8 @@ func TestForgedBundles(t *testing.T) {
 		"absence of what is present": edit(presence, `"presence"`, `"absence"`),
 		"another line":               edit(presence, `"line": 1`, `"line": 2`),
 		"another event's proof":      edit(w.prove(t, evidence.Options{Event: "gw-1/s3-3-1"}), `"gw-1/s3-3-1"`, `"gw-1/s3-3-0"`),
-		"another format":             edit(presence, "evidence/v1", "evidence/v2"),
+		"another format":             edit(presence, "evidence/v2", "evidence/v3"),
+		"an older format":            edit(presence, `"presence"`, `"absence"`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, _ := w.check(forged)
@@ -366,7 +367,8 @@ func TestForgedBundles(t *testing.T) {
 	other := newWorld(t, "ed25519")
 	r, err := other.check(presence)
 	require.NoError(t, err)
-	require.Equal(t, ledger.NotConfirmed, r.Verdict, "signed by a key that is not trusted")
+	require.Equal(t, ledger.NoVerdict, r.Verdict, "signed by a key that was not given: nothing is known")
+	require.Contains(t, r.Reason, "no given key signed log gw-0")
 }
 
 // FuzzBundle: bundles come from strangers.
@@ -387,6 +389,9 @@ func FuzzBundle(f *testing.F) {
 		}
 		forged["bundle.json"] = text
 		r, err := w.check(rezip(t, forged))
-		require.Equal(t, err != nil, r.Verdict == ledger.NoVerdict)
+		if err != nil {
+			require.Equal(t, ledger.NoVerdict, r.Verdict)
+			require.Equal(t, err.Error(), r.Reason)
+		}
 	})
 }

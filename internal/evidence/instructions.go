@@ -23,10 +23,12 @@ func instructions(b *Bundle) []byte {
 	}
 	// The session's name comes from telemetry: it is quoted, and opens no block.
 	quote := func(s string) string { return strings.ReplaceAll(fmt.Sprintf("%q", s), "`", "'") }
-	claim := fmt.Sprintf("It is to prove that %d events, told as of session %s, were sealed as they are here.", n, quote(b.Claim.Session))
+	claim := fmt.Sprintf("It is to prove that %d events, told as of session %s, were sealed as they are here.",
+		n, quote(b.Claim.Session))
 	switch {
 	case b.Claim.Kind == Absence:
-		claim = fmt.Sprintf("It is to prove that no event of session %s was sealed in the time of the claim in `bundle.json`.", quote(b.Claim.Session))
+		claim = fmt.Sprintf("It is to prove that no event of session %s was sealed in the time of the claim (`bundle.json`).",
+			quote(b.Claim.Session))
 	case b.Claim.Event != "":
 		claim = fmt.Sprintf("It is to prove that event %s was sealed as it is here.", quote(b.Claim.Event))
 	}

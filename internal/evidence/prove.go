@@ -1,9 +1,7 @@
 package evidence
 
 import (
-	"bytes"
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,9 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/agentaudit/otelcol-agentaudit/internal/trail"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
-	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
 // Options say what to prove.
@@ -26,6 +22,24 @@ type Options struct {
 	Until       time.Time            // zero: to the end
 	Checkpoints []*ledger.Checkpoint // kept elsewhere, to be tied to the proof
 	MadeBy      string
+	Clock       func() time.Time // the present; nil: time.Now
+}
+
+func (o *Options) now() time.Time {
+	if o.Clock != nil {
+		return o.Clock()
+	}
+	return time.Now()
+}
+
+// Made is what was put into a bundle, and what was not.
+type Made struct {
+	*Bundle
+	// LeftOut counts events that are told as of the session, and that nothing from their
+	// own sender shows to be of it.
+	LeftOut int
+	// Unknown are logs of the bucket that no given key signed: the claim is not about them.
+	Unknown []string
 }
 
 // ErrPresent is the error of a proof of absence where there are events.
@@ -33,391 +47,216 @@ var ErrPresent = errors.New("the session is in the trail")
 
 // maker puts a bundle together.
 type maker struct {
-	r     ledger.Reader
-	o     Options
-	files archive
-	b     *Bundle
+	r   ledger.Reader
+	o   Options
+	out *packer
+	b   *Made
 }
 
 // Prove writes a bundle that proves the events of a session, or one event; where the
 // trail has none of the session, that it has none. It reads whole logs: an error is
 // the store's, or a *ledger.Finding where the trail itself does not hold.
-func Prove(ctx context.Context, r ledger.Reader, o Options, w io.Writer) (*Bundle, error) {
-	if (o.Session == "") == (o.Event == "") {
+func Prove(ctx context.Context, r ledger.Reader, o Options, w io.Writer) (*Made, error) {
+	switch {
+	case (o.Session == "") == (o.Event == ""):
 		return nil, errors.New("give a session or an event")
+	case !o.Since.IsZero() && !o.Until.IsZero() && o.Until.Before(o.Since):
+		return nil, errors.New("the time ends before it begins")
 	}
-	m := &maker{r: r, o: o, files: archive{}, b: &Bundle{Format: Format, CreatedAt: time.Now().UTC().Truncate(time.Second), MadeBy: o.MadeBy, Logs: []Log{}}}
+	m := &maker{r: r, o: o, out: newPacker(w), b: &Made{Bundle: &Bundle{
+		Format: Format, CreatedAt: o.now().UTC().Truncate(time.Second), MadeBy: o.MadeBy, Logs: []Log{},
+		Claim: Claim{Kind: Presence, Session: o.Session, Event: o.Event},
+	}}}
+	if err := m.make(ctx); err != nil {
+		return nil, err
+	}
+	return m.b, m.finish()
+}
+
+func (m *maker) make(ctx context.Context) error {
 	found, err := m.find(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	m.b.Claim = Claim{Kind: Presence, Session: o.Session, Event: o.Event}
-	switch {
-	case len(found) > 0 && (!o.Since.IsZero() || !o.Until.IsZero()):
-		return nil, fmt.Errorf("%w: %d events, the first in %s: leave out the time to prove them", ErrPresent, len(found), found[0].Object)
-	case len(found) > 0:
-		err = m.presence(ctx, found)
-	case o.Event != "":
-		return nil, fmt.Errorf("no event %q in this trail; the absence of an event cannot be proven, that of a session can", o.Event)
-	default:
-		m.b.Claim.Kind = Absence
-		if !o.Since.IsZero() {
-			m.b.Claim.Since = &o.Since
+	if len(found) > 0 {
+		if found = m.establish(found); len(found) == 0 {
+			return fmt.Errorf("%d events are told as of session %q, and nothing from their own senders shows that they are",
+				m.b.LeftOut, m.o.Session)
 		}
-		if !o.Until.IsZero() {
-			m.b.Claim.Until = &o.Until
-		}
-		err = m.absence(ctx)
+		return m.presence(ctx, found)
 	}
-	if err != nil {
-		return nil, err
-	}
-	text, err := json.MarshalIndent(m.b, "", " ")
-	if err != nil {
-		return nil, err
-	}
-	m.files[bundleFile] = append(text, '\n')
-	m.files[verifyFile] = instructions(m.b)
-	for _, k := range o.Keys {
-		m.files["keys/"+k.ID+".pem"] = ledger.MarshalPublicKey(k.Key)
-	}
-	return m.b, m.files.write(w)
-}
-
-// place is where an event is sealed.
-type place struct {
-	Log    string
-	Seq    int64
-	Object string
-	N      int
-	line   []byte
-}
-
-// find gathers the lines to prove, in the order of the logs; for absence those in the
-// time that is asked for.
-func (m *maker) find(ctx context.Context) (list []place, err error) {
 	if m.o.Event != "" {
-		for l, err := range ledger.Events(ctx, m.r, ledger.ReadOptions{Keys: m.o.Keys, Logs: m.o.Logs}) {
-			if f := (*ledger.Finding)(nil); errors.As(err, &f) && f.Severity != ledger.SeverityError {
-				continue
-			}
-			if err != nil {
-				return nil, err
-			}
-			e, err := semconv.ParseLine(l.Line)
-			if err == nil && e.EventID == m.o.Event {
-				list = append(list, place{l.Log, l.Seq, l.Object, l.N, slices.Clone(l.Line)})
-			}
-		}
-		return list, nil
+		return fmt.Errorf("no event %q in this trail; the absence of an event cannot be proven, that of a session can",
+			m.o.Event)
 	}
-	if !m.o.Since.IsZero() || !m.o.Until.IsZero() {
-		return nil, nil // the manifests tell
+	m.b.Claim.Kind = Absence
+	if !m.o.Since.IsZero() {
+		since := m.o.Since.UTC()
+		m.b.Claim.Since = &since
 	}
-	t, err := trail.Read(ctx, m.r, m.o.Keys, m.o.Logs, m.o.Session)
-	if err != nil {
-		return nil, err
+	if !m.o.Until.IsZero() {
+		until := m.o.Until.UTC()
+		m.b.Claim.Until = &until
 	}
-	for _, p := range t.Problems {
-		if f := (*ledger.Finding)(nil); errors.As(p, &f) && f.Severity == ledger.SeverityError {
-			return nil, f
-		}
-	}
-	for e := range t.All() {
-		list = append(list, place{e.Log, e.Seq, e.Object, e.N, e.Line})
-	}
-	slices.SortFunc(list, func(a, b place) int {
-		if a.Log != b.Log {
-			return compare(a.Log, b.Log)
-		}
-		if a.Seq != b.Seq {
-			return compare(a.Seq, b.Seq)
-		}
-		if a.Object != b.Object {
-			return compare(a.Object, b.Object)
-		}
-		return compare(a.N, b.N)
-	})
-	return list, nil
+	return m.absence(ctx)
 }
 
-func compare[T string | int | int64](a, b T) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}
-
-// presence proves lines: each in its object, the object's manifest in the log.
-func (m *maker) presence(ctx context.Context, found []place) error {
-	for len(found) > 0 {
-		n := slices.IndexFunc(found, func(p place) bool { return p.Log != found[0].Log })
-		if n < 0 {
-			n = len(found)
-		}
-		if err := m.presentIn(ctx, found[0].Log, found[:n]); err != nil {
-			return err
-		}
-		found = found[n:]
-	}
-	return nil
-}
-
-func (m *maker) presentIn(ctx context.Context, log string, found []place) error {
-	wanted := map[int64][]place{}
-	for _, p := range found {
-		wanted[p.Seq] = append(wanted[p.Seq], p)
-	}
-	l := Log{Log: log}
-	err := m.log(ctx, &l, func(man *ledger.Manifest) (bool, error) {
-		places := wanted[man.Predicate.Seq]
-		for len(places) > 0 {
-			n := slices.IndexFunc(places, func(p place) bool { return p.Object != places[0].Object })
-			if n < 0 {
-				n = len(places)
-			}
-			if err := m.lines(ctx, &l, man, places[:n]); err != nil {
-				return false, err
-			}
-			places = places[n:]
-		}
-		return wanted[man.Predicate.Seq] != nil, nil
-	}, func() {})
+// finish writes what says how the parts hang together, and how to check them.
+func (m *maker) finish() error {
+	text, err := json.MarshalIndent(m.b.Bundle, "", " ")
 	if err != nil {
 		return err
 	}
-	m.b.Logs = append(m.b.Logs, l)
-	return nil
-}
-
-// lines proves lines of one object.
-func (m *maker) lines(ctx context.Context, l *Log, man *ledger.Manifest, places []place) error {
-	i := slices.IndexFunc(man.Predicate.Objects, func(o ledger.Object) bool { return o.Key == places[0].Object })
-	if i < 0 {
-		return fmt.Errorf("manifest %d of log %s does not name %s", man.Predicate.Seq, l.Log, places[0].Object)
+	parts := len(m.b.Logs)
+	for i := range m.b.Logs {
+		l := &m.b.Logs[i]
+		parts += len(l.Manifests) + len(l.Lines) + len(l.Objects) + len(l.Consistency) + 1
 	}
-	o := &man.Predicate.Objects[i]
-	tree := ledger.NewProofTree(ledger.NewTree())
-	if err := ledger.ReadObject(ctx, m.r, man, o, func(line ledger.EventLine) { tree.Append(line.Line) }); err != nil {
-		return err
-	}
-	for _, p := range places {
-		path, err := tree.Inclusion(uint64(p.N-1), tree.Size())
-		if err != nil {
+	for _, k := range m.o.Keys {
+		if err := m.out.add("keys/"+k.ID+".pem", ledger.MarshalPublicKey(k.Key)); err != nil {
 			return err
 		}
-		file := fmt.Sprintf("lines/%s/%012d-%06d.json", l.Log, p.Seq, len(l.Lines)+1)
-		m.files[file] = p.line
-		texts, err := m.texts(ctx, p.line)
-		if err != nil {
-			return err
-		}
-		l.Lines = append(l.Lines, Line{File: file, Seq: p.Seq, Object: o.Key, Line: p.N, Of: o.Events, Path: path, Texts: texts})
 	}
-	return nil
+	if len(text) >= maxBundleJSON || parts >= maxParts || m.out.directory >= maxDirectory {
+		return errors.New("the proof is larger than readers of bundles take: " +
+			"name fewer logs (--log), or a shorter time (--since, --until)")
+	}
+	return errors.Join(
+		m.out.add(bundleFile, append(text, '\n')), m.out.add(verifyFile, instructions(m.b.Bundle)), m.out.z.Close(),
+	)
 }
 
-// texts takes the full texts that a line names, as far as they are in the store.
-func (m *maker) texts(ctx context.Context, line []byte) (files []string, err error) {
-	for _, digest := range oversize(line) {
-		text, err := ledger.ReadBlob(ctx, m.r, digest)
-		if f := (*ledger.Finding)(nil); errors.As(err, &f) {
-			continue // the line names it all the same
-		}
-		if err != nil {
-			return nil, err
-		}
-		file := textPrefix + digest
-		m.files[file] = text
-		files = append(files, file)
-	}
-	return files, nil
+// excerpt is one log as a bundle is made of it.
+type excerpt struct {
+	*Log
+	x    *ledger.Excerpt // which holds what is taken to the rule that readers go by
+	tree *ledger.ProofTree
+	last *ledger.Manifest
 }
 
-// log walks a log and takes the manifests that take wants, with those that hand it to
-// another key, and what end adds at the log's end; it proves them in the log's tree.
-func (m *maker) log(ctx context.Context, l *Log, take func(*ledger.Manifest) (bool, error), end func()) error {
-	keys := slices.Clone(m.o.Keys)
-	var tree *ledger.ProofTree
-	var roots []string // by size, from the first manifest on
-	var first int64
-	var last *ledger.Manifest
-	_, err := ledger.ReadLog(ctx, m.r, m.o.Keys, m.o.Checkpoints, l.Log, func(man *ledger.Manifest, before *ledger.Tree) error {
-		if tree == nil {
-			tree, first = ledger.NewProofTree(before), man.Predicate.Seq
+// log walks a log and takes the manifests that take wants, with those that every bundle
+// holds: the first, the last, and those that end the time of a key. It proves them in the
+// log's tree.
+func (m *maker) log(ctx context.Context, e *excerpt, take func(*ledger.Manifest) (bool, error)) error {
+	e.x = ledger.NewExcerpt(e.Log.Log, m.o.Keys)
+	each := func(man *ledger.Manifest, before *ledger.Tree) error {
+		first := e.tree == nil
+		if first {
+			e.tree = ledger.NewProofTree(before)
 		}
-		roots = append(roots, hex.EncodeToString(tree.Root()))
-		tree.Append(man.Payload)
-		last = man
+		e.tree.Append(man.Payload)
+		e.last = man
 		taken, err := take(man)
 		if err != nil {
 			return err
 		}
-		if next, err := man.NextKey(); err == nil && next != nil {
-			taken = true
-			keys = append(keys, *next)
-		}
-		if taken {
-			m.manifest(l, man)
+		if taken || first || man.Predicate.Kind == ledger.KindKeyRotation || m.pinned(man) {
+			return m.manifest(e, man)
 		}
 		return nil
+	}
+	facts, err := ledger.ReadLog(ctx, m.r, m.o.Keys, m.o.Checkpoints, e.Log.Log, each)
+	if err != nil {
+		return err
+	}
+	if err := m.manifest(e, e.last); err != nil {
+		return err
+	}
+	if err := e.paths(); err != nil {
+		return err
+	}
+	return m.tie(ctx, e, facts.Keys)
+}
+
+// paths proves the manifests that were taken in the tree of the newest.
+func (e *excerpt) paths() (err error) {
+	last := &e.last.Predicate
+	e.Tree = Tree{Size: last.Seq, Root: last.Tree.Root, File: manifestFile(last.Log, last.Seq)}
+	for i := range e.Manifests {
+		p := &e.Manifests[i]
+		if p.Seq == last.Seq {
+			continue
+		}
+		if p.Path, err = e.tree.Inclusion(uint64(p.Seq), uint64(last.Seq)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pinned reports whether a manifest is the last one of a key, as it was pinned.
+func (m *maker) pinned(man *ledger.Manifest) bool {
+	return slices.ContainsFunc(m.o.Keys, func(k ledger.PublicKey) bool {
+		return k.May != nil && k.May.LastSHA256 != "" && k.May.LastSHA256 == fmt.Sprintf("%x", man.Digest)
 	})
-	if err != nil {
-		return err
-	}
-	roots = append(roots, hex.EncodeToString(tree.Root()))
-	end()
-
-	if err := m.head(ctx, l, keys, last); err != nil {
-		return err
-	}
-	for i := range l.Manifests {
-		p := &l.Manifests[i]
-		if p.Seq < l.Tree.Size {
-			if p.Path, err = tree.Inclusion(uint64(p.Seq), uint64(l.Tree.Size)); err != nil {
-				return err
-			}
-		}
-	}
-	for _, c := range m.o.Checkpoints {
-		if c.Log != l.Log {
-			continue
-		}
-		if c.Size < first || c.Size > int64(tree.Size()) || roots[c.Size-first] != c.Root {
-			return fmt.Errorf("the checkpoint of size %d is not of this log as it is: run `agentaudit verify --checkpoint`", c.Size)
-		}
-		small, large := min(c.Size, l.Tree.Size), max(c.Size, l.Tree.Size)
-		path, err := tree.Consistency(uint64(small), uint64(large))
-		if err != nil {
-			return err
-		}
-		file := fmt.Sprintf("checkpoints/%s/given-%012d.txt", l.Log, c.Size)
-		m.files[file] = c.Note
-		l.Consistency = append(l.Consistency, Consistency{File: file, Size: c.Size, Root: c.Root, Path: path})
-	}
-	return nil
 }
 
-func (m *maker) manifest(l *Log, man *ledger.Manifest) {
-	file := manifestFile(l.Log, man.Predicate.Seq)
-	m.files[file] = man.Envelope
-	l.Manifests = append(l.Manifests, Manifest{Seq: man.Predicate.Seq, File: file, SHA256: hex.EncodeToString(man.Digest[:]), Path: []string{}})
-}
-
-func (l *Log) has(seq int64) bool {
-	return slices.ContainsFunc(l.Manifests, func(m Manifest) bool { return m.Seq == seq })
-}
-
-func manifestFile(log string, seq int64) string {
-	return fmt.Sprintf("manifests/%s/%012d.json", log, seq)
-}
-
-// head chooses the signed head of the tree: the newest checkpoint, where it speaks for
-// all that is taken, else the newest manifest, which holds the tree of those before it.
-func (m *maker) head(ctx context.Context, l *Log, keys []ledger.PublicKey, last *ledger.Manifest) error {
-	newest := int64(0)
-	if n := len(l.Manifests); n > 0 {
-		newest = l.Manifests[n-1].Seq
-	}
-	c, err := ledger.NewestCheckpoint(ctx, m.r, keys, l.Log)
-	if err != nil {
-		return err
-	}
-	if c != nil && c.Size > newest && c.Size <= last.Predicate.Seq+1 {
-		file := fmt.Sprintf("checkpoints/%s/%012d.txt", l.Log, c.Size)
-		m.files[file] = c.Note
-		l.Tree = Tree{Size: c.Size, Root: c.Root, File: file}
+// manifest takes a manifest, unless it is taken.
+func (m *maker) manifest(e *excerpt, man *ledger.Manifest) error {
+	seq := man.Predicate.Seq
+	if n := len(e.Manifests); n > 0 && e.Manifests[n-1].Seq >= seq {
 		return nil
 	}
-	t := last.Predicate.Tree
-	l.Tree = Tree{Size: t.Size, Root: t.Root, File: manifestFile(l.Log, last.Predicate.Seq)}
-	if !l.has(last.Predicate.Seq) {
-		m.manifest(l, last)
+	if _, f := e.x.Next(man.Envelope); f != nil {
+		return f
 	}
-	return nil
+	file := manifestFile(e.Log.Log, seq)
+	digest := fmt.Sprintf("%x", man.Digest)
+	e.Manifests = append(e.Manifests, Manifest{Seq: seq, File: file, SHA256: digest, Path: []string{}})
+	return m.out.add(file, man.Envelope)
 }
 
-// absence proves that no object that was sealed in a time holds the session: by the
-// manifests from the one before to the one behind, which leave no gap, and the sets
-// of sessions in them.
-func (m *maker) absence(ctx context.Context) error {
-	logs := m.o.Logs
-	if logs == nil {
-		var err error
-		if logs, err = ledger.Logs(ctx, m.r); err != nil {
-			return err
-		}
-	}
-	for _, log := range logs {
-		l := Log{Log: log}
-		var before *ledger.Manifest // the newest that was written before the time
-		takeBefore := func() {
-			if before != nil && !l.has(before.Predicate.Seq) {
-				m.manifest(&l, before)
-			}
-			before = nil
-		}
-		done := false
-		err := m.log(ctx, &l, func(man *ledger.Manifest) (bool, error) {
-			at := man.Predicate.WrittenAt
-			switch {
-			case done:
-				return false, nil
-			case at.Before(m.o.Since):
-				before = man
-				return false, nil
-			case !m.o.Until.IsZero() && at.After(m.o.Until):
-				done = true
-			}
-			takeBefore()
-			if done {
-				return true, nil
-			}
-			return true, m.excluded(ctx, &l, man)
-		}, takeBefore)
-		if err != nil {
-			if m.o.Logs == nil && errors.Is(err, ledger.ErrUnknownLog) {
-				continue // planted, or its key was not given: the claim names the logs that it is about
-			}
-			return err
-		}
-		m.b.Logs = append(m.b.Logs, l)
-	}
-	if len(m.b.Logs) == 0 {
-		return errors.New("no log that the given key signed: nothing can be said")
-	}
-	return nil
-}
-
-// excluded makes sure that an object does not hold the session: by its set of
-// sessions, or by its lines where the set cannot exclude it.
-func (m *maker) excluded(ctx context.Context, l *Log, man *ledger.Manifest) error {
-	for i := range man.Predicate.Objects {
-		o := &man.Predicate.Objects[i]
-		if !o.Sessions.Has(m.o.Session) {
+// tie proves the trees of the checkpoints that were given, and of the newest in the store,
+// to be of the log.
+func (m *maker) tie(ctx context.Context, e *excerpt, keys []ledger.PublicKey) error {
+	for _, c := range m.o.Checkpoints {
+		if c.Log != e.Log.Log {
 			continue
 		}
-		var body bytes.Buffer
-		present := 0
-		err := ledger.ReadObject(ctx, m.r, man, o, func(line ledger.EventLine) {
-			body.Write(line.Line)
-			body.WriteByte('\n')
-			if e, err := semconv.ParseLine(line.Line); err == nil && e.SessionID == m.o.Session {
-				present = line.N
-			}
-		})
-		if err != nil {
-			return err
+		if err := m.consistent(e, c, "given-"); err != nil {
+			return fmt.Errorf("the checkpoint of %d manifests: %w", c.Size, err)
 		}
-		if present > 0 {
-			return fmt.Errorf("%w: %s line %d", ErrPresent, o.Key, present)
-		}
-		file := fmt.Sprintf("objects/%s/%012d-%03d.jsonl", l.Log, man.Predicate.Seq, i)
-		m.files[file] = body.Bytes()
-		l.Objects = append(l.Objects, Object{File: file, Seq: man.Predicate.Seq, Object: o.Key})
+	}
+	c, err := ledger.NewestCheckpoint(ctx, m.r, keys, e.Log.Log)
+	if err != nil || c == nil {
+		return err
+	}
+	if _, err := e.x.Checkpoint(c.Note, nil); err == nil {
+		_ = m.consistent(e, c, "") // what does not fit is not of this log, and proves nothing
 	}
 	return nil
+}
+
+// consistent adds a checkpoint with the proof that it is of the log.
+func (m *maker) consistent(e *excerpt, c *ledger.Checkpoint, prefix string) error {
+	if slices.ContainsFunc(e.Consistency, func(p Consistency) bool { return p.Size == c.Size }) {
+		return nil
+	}
+	p := Consistency{Size: c.Size, Root: c.Root, Path: []string{}}
+	p.File = fmt.Sprintf("checkpoints/%s/%s%012d.txt", e.Log.Log, prefix, c.Size)
+	if c.Size < e.Tree.Size {
+		var err error
+		if p.Path, err = e.tree.Consistency(uint64(c.Size), uint64(e.Tree.Size)); err != nil {
+			return err
+		}
+	}
+	if err := p.check(e.x, &e.Tree); err != nil {
+		return err
+	}
+	e.Consistency = append(e.Consistency, p)
+	return m.out.add(p.File, c.Note)
+}
+
+// check checks a root against the log's tree.
+func (p *Consistency) check(x *ledger.Excerpt, t *Tree) error {
+	root, ok := x.Root(p.Size)
+	switch {
+	case ok && root != p.Root:
+		return fmt.Errorf("the log's first %d manifests give the root %s, not %s", p.Size, root, p.Root)
+	case ok:
+		return nil
+	case p.Size > t.Size || p.Size < 1:
+		return errors.New("no such tree of this log")
+	}
+	return ledger.CheckConsistency(uint64(p.Size), uint64(t.Size), p.Path, p.Root, t.Root)
 }

@@ -1,0 +1,4 @@
+package evidence
+
+// ParseBundle reads a bundle.json.
+var ParseBundle = parseBundle

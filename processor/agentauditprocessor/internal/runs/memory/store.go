@@ -11,7 +11,7 @@ import (
 
 // Bounds of what is remembered of all runs.
 const (
-	maxBytes  = 128 << 20
+	maxBytes  = 64 << 20
 	maxSilent = 4096 // ends of sessions that were not told of yet
 	shards    = 8    // of a sender: requests of different runs do not wait for each other
 )

@@ -292,7 +292,7 @@ func TestCosts(t *testing.T) {
 		"spans":    func(p *Part, r, i int) { p.AddSpan(id(r, i), [8]byte{}, "", "", false, Agent{}) },
 		"kids":     func(p *Part, r, i int) { p.AddKid(id(r, i), "", "") },
 		"names":    func(p *Part, r, i int) { p.Run.Ref(fmt.Sprintf("%0100d", r*10000+i)) },
-		"requests": func(p *Part, r, i int) { p.Ask(chat.Call{ID: fmt.Sprintf("%0100d", i)}, "e") },
+		"requests": func(p *Part, _, i int) { p.Ask(chat.Call{ID: fmt.Sprintf("%0100d", i)}, "e") },
 		"nothing":  func(*Part, int, int) {},
 	} {
 		const runs = 50

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,8 +44,9 @@ type Run struct {
 	spans  Small[pcommon.SpanID, Span] // by span, the first that told of it
 	names  []string                    // see Ref
 	parts  []*Part
-	size   int // bytes
-	counts int // of size, what the shard has counted
+	first  Part // of parts, mostly all of them
+	size   int  // bytes
+	counts int  // of size, what the shard has counted
 }
 
 // Part is what one resource told of a run.
@@ -52,8 +54,8 @@ type Part struct {
 	Run *Run
 
 	Session, User, AgentVersion, Model Only
-	Agent                              Only             // id and name
-	Prompts                            map[string]*Only // by agent; "" is all of them
+	Agent                              Only          // id and name
+	prompts                            []agentPrompt // the first is that of all agents together
 
 	LastText  string // the last answer of a model that asked for no tool
 	LastAgent string // whose it is
@@ -126,42 +128,57 @@ func (p *Part) Learn(o *Only, value, name, from string) {
 	o.learn(value, name, from)
 }
 
-// LearnPrompt takes in the system prompt of an agent.
+// agentPrompt is the system prompt that an agent's records tell.
+type agentPrompt struct {
+	agent string
+	Only
+}
+
+// LearnPrompt takes in the system prompt of an agent, which may not be known: then it is of
+// all together only.
 func (p *Part) LearnPrompt(agent, text, from string) {
 	if text == "" {
 		return
 	}
-	for _, of := range []string{"", agent} {
-		if p.Prompts == nil {
-			p.Prompts = map[string]*Only{}
-		}
-		o := p.Prompts[of]
-		if o == nil {
-			if len(p.Prompts) >= maxParts || !p.Run.room(costFact+len(of)) {
-				return
-			}
-			o = &Only{}
-			p.Prompts[strings.Clone(of)] = o
-		}
-		p.Learn(o, text, "", from)
-		if agent == "" {
+	if len(p.prompts) == 0 {
+		p.prompts = append(make([]agentPrompt, 0, 2), agentPrompt{})
+	}
+	p.Learn(&p.prompts[0].Only, text, "", from)
+	if agent == "" {
+		return
+	}
+	at := slices.IndexFunc(p.prompts[1:], func(x agentPrompt) bool { return x.agent == agent }) + 1
+	if at == 0 {
+		if len(p.prompts) > maxParts || !p.Run.room(costFact+len(agent)) {
 			return
 		}
+		at = len(p.prompts)
+		p.prompts = append(p.prompts, agentPrompt{agent: strings.Clone(agent)})
+	}
+	if x := &p.prompts[at].Only; x.Value == "" && p.prompts[0].Value == text {
+		x.Value, x.From = p.prompts[0].Value, from // which is remembered already
+	} else {
+		p.Learn(x, text, "", from)
 	}
 }
 
 // Prompt is the system prompt of an agent; of one that told none, that of the run, where
 // it has one prompt and one agent.
 func (p *Part) Prompt(agent string) (text, from string) {
+	if len(p.prompts) == 0 {
+		return "", ""
+	}
 	if agent != "" {
-		if o := p.Prompts[agent]; o != nil {
-			return o.Known(), o.From
+		for i := range p.prompts[1:] {
+			if x := &p.prompts[1+i]; x.agent == agent {
+				return x.Known(), x.From
+			}
 		}
 	}
-	if o := p.Prompts[""]; o != nil && !p.Agent.Several {
-		return o.Known(), o.From
+	if p.Agent.Several {
+		return "", ""
 	}
-	return "", ""
+	return p.prompts[0].Known(), p.prompts[0].From
 }
 
 // Part is what the resource told of the run. Where too many did, what one more tells is
@@ -172,7 +189,11 @@ func (r *Run) Part(of Resource) *Part {
 			return p
 		}
 	}
-	p := &Part{Run: r, resource: of, number: uint16(len(r.parts))}
+	p := &r.first
+	if p.Run != nil {
+		p = &Part{}
+	}
+	*p = Part{Run: r, resource: of, number: uint16(len(r.parts))}
 	if len(r.parts) < maxParts && r.room(costPart+len(of.Service)+len(of.Instance)) {
 		r.parts = append(r.parts, p)
 	}

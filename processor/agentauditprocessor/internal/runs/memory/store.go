@@ -11,9 +11,10 @@ import (
 
 // Bounds of what is remembered of all runs.
 const (
-	maxBytes  = 64 << 20
-	maxSilent = 4096 // ends of sessions that were not told of yet
-	shards    = 8    // of a sender: requests of different runs do not wait for each other
+	minBytes  = 64 << 20
+	runBytes  = 8 << 10 // for each run that may be remembered, where that is more
+	maxSilent = 4096    // ends of sessions that were not told of yet
+	shards    = 8       // of a sender: requests of different runs do not wait for each other
 )
 
 // Store keeps what is remembered, for each sender apart. It is safe for concurrent use.
@@ -52,7 +53,7 @@ type entry struct {
 
 // New makes a store of at most maxRuns runs and sessions, each for ttl after its last record.
 func New(maxRuns int, ttl time.Duration) *Store {
-	return &Store{maxRuns: max(maxRuns, 1), maxBytes: maxBytes, ttl: ttl, senders: map[Sender]*tenant{}}
+	return &Store{maxRuns: max(maxRuns, 1), maxBytes: max(minBytes, maxRuns*runBytes), ttl: ttl, senders: map[Sender]*tenant{}}
 }
 
 // Open gives what a sender told, for the runs of those keys. Nobody else has them until

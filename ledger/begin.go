@@ -88,7 +88,11 @@ func (w *walker) end() error {
 	if _, ok := w.r.(Copy); ok && len(w.rivals) > 0 {
 		w.doubt(CodeOtherWriter, w.at.seq, w.rivals[0].v, "one manifest", fmt.Sprintf("%d of them", 1+len(w.rivals)), "several manifests may be the newest, and which of them is the oldest only the maker of the copy says: verify the bucket, or a copy of a later state")
 	}
-	if w.denied != nil && !w.past() {
+	switch {
+	case w.denied == nil:
+	case w.past():
+		w.stuck = true // behind the window, of which nothing is said
+	default:
 		w.refusal()
 	}
 	if w.at == nil {

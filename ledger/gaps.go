@@ -18,8 +18,8 @@ func (w *walker) refuse(seq int64, list []candidate) (bool, error) {
 		err := w.acceptable(w.at, c.m)
 		version := c.m.version()
 		switch {
-		case w.at.seq == w.first && w.first > 0 && w.over(c.m):
-			// The oldest version that is there need not be the oldest that there was.
+		case w.first > 0 && (w.expired(w.at, c.m) || w.at.seq == w.first && w.over(c.m)):
+			// What stands before it was put back, or is a version that did not count.
 			return true, w.restart(c, w.at.key)
 		case errors.Is(err, ErrNewerVersion):
 			return true, w.newer(c)
@@ -29,7 +29,7 @@ func (w *walker) refuse(seq int64, list []candidate) (bool, error) {
 		case version < w.at.version:
 			w.keyNotValid(c) // of an older state of a log of this name
 			continue
-		case w.forked(c.m):
+		case version > 1 && w.forked(c.m):
 			w.fork(c)
 		case version == 1:
 			// Version 1 does not say whose log it is: this may be of another trail.
@@ -124,7 +124,7 @@ func (w *walker) rotatedBehind(l *link, m *Manifest) bool {
 // expired reports whether everything before a manifest may be gone by its own signed
 // word: then what stands before the gap is a rest, or was put back.
 func (w *walker) expired(l *link, m *Manifest) bool {
-	return w.over(m) && !l.until.IsZero() && !m.Predicate.PastUntil.Before(l.until)
+	return w.over(m) && !m.Predicate.PastUntil.Before(l.until)
 }
 
 // over reports whether everything before a manifest may be gone by its own signed word.
@@ -156,7 +156,7 @@ func (w *walker) restart(c candidate, key string) error {
 		w.fail(CodeChainBroken, m.Predicate.Seq, c.v, "", err.Error(), "a manifest that contradicts itself")
 		return w.resume(c, key)
 	}
-	w.first, w.epochs, w.spans = -1, nil, nil
+	w.first, w.epochs, w.spans, w.again = -1, nil, nil, true
 	return w.take([]*tip{{link: l, prev: prev, m: &m, v: c.v}})
 }
 

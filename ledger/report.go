@@ -143,6 +143,18 @@ func (r *Report) withdraw(log string) {
 	}
 }
 
+// outside makes the errors about what stands before the beginning of a log warnings: it
+// has expired, and was left over or put back.
+func (r *Report) outside(log string, first int64) {
+	for i := range r.Findings {
+		if f := &r.Findings[i]; f.Log == log && f.Severity == SeverityError && f.Seq < first {
+			f.Severity = SeverityWarning
+			r.Errors, r.Warnings = r.Errors-1, r.Warnings+1
+			r.broken[log]--
+		}
+	}
+}
+
 // conclude sets the verdict from what was found; err is why the verification ended early.
 func (r *Report) conclude(err error) {
 	switch {

@@ -130,7 +130,7 @@ func (w *walker) stranger(c candidate) {
 		case !w.past() && w.rotatedBehind(w.at, m) && (m.version() == 1 || m.Predicate.Genesis == w.at.genesis) && w.givenFor(id, m):
 			w.doubt(CodeLogAmbiguous, m.Predicate.Seq, c.v, "a manifest signed by key "+w.at.key, "one signed by key "+id, "another given key says that it follows this log's key by a rotation that is not there: name the keys of this log, and of the others (--key LOG=FILE)")
 			return
-		case m.version() > 1 && m.Predicate.Genesis != w.at.genesis && w.ring.has(id) && w.ring.begins(id, m.Predicate.Genesis) && w.ring.may(id, m.Predicate.Seq, m.SealedAt()):
+		case (m.version() == 1 || m.Predicate.Genesis != w.at.genesis) && w.ring.has(id) && w.ring.begins(id, m.Predicate.Genesis) && w.ring.may(id, m.Predicate.Seq, m.SealedAt()):
 			w.namesake(c, id)
 			return
 		}

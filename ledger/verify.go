@@ -111,6 +111,9 @@ func Verify(ctx context.Context, r Reader, o VerifyOptions) (*Report, error) {
 	}
 	err := v.run(ctx)
 	for log, w := range v.walks {
+		if w.again {
+			v.report.outside(log, w.first)
+		}
 		if w.two {
 			v.report.withdraw(log)
 		}

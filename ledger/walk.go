@@ -51,6 +51,7 @@ type walker struct {
 	older   bool             // what is before the oldest manifest is there, and no given key signed it
 	doubted bool             // something keeps the log from a verdict
 	stuck   bool             // nothing is known of what follows the newest place
+	again   bool             // the walk has begun anew, behind what has expired
 	two     bool             // there are two logs of this name, and which is meant is not known
 }
 

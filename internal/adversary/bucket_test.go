@@ -211,3 +211,6 @@ var _ ledger.Copy = localCopy{}
 func (localCopy) Changes(context.Context) iter.Seq2[ledger.Change, error] {
 	return func(func(ledger.Change, error) bool) {}
 }
+
+// Limits implements ledger.Copy.
+func (localCopy) Limits() []string { return nil }

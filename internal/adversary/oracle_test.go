@@ -360,8 +360,8 @@ func (s *scope) rules() string {
 		}
 	}
 	seen := map[string]bool{}
-	for _, k := range s.l.Keys {
-		if seen[k.KeyID] && !(unmended["F20"] && s.l.Keys[0].KeyID == k.KeyID) {
+	for i, k := range s.l.Keys {
+		if seen[k.KeyID] && !(unmended["F20"] && i == 1) {
 			return "CONFIRMED, and a key that was replaced came back"
 		}
 		seen[k.KeyID] = true
@@ -382,12 +382,26 @@ func (s *scope) ordered() string {
 		if f == nil || v.denied || f == head || f.by != head.by || head.Seq == 0 {
 			continue
 		}
-		// As an honest writer would have written it.
+		// As an honest writer would have written it, in the time that the auditor trusts its key.
+		if s.late(f) {
+			continue
+		}
 		if f.format == 2 && f.honest && f.Previous == head.Previous && head.format == 2 {
 			return fmt.Sprintf("CONFIRMED by the order of versions in a copy, at %d", head.Seq)
 		}
 	}
 	return ""
+}
+
+// late reports whether a manifest is signed behind the end that the auditor gave its key.
+func (s *scope) late(f *fact) bool {
+	for i := range s.q.o.Keys {
+		k := &s.q.o.Keys[i]
+		if k.ID == f.by.id && k.May != nil && !k.May.NotAfter.IsZero() && f.Time != nil && f.Time.After(k.May.NotAfter) {
+			return true
+		}
+	}
+	return false
 }
 
 // inside are the manifests whose objects the question is about.

@@ -498,3 +498,13 @@ func TestQwenSession(t *testing.T) {
 	require.Equal(t, semconv.OutcomeDenied, tools[0].Outcome)
 	require.Equal(t, "ann", ofType(events, semconv.TypeSessionStart)[0].UserID)
 }
+
+// What Python prints of messages is not what the model said.
+func TestPrintedMessagesAreNoAnswer(t *testing.T) {
+	const printed = "ChatMessage(role=<MessageRole.SYSTEM: 'system'>, additional_kwargs={}, blocks=[TextBlock(block_type='text', text='Never refund more than 100 EUR.')])"
+	td := ptrace.NewTraces()
+	span(td, "openinference.instrumentation.llama_index", "chat", 1, 0, attrs{"openinference.span.kind": "LLM", "llm.model_name": "m", "output.value": printed})
+	e := ofType(mapSpans(t, td), semconv.TypeLLMCall)[0]
+	require.Empty(t, e.OutputText)
+	require.Contains(t, text(e.Content), "[system prompt sha256:"+hexSHA("Never refund more than 100 EUR."))
+}

@@ -49,7 +49,7 @@ func (h *hider) content(object []byte) []byte {
 // instructionKeys are the last words of the keys under which libraries keep instructions.
 var instructionKeys = []string{
 	"system_instructions", "system_instruction", "systemInstruction", "systemInstructions", "system_prompt", "systemPrompt", "system_message", "systemMessage",
-	"instructions", "backstory", "developer_instructions",
+	"instructions", "instruction_parts", "backstory", "developer_instructions",
 }
 
 // instructions reports whether a key holds instructions; "gen_ai.system" and the like name a
@@ -159,17 +159,22 @@ func (h *hider) text(dst []byte, raw string, secret bool) []byte {
 		}
 		return append(dst, raw...)
 	}
-	hidden := repr.ReplaceAllStringFunc(text, func(m string) string {
+	hidden := h.printed(text)
+	if hidden == text {
+		return append(dst, raw...)
+	}
+	return jsontext.AppendString(dst, hidden)
+}
+
+// printed is a text without the system texts in what Python printed of messages.
+func (h *hider) printed(text string) string {
+	return repr.ReplaceAllStringFunc(text, func(m string) string {
 		parts := repr.FindStringSubmatch(m)
 		if strings.HasPrefix(parts[1], "ChatMessage") && !strings.Contains(parts[1], "SYSTEM") {
 			return m
 		}
 		return parts[1] + "'" + h.hashes.marker(unquoted(parts[2])) + "'"
 	})
-	if hidden == text {
-		return append(dst, raw...)
-	}
-	return jsontext.AppendString(dst, hidden)
 }
 
 // unquoted is the text that a string of Python's is.

@@ -65,17 +65,18 @@ func TestSystemPromptHash(t *testing.T) {
 func TestSystemPromptOfAnyDialect(t *testing.T) {
 	const secret = "Never refund more than 100 EUR."
 	for name, value := range map[string]string{
-		"messages":          `[{"role":"system","content":"` + secret + `"}]`,
-		"a part":            `{"x":{"messages":[{"role":"developer","content":[{"type":"text","text":"` + secret + `"}]}]}}`,
-		"instructions":      `{"agent":{"instructions":"` + secret + `"}}`,
-		"Gemini":            `{"config":{"systemInstruction":{"parts":[{"text":"` + secret + `"}]}}}`,
-		"LangChain":         `[{"lc":1,"type":"constructor","id":["langchain","schema","SystemMessage"],"kwargs":{"content":"` + secret + `"}}]`,
-		"a tuple":           `[["system","` + secret + `"],["user","hi"]]`,
-		"JSON in JSON":      `{"raw":"{\"system\":\"` + secret + `\"}"}`,
-		"Python":            `[SystemMessage(content='` + secret + `'), HumanMessage(content='hi')]`,
-		"Python's JSON":     `[{'role': 'system', 'content': '` + secret + `'}]`,
-		"LlamaIndex":        `[ChatMessage(role=<MessageRole.SYSTEM: 'system'>, additional_kwargs={}, text='` + secret + `')]`,
-		"Python, in double": `[SystemMessage(content="` + secret + `")]`,
+		"messages":            `[{"role":"system","content":"` + secret + `"}]`,
+		"a part":              `{"x":{"messages":[{"role":"developer","content":[{"type":"text","text":"` + secret + `"}]}]}}`,
+		"instructions":        `{"agent":{"instructions":"` + secret + `"}}`,
+		"Gemini":              `{"config":{"systemInstruction":{"parts":[{"text":"` + secret + `"}]}}}`,
+		"LangChain":           `[{"lc":1,"type":"constructor","id":["langchain","schema","SystemMessage"],"kwargs":{"content":"` + secret + `"}}]`,
+		"a tuple":             `[["system","` + secret + `"],["user","hi"]]`,
+		"JSON in JSON":        `{"raw":"{\"system\":\"` + secret + `\"}"}`,
+		"Python":              `[SystemMessage(content='` + secret + `'), HumanMessage(content='hi')]`,
+		"Python's JSON":       `[{'role': 'system', 'content': '` + secret + `'}]`,
+		"LlamaIndex":          `[ChatMessage(role=<MessageRole.SYSTEM: 'system'>, additional_kwargs={}, text='` + secret + `')]`,
+		"LlamaIndex's blocks": `ChatMessage(role=<MessageRole.SYSTEM: 'system'>, additional_kwargs={}, blocks=[TextBlock(block_type='text', text='` + secret + `')])`,
+		"Python, in double":   `[SystemMessage(content="` + secret + `")]`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, nil)

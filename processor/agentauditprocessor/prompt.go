@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"strings"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
@@ -54,6 +55,10 @@ func (s *hashes) marker(text string) string {
 	return "[system prompt sha256:" + s.of(text) + "]"
 }
 
+// printedSystem stands in what LlamaIndex prints of a system message, which some
+// instrumentations send as the model's answer.
+const printedSystem = "<MessageRole.SYSTEM: 'system'>"
+
 // apply sets system_prompt_hash and, unless prompts are kept, replaces system texts where
 // they are system texts: in system messages and instructions, whichever dialect told them,
 // and in a value of content that equals one which its own record told. Nothing else is
@@ -70,6 +75,12 @@ func (s *hashes) apply(e *runs.Event) {
 		if bytes.Contains(*list, []byte(`"role":"system"`)) || bytes.Contains(*list, []byte(`"role":"developer"`)) {
 			*list = h.messages(*list)
 		}
+		if bytes.Contains(*list, []byte(printedSystem)) {
+			*list = h.value(nil, string(*list), false)
+		}
+	}
+	if strings.Contains(e.OutputText, printedSystem) {
+		e.OutputText = h.printed(e.OutputText)
 	}
 	for _, t := range e.Secrets {
 		if quoted := jsontext.AppendString(nil, t); t != "" && bytes.Contains(e.Content, quoted) {

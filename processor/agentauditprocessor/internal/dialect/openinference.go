@@ -3,6 +3,7 @@ package dialect
 import (
 	"cmp"
 	"encoding/json"
+	"regexp"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -218,8 +219,14 @@ func (e *Draft) fromRawRequest(in, out, params gjson.Result) {
 	}
 }
 
+// printed recognises what Python prints of an object, which some libraries send in its place.
+var printed = regexp.MustCompile(`^\[?[A-Z]\w*\(\w+=`)
+
 // fromRawAnswer fills what the flattened keys lack from the provider's response.
 func (e *Draft) fromRawAnswer(out gjson.Result) {
+	if out.Type == gjson.String && printed.MatchString(out.Str) {
+		return // kept as it is: these are not the model's words
+	}
 	lacks := len(e.OutputMessages) == 0 || lackIDs(e.Requested)
 	if lacks || e.Reasoning == "" && mayReason(out.Raw) {
 		switch c := chat.Read(out, "assistant"); {

@@ -13,6 +13,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"pgregory.net/rapid"
+
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 )
 
 // TestGoldenLine is what a line looks like: the fields in their order, absent when
@@ -66,7 +68,7 @@ func anyEvent(t *rapid.T) *Event {
 		case *Optional[bool]:
 			*p = Some(rapid.Bool().Draw(t, f.Name))
 		case *json.RawMessage:
-			s := string(AppendString(nil, text.Draw(t, f.Name)))
+			s := string(jsontext.AppendString(nil, text.Draw(t, f.Name)))
 			switch f.Kind {
 			case KindObject:
 				*p = json.RawMessage(`{"k":` + s + `,"n":[1,-2.5e3,true,null]}`)
@@ -133,8 +135,8 @@ func checkLine(t testing.TB, line []byte) {
 	require.NotContains(t, string(line), "\n")
 	_, err := ParseLine(line)
 	require.NoError(t, err, "%q", line)
-	again, ok := compact(nil, line, lineDepth)
-	require.True(t, ok)
+	again, err := new(jsontext.ObjectReader).Object(nil, line, lineDepth, func([]byte, int, int) {})
+	require.NoError(t, err)
 	require.Equal(t, string(line), string(again), "a line is canonical")
 }
 
@@ -190,27 +192,6 @@ func FuzzFields(f *testing.F) {
 }
 
 // FuzzAppendJSON: what is taken is JSON to everyone, and stays the same value.
-func FuzzAppendJSON(f *testing.F) {
-	for _, s := range []string{`{"a":[1,2.5e-3,"\u00e9\ud83d\ude00",true,null]}`, ` [ ] `, `"\ud800"`, `{"a":1,"a":2}`, `01`, `-`, `1e400`, "\"\x00\""} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		out, ok := AppendJSON([]byte("x"), text)
-		if !ok {
-			require.Equal(t, "x", string(out))
-			return
-		}
-		require.True(t, json.Valid(text))
-		var a, b any
-		require.NoError(t, json.Unmarshal(text, &a))
-		require.NoError(t, json.Unmarshal(out[1:], &b))
-		require.Equal(t, a, b)
-		again, ok := AppendJSON(nil, out[1:])
-		require.True(t, ok)
-		require.Equal(t, string(out[1:]), string(again))
-	})
-}
-
 // FuzzParseLine: no line makes the reader fail otherwise than with an error.
 func FuzzParseLine(f *testing.F) {
 	for _, version := range []string{"1", "1.1", "1.2", "", `1\u002e1`} {
@@ -236,20 +217,6 @@ func FuzzParseLine(f *testing.F) {
 			require.True(t, e.Timestamp.Equal(scanned.Timestamp))
 		}
 	})
-}
-
-func TestAppendJSONRefuses(t *testing.T) {
-	for name, text := range map[string]string{
-		"nothing": ``, "two texts": `{} {}`, "duplicate key": `{"a":1,"a":1}`, "duplicate key, escaped": `{"a":1,"\u0061":1}`, "a number beyond float64": `[1e999]`,
-		"too deep": strings.Repeat(`[`, 101) + strings.Repeat(`]`, 101), "far too deep": strings.Repeat(`{"a":`, 100000), "invalid UTF-8": "\"\xff\"", "a raw newline": "\"a\nb\"",
-		"a leading zero": `01`, "a trailing comma": `[1,]`, "a bad escape": `"\x"`, "cut": `{"a":"b`, "NaN": `NaN`,
-	} {
-		_, ok := AppendJSON(nil, []byte(text))
-		require.False(t, ok, name)
-	}
-	out, ok := AppendJSON(nil, []byte("{ \"a\" :\n[ 1 , \"\\u000a\\/\\u00e9\" ] }"))
-	require.True(t, ok)
-	require.Equal(t, `{"a":[1,"\n/é"]}`, string(out))
 }
 
 // TestHostileAttributes: what does not fit its field is kept under content.

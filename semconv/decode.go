@@ -9,10 +9,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 )
 
 // lineDepth allows a line the nesting of the JSON it embeds and its own two levels.
-const lineDepth = maxJSONDepth + 2
+const lineDepth = jsontext.MaxDepth + 2
 
 // ParseLine reads a line as the encoder writes it, without the newline. It is
 // strict, for it judges evidence: one JSON object in UTF-8, no key twice at any
@@ -36,7 +38,7 @@ type LineReader struct {
 	text []byte // the line in canonical form
 	at   []fieldAt
 	has  fieldSet // of at
-	keys []span   // for the compactor
+	in   jsontext.ObjectReader
 	// version is that of the line, by its place in versions; the newest where it has none.
 	version int
 	e       *Event // that Scan gives
@@ -97,35 +99,21 @@ func (r *LineReader) AppendTold(dst []byte) []byte {
 // know: mostly a newer program wrote it.
 var ErrNewerVersion = errors.New("written by a newer version")
 
-var errJSON = errors.New("not a JSON text that every parser reads alike")
-
 // read finds the fields of a line.
 func (r *LineReader) read(line []byte) error {
-	c := compactor{src: line, dst: r.text[:0], max: lineDepth, keys: r.keys[:0]}
 	r.at, r.has = r.at[:0], fieldSet{}
-	c.space()
-	if c.pos < len(line) && line[c.pos] != '{' {
-		if !c.value(0) {
-			return errJSON
-		}
-		return errors.New("not a JSON object")
-	}
 	unknown := ""
-	ok := c.members(0, func(key []byte, from int) {
+	text, err := r.in.Object(r.text[:0], line, lineDepth, func(key []byte, from, to int) {
 		if i, known := fieldNames[string(key)]; known {
-			r.at = append(r.at, fieldAt{i, from, c.end()})
+			r.at = append(r.at, fieldAt{i, from, to})
 			r.has.add(i)
 		} else if unknown == "" {
 			unknown = string(key)
 		}
 	})
-	c.space()
-	if !c.copied {
-		c.dst = append(c.dst, line...) // which is the caller's
-	}
-	r.text, r.keys = c.dst, c.keys
-	if !ok || c.pos != len(line) {
-		return errJSON
+	r.text = text
+	if err != nil {
+		return err
 	}
 	if err := r.readVersion(); err != nil {
 		return err
@@ -156,7 +144,7 @@ func (r *LineReader) readVersion() error {
 				return nil
 			}
 		}
-		if version, ok := unescape(text[1 : len(text)-1]); ok && version != "" {
+		if version, ok := jsontext.Unescape(text[1 : len(text)-1]); ok && version != "" {
 			return fmt.Errorf("%w: `schema_version` is %s", ErrNewerVersion, quoteShort(version))
 		}
 		return nil
@@ -326,7 +314,7 @@ func decodeString(text []byte, p *string) error {
 	if *p != "" && string(text[1:len(text)-1]) == *p && bytes.IndexByte(text, '\\') < 0 {
 		return nil
 	}
-	s, ok := unescape(text[1 : len(text)-1])
+	s, ok := jsontext.Unescape(text[1 : len(text)-1])
 	if !ok {
 		return errNoString
 	}

@@ -12,11 +12,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 )
 
 // ErrNotAuditEvent is the answer to a record without a known audit.event_type.
@@ -162,11 +163,11 @@ func (c *Encoder) appendMember(dst []byte, m *Meta, r *record, i int, extra []ex
 		return dst
 	case roleEventID:
 		if has {
-			m.EventID = validText(v.AsString())
+			m.EventID = jsontext.ValidText(v.AsString())
 		} else {
 			m.EventID = SpanEventID(r.trace, r.span, m.EventType)
 		}
-		return AppendString(f.appendKey(dst), m.EventID)
+		return jsontext.AppendString(f.appendKey(dst), m.EventID)
 	case roleTimestamp, roleEndTimestamp:
 		t, ok := r.time(f, v, has)
 		if f.role == roleTimestamp {
@@ -189,7 +190,7 @@ func (c *Encoder) appendMember(dst []byte, m *Meta, r *record, i int, extra []ex
 			dst = appendHex(f.appendKey(dst), r.parent[:])
 		}
 	case roleSessionID:
-		m.SessionID = validText(v.AsString())
+		m.SessionID = jsontext.ValidText(v.AsString())
 	case rolePromptHash:
 		m.SystemPromptHash = v.AsString()
 	case roleContent:
@@ -312,7 +313,7 @@ func (c *Encoder) appendField(dst []byte, i int, v pcommon.Value) []byte {
 	f := &fields[i]
 	switch f.Kind {
 	case KindString:
-		return AppendString(dst, v.AsString())
+		return jsontext.AppendString(dst, v.AsString())
 	case KindInt:
 		n, _ := asInt(v)
 		return strconv.AppendInt(dst, n, 10)
@@ -362,23 +363,23 @@ func appendJSONValue(dst []byte, kind Kind, v pcommon.Value) []byte {
 	}
 	s := strings.TrimLeft(v.Str(), " \t\r\n")
 	if kind == KindAny || kind == KindObject && strings.HasPrefix(s, "{") || kind == KindArray && strings.HasPrefix(s, "[") {
-		if out, ok := AppendJSON(dst, s); ok {
+		if out, ok := jsontext.Append(dst, s); ok {
 			return out
 		}
 	}
 	switch kind {
 	case KindObject:
-		return append(AppendString(append(dst, `{"text":`...), v.Str()), '}')
+		return append(jsontext.AppendString(append(dst, `{"text":`...), v.Str()), '}')
 	case KindArray:
-		return append(AppendString(append(dst, '['), v.Str()), ']')
+		return append(jsontext.AppendString(append(dst, '['), v.Str()), ']')
 	}
-	return AppendString(dst, v.Str())
+	return jsontext.AppendString(dst, v.Str())
 }
 
 // appendContent writes the content object with the further attributes as members.
 func appendContent(dst []byte, v pcommon.Value, has bool, extra []extraAttr) []byte {
 	text := []byte("{}")
-	var keys Keys
+	var keys jsontext.Keys
 	if has {
 		text = appendJSONValue(nil, KindObject, v)
 		have := map[string]json.RawMessage{}
@@ -392,7 +393,7 @@ func appendContent(dst []byte, v pcommon.Value, has bool, extra []extraAttr) []b
 		if dst[len(dst)-1] != '{' {
 			dst = append(dst, ',')
 		}
-		dst = append(AppendString(dst, keys.Add(a.key)), ':')
+		dst = append(jsontext.AppendString(dst, keys.Add(a.key)), ':')
 		dst = AppendValue(dst, a.value)
 	}
 	return append(dst, '}')
@@ -405,7 +406,7 @@ func AppendValue(dst []byte, v pcommon.Value) []byte { return appendValue(dst, v
 func appendValue(dst []byte, v pcommon.Value, depth int) []byte {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
-		return AppendString(dst, v.Str())
+		return jsontext.AppendString(dst, v.Str())
 	case pcommon.ValueTypeInt:
 		return strconv.AppendInt(dst, v.Int(), 10)
 	case pcommon.ValueTypeDouble:
@@ -413,10 +414,10 @@ func appendValue(dst []byte, v pcommon.Value, depth int) []byte {
 	case pcommon.ValueTypeBool:
 		return strconv.AppendBool(dst, v.Bool())
 	case pcommon.ValueTypeBytes:
-		return AppendString(dst, base64.StdEncoding.EncodeToString(v.Bytes().AsRaw()))
+		return jsontext.AppendString(dst, base64.StdEncoding.EncodeToString(v.Bytes().AsRaw()))
 	case pcommon.ValueTypeSlice:
-		if depth >= maxJSONDepth-1 {
-			return AppendString(dst, v.AsString())
+		if depth >= jsontext.MaxDepth-1 {
+			return jsontext.AppendString(dst, v.AsString())
 		}
 		dst = append(dst, '[')
 		for i, el := range v.Slice().All() {
@@ -427,8 +428,8 @@ func appendValue(dst []byte, v pcommon.Value, depth int) []byte {
 		}
 		return append(dst, ']')
 	case pcommon.ValueTypeMap:
-		if depth >= maxJSONDepth-1 {
-			return AppendString(dst, v.AsString())
+		if depth >= jsontext.MaxDepth-1 {
+			return jsontext.AppendString(dst, v.AsString())
 		}
 		return appendMap(dst, v.Map(), depth)
 	}
@@ -438,12 +439,12 @@ func appendValue(dst []byte, v pcommon.Value, depth int) []byte {
 // appendMap writes a map, of which OTLP lets several members have one key: see Keys.
 func appendMap(dst []byte, m pcommon.Map, depth int) []byte {
 	dst = append(dst, '{')
-	var keys Keys
+	var keys jsontext.Keys
 	for k, el := range m.All() {
 		if dst[len(dst)-1] != '{' {
 			dst = append(dst, ',')
 		}
-		dst = append(AppendString(dst, keys.Add(k)), ':')
+		dst = append(jsontext.AppendString(dst, keys.Add(k)), ':')
 		dst = appendValue(dst, el, depth+1)
 	}
 	return append(dst, '}')
@@ -451,7 +452,7 @@ func appendMap(dst []byte, m pcommon.Map, depth int) []byte {
 
 func appendFloat(dst []byte, x float64) []byte {
 	if math.IsNaN(x) || math.IsInf(x, 0) {
-		return AppendString(dst, strconv.FormatFloat(x, 'g', -1, 64))
+		return jsontext.AppendString(dst, strconv.FormatFloat(x, 'g', -1, 64))
 	}
 	return strconv.AppendFloat(dst, x, 'g', -1, 64)
 }
@@ -489,12 +490,4 @@ func appendHex(dst []byte, id []byte) []byte {
 	dst = append(dst, '"')
 	dst = hex.AppendEncode(dst, id)
 	return append(dst, '"')
-}
-
-// validText is s as AppendString writes it: U+FFFD for each byte that is no UTF-8.
-func validText(s string) string {
-	if utf8.ValidString(s) {
-		return s
-	}
-	return string([]rune(s))
 }

@@ -2,6 +2,7 @@ package semconv_test
 
 import (
 	"fmt"
+	"time"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
@@ -24,4 +25,25 @@ func Example() {
 	// audit.approval_status approved
 	// audit.approver_id ann@example.com
 	// audit.approval_reason within her limit
+}
+
+// An event is written as a span, which stock processors may change, and encoded as a line,
+// which a strict reader reads.
+func ExampleParseLine() {
+	e := &semconv.Event{
+		EventID: "8f14e45f-ceea-867f-a0a0-000000000001", EventType: semconv.TypeToolCall, Timestamp: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC),
+		SessionID: "s1", AgentID: "shop", StepNumber: semconv.Some(int64(3)), ToolName: "refund", ToolInput: []byte(`{"order":7}`),
+	}
+	span := ptrace.NewSpan()
+	semconv.WriteSpan(e, span)
+	line, meta, err := semconv.AppendSpan(nil, span)
+	if err != nil {
+		panic(err)
+	}
+	read, err := semconv.ParseLine(line)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(meta.EventType, read.ToolName, string(read.ToolInput), read.StepNumber.Value, read.Outcome == "")
+	// Output: tool_call refund {"order":7} 3 true
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 )
 
 func asInt(v pcommon.Value) (int64, bool) {
@@ -129,4 +131,12 @@ func stringList(v pcommon.Value) []string {
 		}
 	}
 	return list
+}
+
+// Text returns the JSON string s as a JSON value, for fields that hold JSON.
+func Text(s string) json.RawMessage { return jsontext.AppendString(nil, s) }
+
+// AppendJSON appends a JSON text in the one form that lines hold: see jsontext.Append.
+func AppendJSON[T string | []byte](dst []byte, src T) ([]byte, bool) {
+	return jsontext.Append(dst, src)
 }

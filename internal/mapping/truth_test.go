@@ -107,11 +107,11 @@ func (w truth) disagrees(events []*semconv.Event) (problems []string) {
 			counted = append(counted, e)
 		}
 		for _, f := range e.DerivedFields {
-			if f == "session_id" && w.Session != "" {
-				say("%s %s: session_id is derived", e.EventType, e.EventID)
+			if f == "session_id" && w.Session != "" && e.SessionID == e.RunID {
+				say("%s %s: session_id is but the trace's", e.EventType, e.EventID)
 			}
 		}
-		if w.Session != "" && w.Session != "*" && e.SessionID != w.Session || e.SessionID == "" {
+		if e.EventType != semconv.TypeStep && (w.Session != "" && w.Session != "*" && e.SessionID != w.Session || e.SessionID == "") {
 			say("%s %s: session_id is %q, want %q", e.EventType, e.EventID, e.SessionID, w.Session)
 		}
 		if w.User != "" && e.UserID != w.User {

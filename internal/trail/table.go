@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -280,14 +281,14 @@ func marks(e *Event) string {
 	}
 	mark("missing", e.MissingFields)
 	mark("derived", e.DerivedFields)
-	var late []string
-	for _, f := range inherited {
-		if e.Completed[f.name] != "" {
-			late = append(late, f.name)
-		}
+	if len(e.Completed) > 0 {
+		m = append(m, "from the run: "+strings.Join(slices.Sorted(maps.Keys(e.Completed)), ", "))
 	}
-	if len(late) > 0 {
-		m = append(m, "from the run: "+strings.Join(late, ", "))
+	for _, c := range e.Conflicts {
+		m = append(m, "the run says of "+c.Name+": "+termsafe.Short(strings.Join(c.Values, " or "), shown))
+	}
+	for _, x := range e.Errata {
+		m = append(m, "may be wrong: "+cmp.Or(x.Field, "text")+" ("+x.ID+")")
 	}
 	switch e.ContentState {
 	case semconv.ContentWithheld:

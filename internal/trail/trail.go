@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/resolve"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
@@ -25,6 +26,10 @@ type Event struct {
 	// Completed are fields, by name, that other events of the same run gave: the line
 	// does not hold them.
 	Completed map[string]string
+	// Conflicts are facts that others of the same run give in several ways.
+	Conflicts []resolve.Conflict
+	// Errata are what the program that wrote the line is known to have told wrongly.
+	Errata []resolve.Erratum
 	// OversizeText are the full texts of fields that the line holds the beginning of,
 	// by name, once ReadOversize has read them.
 	OversizeText map[string]string
@@ -224,63 +229,24 @@ func rank(e *Event) int {
 	return 0
 }
 
-// inherited are the fields that an event may have from others. Identity holds for a
-// run; what describes an agent holds for that agent only, since agents call agents.
-var inherited = []struct {
-	name  string
-	of    func(*Event) *string
-	scope func(*Event) string // events of one scope share the fact; "" shares nothing
-}{
-	{"session_id", func(e *Event) *string { return &e.SessionID }, scopeRun},
-	{"user_id", func(e *Event) *string { return &e.UserID }, scopeRun},
-	{"agent_id", func(e *Event) *string { return &e.AgentID }, scopeRun},
-	{"agent_name", func(e *Event) *string { return &e.AgentName }, scopeAgent},
-	{"agent_version", func(e *Event) *string { return &e.AgentVersion }, scopeAgent},
-	{"system_prompt_hash", func(e *Event) *string { return &e.SystemPromptHash }, scopeAgent},
-}
-
-func scopeRun(e *Event) string { return e.RunID }
-
-func scopeAgent(e *Event) string {
-	if e.RunID == "" || e.AgentID == "" {
-		return ""
-	}
-	return e.RunID + "\x00" + e.AgentID
-}
-
 // complete lets events have what others of their run say: facts that stand on the
-// root's span come last. Only what nothing in the run contradicts is taken over, so
-// that nobody is credited with what another did.
+// root's span come last. See package resolve.
 func (t *Trail) complete() {
-	for _, f := range inherited {
-		given := func(e *Event) bool {
-			return *f.of(e) != "" && !slices.Contains(e.DerivedFields, f.name)
-		}
-		known := map[string]string{}
-		disputed := map[string]bool{}
-		for _, e := range t.Events {
-			scope := f.scope(e)
-			if scope == "" || !given(e) {
-				continue
-			}
-			if v, ok := known[scope]; ok && v != *f.of(e) {
-				disputed[scope] = true
-			}
-			known[scope] = *f.of(e)
-		}
-		for _, e := range t.Events {
-			v, scope := f.of(e), f.scope(e)
-			if known[scope] == "" || disputed[scope] || given(e) || *v == known[scope] {
-				continue
-			}
-			if f.name == "system_prompt_hash" && e.EventType != semconv.TypeLLMCall {
-				continue
-			}
-			*v = known[scope]
+	events := make([]*semconv.Event, len(t.Events))
+	for i, e := range t.Events {
+		events[i] = e.Event
+	}
+	for i, r := range resolve.Events(events) {
+		e := t.Events[i]
+		e.Errata = resolve.Errata(e.Event, e.Line, "")
+		e.Conflicts = r.Conflicts
+		var names []string
+		e.Event, names = r.Apply(e.Event)
+		for _, name := range names {
 			if e.Completed == nil {
 				e.Completed = map[string]string{}
 			}
-			e.Completed[f.name] = *v
+			e.Completed[name] = r.Get(name)
 		}
 	}
 }

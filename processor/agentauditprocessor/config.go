@@ -24,6 +24,9 @@ type Config struct {
 	SystemPrompt SystemPromptConfig `mapstructure:"system_prompt"`
 	// Content says what becomes of message and tool text: full, hash or drop.
 	Content string `mapstructure:"content"`
+	// Steps says what becomes of the steps of frameworks that repeat what other records
+	// tell: drop (they are counted) or keep (each is an event of type step).
+	Steps string `mapstructure:"steps"`
 	// MaxFieldBytes is the longest a field may be, in bytes of UTF-8; what is longer
 	// keeps its beginning and is named in oversize.
 	MaxFieldBytes int `mapstructure:"max_field_bytes"`
@@ -61,6 +64,10 @@ type TrustConfig struct {
 	// authenticated client, or resource, the resource of the record. The other that was
 	// claimed is kept in alternates. Empty: the records say it.
 	IdentityFrom []string `mapstructure:"identity_from"`
+	// SenderAddress tells senders that did not authenticate apart by the address that they
+	// send from: what one of them told completes nothing of what another told. Without it
+	// they are all one sender. Behind a proxy they are, too.
+	SenderAddress bool `mapstructure:"sender_address"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -99,6 +106,9 @@ const (
 	contentHash = "hash"
 	contentDrop = "drop"
 
+	stepsDrop = "drop"
+	stepsKeep = "keep"
+
 	fromAuth     = "auth"
 	fromResource = "resource"
 
@@ -112,6 +122,7 @@ func createDefaultConfig() component.Config {
 		OnMissing:     onMissingFlag,
 		SystemPrompt:  SystemPromptConfig{Mode: promptHash},
 		Content:       contentFull,
+		Steps:         stepsDrop,
 		MaxFieldBytes: 1 << 20,
 		RunCache:      RunCacheConfig{MaxRuns: 10000, TTL: 15 * time.Minute},
 		Coverage:      CoverageConfig{Interval: time.Hour},
@@ -126,6 +137,9 @@ func (c *Config) Validate() error {
 		errs = append(errs, err)
 	}
 	if err := oneOf("content", c.Content, contentFull, contentHash, contentDrop); err != nil {
+		errs = append(errs, err)
+	}
+	if err := oneOf("steps", c.Steps, stepsDrop, stepsKeep); err != nil {
 		errs = append(errs, err)
 	}
 	if c.MaxFieldBytes < minFieldBytes || c.MaxFieldBytes > maxFieldBytes {

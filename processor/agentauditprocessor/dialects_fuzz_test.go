@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -20,6 +19,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect/dialecttest"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -58,10 +58,13 @@ var targets = map[string]string{
 }
 
 // fuzzDialect: whatever a record of the dialect says, each event that comes of it is a
-// line that a strict parser takes.
+// line that a strict parser takes, and nothing of the record is lost.
 func fuzzDialect(f *testing.F) {
 	f.Fuzz(func(t *testing.T, record []byte) {
-		if td := spanOf(record); td.SpanCount() > 0 {
+		var leaves []dialecttest.Leaf
+		var lines [][]byte
+		if td := dialecttest.SpanOf(record); td.SpanCount() > 0 {
+			leaves = dialecttest.OfSpan(td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0))
 			out, err := fuzzAuditor(t).processTraces(context.Background(), td)
 			if err != nil {
 				return
@@ -69,117 +72,25 @@ func fuzzDialect(f *testing.F) {
 			for _, s := range out.ResourceSpans().At(0).ScopeSpans().At(0).Spans().All() {
 				line, _, err := semconv.AppendSpan(nil, s)
 				checkLine(t, line, err)
+				lines = append(lines, line)
 			}
-			return
+		} else {
+			ld := dialecttest.LogOf(record)
+			leaves = dialecttest.OfLog(ld.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0))
+			out, err := fuzzAuditor(t).processLogs(context.Background(), ld)
+			if err != nil {
+				return
+			}
+			for _, s := range out.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().All() {
+				line, _, err := semconv.AppendLog(nil, s)
+				checkLine(t, line, err)
+				lines = append(lines, line)
+			}
 		}
-		out, err := fuzzAuditor(t).processLogs(context.Background(), logOf(record))
-		if err != nil {
-			return
-		}
-		for _, s := range out.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().All() {
-			line, _, err := semconv.AppendLog(nil, s)
-			checkLine(t, line, err)
-		}
+		read, err := dialecttest.Read(lines)
+		require.NoError(t, err)
+		require.Empty(t, read.Lost(leaves))
 	})
-}
-
-// A record for fuzzing is text of lines that no mutation can break: the signal, the
-// scope, the name (or the body, as JSON), and then key and value by turns. A key that
-// begins with a tab belongs to the span event of the name before the next tab, one
-// that begins with ^ to the resource. A value that is JSON, but no string, is given
-// its type; other values are strings. Line breaks within are \x1e.
-const lineBreak = "\x1e"
-
-func fuzzLines(record []byte) []string {
-	lines := strings.Split(string(record), "\n")
-	for i := range lines {
-		lines[i] = strings.ReplaceAll(lines[i], lineBreak, "\n")
-	}
-	return append(lines, "", "", "", "")
-}
-
-func setFuzzed(v pcommon.Value, text string) {
-	if text != "" && strings.ContainsRune("{[0123456789-tf", rune(text[0])) {
-		var raw any
-		if text[0] != '{' && text[0] != '[' && json.Unmarshal([]byte(text), &raw) == nil {
-			if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-				raw = n
-			}
-			_ = v.FromRaw(raw)
-			return
-		}
-		if strings.HasSuffix(text, "\t") && json.Unmarshal([]byte(text), &raw) == nil { // a map or list of OTLP
-			_ = v.FromRaw(raw)
-			return
-		}
-	}
-	v.SetStr(text)
-}
-
-func spanOf(record []byte) ptrace.Traces {
-	td := ptrace.NewTraces()
-	lines := fuzzLines(record)
-	if lines[0] != "span" {
-		return td
-	}
-	rs := td.ResourceSpans().AppendEmpty()
-	ss := rs.ScopeSpans().AppendEmpty()
-	ss.Scope().SetName(lines[1])
-	s := ss.Spans().AppendEmpty()
-	s.SetTraceID([16]byte{1})
-	s.SetSpanID([8]byte{1})
-	s.SetName(lines[2])
-	s.SetStartTimestamp(1e18)
-	s.SetEndTimestamp(2e18)
-	events := map[string]pcommon.Map{}
-	for i := 3; i+1 < len(lines); i += 2 {
-		key := lines[i]
-		switch {
-		case key == "":
-		case key == "^status":
-			s.Status().SetCode(ptrace.StatusCodeError)
-			s.Status().SetMessage(lines[i+1])
-		case key[0] == '^':
-			setFuzzed(rs.Resource().Attributes().PutEmpty(key[1:]), lines[i+1])
-		case key[0] == '\t':
-			name, attr, _ := strings.Cut(key[1:], "\t")
-			m, ok := events[name]
-			if !ok {
-				e := s.Events().AppendEmpty()
-				e.SetName(name)
-				m = e.Attributes()
-				events[name] = m
-			}
-			setFuzzed(m.PutEmpty(attr), lines[i+1])
-		default:
-			setFuzzed(s.Attributes().PutEmpty(key), lines[i+1])
-		}
-	}
-	return td
-}
-
-func logOf(record []byte) plog.Logs {
-	ld := plog.NewLogs()
-	lines := fuzzLines(record)
-	rl := ld.ResourceLogs().AppendEmpty()
-	sl := rl.ScopeLogs().AppendEmpty()
-	sl.Scope().SetName(lines[1])
-	r := sl.LogRecords().AppendEmpty()
-	r.SetTraceID([16]byte{1})
-	r.SetSpanID([8]byte{1})
-	setFuzzed(r.Body(), lines[2])
-	for i := 3; i+1 < len(lines); i += 2 {
-		switch key := lines[i]; {
-		case key == "":
-		case key == "^event":
-			r.SetEventName(lines[i+1])
-		case key[0] == '^':
-			setFuzzed(rl.Resource().Attributes().PutEmpty(key[1:]), lines[i+1])
-		default:
-			setFuzzed(r.Attributes().PutEmpty(key), lines[i+1])
-		}
-	}
-	return ld
 }
 
 // TestSeedsAreOfTheirDialect: a target reaches the dialect that it is for.
@@ -203,10 +114,10 @@ func TestSeedsAreOfTheirDialect(t *testing.T) {
 // dialectsOf are the dialects of the events that come of a record alone.
 func dialectsOf(t *testing.T, record []byte) (list []string) {
 	r := newRig(t, nil)
-	if td := spanOf(record); td.SpanCount() > 0 {
+	if td := dialecttest.SpanOf(record); td.SpanCount() > 0 {
 		require.NoError(t, r.traces.ConsumeTraces(context.Background(), td))
 	} else {
-		require.NoError(t, r.logs.ConsumeLogs(context.Background(), logOf(record)))
+		require.NoError(t, r.logs.ConsumeLogs(context.Background(), dialecttest.LogOf(record)))
 	}
 	for _, e := range r.events() {
 		list = append(list, sourceOf(e)["dialect"])
@@ -315,7 +226,7 @@ func flatValue(v pcommon.Value) string {
 // no seed of the dialect has.
 func seed(t *testing.T, lines []string) {
 	for i := range lines {
-		lines[i] = strings.ReplaceAll(strings.ReplaceAll(lines[i], lineBreak, " "), "\n", lineBreak)
+		lines[i] = strings.ReplaceAll(strings.ReplaceAll(lines[i], dialecttest.LineBreak, " "), "\n", dialecttest.LineBreak)
 	}
 	record := strings.Join(lines, "\n")
 	if len(record) > seedSize {

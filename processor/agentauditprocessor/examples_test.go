@@ -467,7 +467,8 @@ func TestMCP(t *testing.T) {
 	events := mapSpans(t, td)
 	tools := ofType(events, semconv.TypeToolCall)
 	require.Len(t, tools, 1, "the client's span is a layer of the tool's")
-	require.Len(t, events, 2)
+	require.Len(t, events, 3)
+	require.Len(t, ofType(events, semconv.TypeStep), 1, "what a server offers is asked for")
 	require.Equal(t, "s1", tools[0].SessionID, "a transport session is no session")
 	require.Equal(t, semconv.OutcomeError, tools[0].Outcome, "the layer that ran it knows")
 	require.Equal(t, "m1", tools[0].MCPSessionID)
@@ -496,4 +497,14 @@ func TestQwenSession(t *testing.T) {
 	require.Len(t, tools, 1)
 	require.Equal(t, semconv.OutcomeDenied, tools[0].Outcome)
 	require.Equal(t, "ann", ofType(events, semconv.TypeSessionStart)[0].UserID)
+}
+
+// What Python prints of messages is not what the model said.
+func TestPrintedMessagesAreNoAnswer(t *testing.T) {
+	const printed = "ChatMessage(role=<MessageRole.SYSTEM: 'system'>, additional_kwargs={}, blocks=[TextBlock(block_type='text', text='Never refund more than 100 EUR.')])"
+	td := ptrace.NewTraces()
+	span(td, "openinference.instrumentation.llama_index", "chat", 1, 0, attrs{"openinference.span.kind": "LLM", "llm.model_name": "m", "output.value": printed})
+	e := ofType(mapSpans(t, td), semconv.TypeLLMCall)[0]
+	require.Empty(t, e.OutputText)
+	require.Contains(t, text(e.Content), "[system prompt sha256:"+hexSHA("Never refund more than 100 EUR."))
 }

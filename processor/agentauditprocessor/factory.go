@@ -28,6 +28,7 @@ func (f *factory) createTraces(ctx context.Context, set processor.Settings, cfg 
 	}
 	return processorhelper.NewTraces(ctx, set, cfg, next, p.processTraces,
 		processorhelper.WithCapabilities(consumer.Capabilities{MutatesData: true}),
+		processorhelper.WithStart(func(context.Context, component.Host) error { p.start(); return nil }),
 		processorhelper.WithShutdown(func(context.Context) error { f.shared.release(cfg.(*Config)); return nil }))
 }
 
@@ -38,5 +39,6 @@ func (f *factory) createLogs(ctx context.Context, set processor.Settings, cfg co
 	}
 	return processorhelper.NewLogs(ctx, set, cfg, next, p.processLogs,
 		processorhelper.WithCapabilities(consumer.Capabilities{MutatesData: true}),
+		processorhelper.WithStart(func(context.Context, component.Host) error { p.start(); return nil }),
 		processorhelper.WithShutdown(func(context.Context) error { f.shared.release(cfg.(*Config)); return nil }))
 }

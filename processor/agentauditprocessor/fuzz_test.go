@@ -109,6 +109,8 @@ func TestHostile(t *testing.T) {
 			require.NoError(t, r.traces.ConsumeTraces(context.Background(), td))
 			require.Len(t, r.events(), 1)
 			e := r.events()[0]
+			require.Equal(t, "18446744073709551615", e.SentTimestamp, "what was sent as the time")
+			require.Contains(t, e.DerivedFields, "timestamp")
 			switch name {
 			case "cut", "duplicates":
 				require.Contains(t, text(e.InputMessages)+text(e.Content), "role", "what cannot be parsed is kept as text")

@@ -10,6 +10,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -74,10 +75,7 @@ func shorten(e *semconv.Event, limit int) (whole map[string]string) {
 		} else {
 			marks = append(marks, ',')
 		}
-		// What is hashed is what is stored: valid UTF-8, as the line would have it.
-		if !utf8.ValidString(text) {
-			text = string([]rune(text))
-		}
+		text = jsontext.ValidText(text) // what is hashed is what is stored
 		whole[f.Name] = text
 		marks = append(append(append(marks, '"'), f.Name...), `":`...)
 		marks = append(marks, digest(text)...)
@@ -89,7 +87,7 @@ func shorten(e *semconv.Event, limit int) (whole map[string]string) {
 			e.Set(f.Name, pcommon.NewValueStr(begin))
 			continue
 		}
-		short := semconv.AppendString(nil, begin)
+		short := jsontext.AppendString(nil, begin)
 		if f.Kind == semconv.KindArray {
 			short = append(append([]byte{'['}, short...), ']')
 		}

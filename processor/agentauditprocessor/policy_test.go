@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/otel/attribute"
@@ -35,6 +36,7 @@ func call() ptrace.Traces {
 		"gen_ai.output.messages":     `[{"role":"assistant","parts":[{"type":"text","content":` + string(quoted) + `}]}]`,
 		"vendor.raw":                 `{"request":` + string(twice) + `,"text":"it said: ` + strings.Trim(string(quoted), `"`) + `"}`,
 		"vendor.text":                "x " + prompt + " y",
+		"vendor.same":                prompt,
 	})
 	return td
 }
@@ -44,15 +46,70 @@ func hexSHA(s string) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// TestSystemPromptHash: the text is hashed where it is the system prompt, and in a value
+// that is the same text; what the model answered and what else repeats it is evidence.
 func TestSystemPromptHash(t *testing.T) {
 	r := newRig(t, nil)
 	require.NoError(t, r.traces.ConsumeTraces(context.Background(), call()))
-	require.Equal(t, hexSHA(prompt), r.events()[0].SystemPromptHash)
-	line, _, err := semconv.AppendSpan(nil, r.spans.AllTraces()[0].ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0))
-	require.NoError(t, err)
-	require.NotContains(t, string(line), "100 €", "the text appears nowhere")
-	require.NotContains(t, string(line), "careful")
-	require.Contains(t, string(line), "[system prompt sha256:"+hexSHA(prompt)+"]")
+	e := r.events()[0]
+	marker := "[system prompt sha256:" + hexSHA(prompt) + "]"
+	require.Equal(t, hexSHA(prompt), e.SystemPromptHash)
+	require.JSONEq(t, `[{"role":"system","parts":[{"type":"text","content":"`+marker+`"}]},{"role":"user","parts":[{"type":"text","content":"hi"}]}]`, text(e.InputMessages))
+	require.Equal(t, prompt, e.OutputText)
+	require.Equal(t, "x "+prompt+" y", gjson.GetBytes(e.Content, `vendor\.text`).Str)
+	require.Equal(t, marker, gjson.GetBytes(e.Content, `vendor\.same`).Str)
+}
+
+// TestSystemPromptOfAnyDialect: a system message is known by its shape, also under a key that
+// the dialect of the record does not know.
+func TestSystemPromptOfAnyDialect(t *testing.T) {
+	const secret = "Never refund more than 100 EUR."
+	for name, value := range map[string]string{
+		"messages":            `[{"role":"system","content":"` + secret + `"}]`,
+		"a part":              `{"x":{"messages":[{"role":"developer","content":[{"type":"text","text":"` + secret + `"}]}]}}`,
+		"instructions":        `{"agent":{"instructions":"` + secret + `"}}`,
+		"Gemini":              `{"config":{"systemInstruction":{"parts":[{"text":"` + secret + `"}]}}}`,
+		"LangChain":           `[{"lc":1,"type":"constructor","id":["langchain","schema","SystemMessage"],"kwargs":{"content":"` + secret + `"}}]`,
+		"a tuple":             `[["system","` + secret + `"],["user","hi"]]`,
+		"JSON in JSON":        `{"raw":"{\"system\":\"` + secret + `\"}"}`,
+		"Python":              `[SystemMessage(content='` + secret + `'), HumanMessage(content='hi')]`,
+		"Python's JSON":       `[{'role': 'system', 'content': '` + secret + `'}]`,
+		"LlamaIndex":          `[ChatMessage(role=<MessageRole.SYSTEM: 'system'>, additional_kwargs={}, text='` + secret + `')]`,
+		"LlamaIndex's blocks": `ChatMessage(role=<MessageRole.SYSTEM: 'system'>, additional_kwargs={}, blocks=[TextBlock(block_type='text', text='` + secret + `')])`,
+		"Python, in double":   `[SystemMessage(content="` + secret + `")]`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, nil)
+			td := ptrace.NewTraces()
+			span(td, "x", "chat m", 1, 9, attrs{"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "vendor.raw": value})
+			require.NoError(t, r.traces.ConsumeTraces(context.Background(), td))
+			e := r.events()[0]
+			require.NotContains(t, text(e.Content), secret)
+			require.Contains(t, text(e.Content), hexSHA(secret))
+		})
+	}
+	for name, value := range map[string]string{
+		"a user":             `[{"role":"user","content":"` + secret + `"}]`,
+		"a tool":             `{"name":"system","arguments":{"text":"` + secret + `"}}`,
+		"a human":            `[HumanMessage(content='` + secret + `')]`,
+		"an LlamaIndex user": `[ChatMessage(role=<MessageRole.USER: 'user'>, text='` + secret + `')]`,
+	} {
+		t.Run("not of "+name, func(t *testing.T) {
+			r := newRig(t, nil)
+			td := ptrace.NewTraces()
+			span(td, "x", "chat m", 1, 9, attrs{"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "vendor.raw": value})
+			require.NoError(t, r.traces.ConsumeTraces(context.Background(), td))
+			require.Contains(t, text(r.events()[0].Content), secret)
+		})
+	}
+	r := newRig(t, nil)
+	td := ptrace.NewTraces()
+	span(td, "x", "chat m", 1, 9, attrs{
+		"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "vendor.messages.0.role": "system", "vendor.messages.0.content": secret, "vendor.messages.1.role": "user", "vendor.messages.1.content": "hi " + secret,
+	})
+	require.NoError(t, r.traces.ConsumeTraces(context.Background(), td))
+	require.NotContains(t, text(r.events()[0].Content), `"`+secret)
+	require.Contains(t, text(r.events()[0].Content), "hi "+secret)
 }
 
 func TestSystemPromptOfSeveralParts(t *testing.T) {
@@ -107,7 +164,7 @@ func TestSystemPromptStore(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, prompt, meta.SystemPrompt, "for the exporter to seal")
 	require.Equal(t, hexSHA(prompt), meta.SystemPromptHash)
-	require.NotContains(t, string(line), "100 €")
+	require.NotContains(t, gjson.GetBytes(line, "input_messages").Raw, "100 €")
 }
 
 func TestContentPolicy(t *testing.T) {
@@ -208,12 +265,35 @@ func TestWhatIsNotGenAIIsDroppedAndCounted(t *testing.T) {
 	td := ptrace.NewTraces()
 	span(td, "http", "GET /", 1, 0, attrs{"http.request.method": "GET"})
 	span(td, "gen_ai", "step 1", 2, 1, attrs{"gen_ai.operation.name": "agent_step"})
+	span(td, "traceloop.tracer", "task", 3, 1, attrs{"traceloop.span.kind": "task", "traceloop.entity.input": "x"})
 	require.NoError(t, r.traces.ConsumeTraces(context.Background(), td))
 	require.Empty(t, r.spans.AllTraces())
 	metadatatest.AssertEqualAgentauditProcessorDropped(t, r.tel, []metricdata.DataPoint[int64]{
 		{Value: 1, Attributes: attribute.NewSet(attribute.String("reason", "not_genai"), attribute.String("dialect", ""))},
-		{Value: 1, Attributes: attribute.NewSet(attribute.String("reason", "no_event"), attribute.String("dialect", "vercel-ai"))},
+		{Value: 1, Attributes: attribute.NewSet(attribute.String("reason", "copy"), attribute.String("dialect", "vercel-ai"))},
+		{Value: 1, Attributes: attribute.NewSet(attribute.String("reason", "glue"), attribute.String("dialect", "openllmetry"))},
 	}, metricdatatest.IgnoreTimestamp())
+}
+
+// TestSteps: what no dialect has a type for is kept as a step, and the steps of frameworks
+// where the operator says so.
+func TestSteps(t *testing.T) {
+	send := func(change func(*Config)) []*semconv.Event {
+		r := newRig(t, change)
+		td := ptrace.NewTraces()
+		span(td, "nobody.knows", "think", 1, 0, attrs{"llamaindex.step.input": "what to do", "n": 7, "session.id": "s"})
+		span(td, "traceloop.tracer", "task", 3, 1, attrs{"traceloop.span.kind": "task", "traceloop.entity.input": `{"inputs":"do it"}`})
+		require.NoError(t, r.traces.ConsumeTraces(context.Background(), td))
+		return r.events()
+	}
+	events := send(nil)
+	require.Len(t, events, 1)
+	require.Equal(t, semconv.TypeStep, events[0].EventType)
+	require.Equal(t, "s", events[0].SessionID)
+	require.JSONEq(t, `{"llamaindex.step.input":"what to do","n":7}`, text(events[0].Content))
+	events = send(func(c *Config) { c.Steps = "keep" })
+	require.Len(t, events, 2)
+	require.Contains(t, text(events[1].Content), "do it")
 }
 
 func TestRunCacheIsBounded(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -15,9 +16,11 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/processor/processorhelper"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/coverage"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/metadata"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/runs"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
@@ -32,6 +35,10 @@ type auditor struct {
 	tb      *metadata.TelemetryBuilder
 	attrs   attrSets
 	now     func() time.Time
+
+	once    sync.Once // of start
+	running sync.WaitGroup
+	stop    chan struct{}
 }
 
 func newAuditor(set component.TelemetrySettings, cfg *Config) (*auditor, error) {
@@ -42,24 +49,48 @@ func newAuditor(set component.TelemetrySettings, cfg *Config) (*auditor, error) 
 	return &auditor{
 		cfg:     cfg,
 		prompts: prompts{mode: cfg.SystemPrompt.Mode, key: []byte(cfg.SystemPrompt.HMACKey)},
-		mapper:  runs.NewMapper(cfg.RunCache.MaxRuns, cfg.RunCache.TTL),
+		mapper:  runs.NewMapper(cfg.RunCache.MaxRuns, cfg.RunCache.TTL, cfg.Steps == stepsKeep),
 		card:    newScorecard(cfg.Coverage.Interval),
 		tb:      tb,
 		now:     time.Now,
+		stop:    make(chan struct{}),
 	}, nil
 }
 
-func (a *auditor) shutdown() { a.tb.Shutdown() }
+// start has runs be forgotten in their time, whether or not requests come.
+func (a *auditor) start() {
+	a.once.Do(func() {
+		every := min(max(a.cfg.RunCache.TTL/10, time.Second), time.Minute)
+		a.running.Go(func() {
+			tick := time.NewTicker(every)
+			defer tick.Stop()
+			for {
+				select {
+				case <-tick.C:
+					a.mapper.Forget(a.now().UTC())
+				case <-a.stop:
+					return
+				}
+			}
+		})
+	})
+}
+
+func (a *auditor) shutdown() {
+	close(a.stop)
+	a.running.Wait()
+	a.tb.Shutdown()
+}
 
 // processTraces replaces the spans of a request by its audit events, one span each.
 func (a *auditor) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
 	req := request{distrust: !a.cfg.Trust.AuditAttributes}
 	for _, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
-			scope := dialect.NewScope(rs.Resource(), ss.Scope())
+			scope := record.NewScope(rs.Resource(), ss.Scope())
 			for _, span := range ss.Spans().All() {
 				if !req.add(scope.Span(span)) {
-					req.others = append(req.others, runs.Span{Trace: span.TraceID(), ID: span.SpanID(), Parent: span.ParentSpanID()})
+					req.others = append(req.others, runs.Span{Trace: span.TraceID(), ID: span.SpanID(), Parent: span.ParentSpanID(), Resource: runs.NewResource(scope.Service, scope.Instance)})
 				}
 			}
 		}
@@ -88,7 +119,7 @@ func (a *auditor) processLogs(ctx context.Context, ld plog.Logs) (plog.Logs, err
 	req := request{distrust: !a.cfg.Trust.AuditAttributes}
 	for _, rl := range ld.ResourceLogs().All() {
 		for _, sl := range rl.ScopeLogs().All() {
-			scope := dialect.NewScope(rl.Resource(), sl.Scope())
+			scope := record.NewScope(rl.Resource(), sl.Scope())
 			for _, rec := range sl.LogRecords().All() {
 				req.add(scope.LogRecord(rec))
 			}
@@ -137,7 +168,7 @@ type request struct {
 }
 
 // add drafts the event of a record; it reports false where no dialect knows it.
-func (q *request) add(r *dialect.Record) bool {
+func (q *request) add(r *record.Record) bool {
 	if q.distrust {
 		r.Distrust()
 	}
@@ -157,24 +188,17 @@ func (q *request) add(r *dialect.Record) bool {
 func (a *auditor) events(ctx context.Context, req *request) ([]*runs.Event, error) {
 	now := a.now().UTC()
 	from := authenticated(ctx)
-	events, evicted := a.mapper.Map(from.Name, req.drafts, req.others, now)
+	events, evicted := a.mapper.Map(a.rememberedAs(ctx, from), req.drafts, req.others, now)
 	sentBy := from.JSON()
-	ofRun := runSecrets(events)
-	known := secrets{}
+	known := &hashes{prompts: &a.prompts}
 	absent := map[kind]int64{}
 	var refused []string
 	for _, e := range events {
 		if e.Sent {
-			e.Sender = sentBy
+			e.Sender, e.From = sentBy, from.Name
 		}
 		a.pin(e)
-		texts := ofRun[e.RunID]
-		for _, s := range e.Secrets {
-			if !slices.Contains(texts, s) {
-				texts = append(slices.Clip(texts), s)
-			}
-		}
-		a.prompts.apply(e, known, texts)
+		known.apply(e)
 		if a.prompts.mode == promptKeep && e.Prompt != "" && e.EventType == semconv.TypeLLMCall {
 			keepPrompt(e.Event, e.Prompt)
 		}
@@ -237,28 +261,6 @@ func (a *auditor) countEvents(ctx context.Context, events []*runs.Event) {
 	}
 }
 
-// maxSecrets bounds how many system texts of a run are looked for in each of its
-// events, beside those of the event itself.
-const maxSecrets = 16
-
-// runSecrets are the system texts of each run of a request.
-func runSecrets(events []*runs.Event) map[string][]string {
-	secrets := map[string][]string{}
-	for _, e := range events {
-		if e.Prompt == "" && len(e.Secrets) == 0 {
-			continue
-		}
-		have := secrets[e.RunID]
-		for _, s := range append(slices.Clip(e.Secrets), e.Prompt) {
-			if s != "" && len(have) < maxSecrets && !slices.Contains(have, s) {
-				have = append(have, s)
-			}
-		}
-		secrets[e.RunID] = have
-	}
-	return secrets
-}
-
 // count reports what gave no event.
 func (a *auditor) count(ctx context.Context, req *request, evicted int) {
 	dropped := func(reason, of string, n int64) {
@@ -271,7 +273,9 @@ func (a *auditor) count(ctx context.Context, req *request, evicted int) {
 		switch {
 		case d.Kind == dialect.Copy:
 			dropped("copy", d.Dialect.Name, 1)
-		case d.Kind == dialect.Other || d.Skip:
+		case d.Glue:
+			dropped("glue", d.Dialect.Name, 1)
+		case d.Skip:
 			dropped("no_event", d.Dialect.Name, 1)
 		}
 	}
@@ -282,7 +286,9 @@ func (a *auditor) count(ctx context.Context, req *request, evicted int) {
 
 // keepPrompt puts the text of a prompt that stands in no message into content.
 func keepPrompt(e *semconv.Event, text string) {
-	if strings.Contains(string(e.InputMessages), inner(text)) {
+	inner := jsontext.AppendString(nil, text)
+	inner = inner[1 : len(inner)-1]
+	if strings.Contains(string(e.InputMessages), string(inner)) {
 		return
 	}
 	e.Content = addMember(e.Content, "system_prompt", text)

@@ -5,11 +5,12 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"strings"
-	"unicode/utf8"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/runs"
-	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
 // prompts hashes system prompts and takes their text out of events.
@@ -28,101 +29,65 @@ func (p *prompts) hash(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// secret is a system text as it is looked for in events.
-type secret struct {
-	text   string
-	hash   string
-	marker string   // what it is replaced by
-	forms  [][]byte // inside a JSON string, in JSON inside a JSON string, and once more
-	plain  []string // in a text field
+// hashes are those of the system texts of a request: many events state one.
+type hashes struct {
+	*prompts
+	known map[string]string
 }
 
-// secrets are the system texts of a request, each prepared once.
-type secrets map[string]*secret
-
-func (p *prompts) secret(known secrets, text string) *secret {
-	if s := known[text]; s != nil {
-		return s
-	}
-	// One codec for what is hashed and what is written: U+FFFD for what is no UTF-8.
-	valid := text
-	if !utf8.ValidString(text) {
-		valid = string([]rune(text))
-	}
-	s := &secret{text: text, hash: p.hash(valid), plain: []string{text}}
-	s.marker = "[system prompt sha256:" + s.hash + "]"
-	if len(p.key) > 0 {
-		s.marker = "[system prompt hmac-sha256:" + s.hash + "]"
-	}
-	once := inner(valid)
-	twice := inner(once)
-	for _, form := range []string{once, twice, inner(twice)} {
-		if len(s.forms) == 0 || form != string(s.forms[len(s.forms)-1]) {
-			s.forms = append(s.forms, []byte(form))
+func (s *hashes) of(text string) string {
+	hash, ok := s.known[text]
+	if !ok {
+		hash = s.hash(text)
+		if s.known == nil {
+			s.known = map[string]string{}
 		}
+		s.known[text] = hash
 	}
-	if once != text {
-		s.plain = append(s.plain, once)
-	}
-	known[text] = s
-	return s
+	return hash
 }
 
-// apply sets system_prompt_hash and, unless prompts are kept, replaces every
-// occurrence of the texts in the event.
-func (p *prompts) apply(e *runs.Event, known secrets, texts []string) {
+// marker is what a system text is replaced by.
+func (s *hashes) marker(text string) string {
+	if len(s.key) > 0 {
+		return "[system prompt hmac-sha256:" + s.of(text) + "]"
+	}
+	return "[system prompt sha256:" + s.of(text) + "]"
+}
+
+// printedSystem stands in what LlamaIndex prints of a system message, which some
+// instrumentations send as the model's answer.
+const printedSystem = "<MessageRole.SYSTEM: 'system'>"
+
+// apply sets system_prompt_hash and, unless prompts are kept, replaces system texts where
+// they are system texts: in system messages and instructions, whichever dialect told them,
+// and in a value of content that equals one which its own record told. Nothing else is
+// replaced, whatever it says: what an agent did, read or answered is evidence.
+func (s *hashes) apply(e *runs.Event) {
 	if e.Prompt != "" {
-		e.SystemPromptHash = p.secret(known, e.Prompt).hash
+		e.SystemPromptHash = s.of(jsontext.ValidText(e.Prompt))
 	}
-	if p.mode == promptKeep {
+	if s.mode == promptKeep {
 		return
 	}
-	for _, t := range texts {
-		if t != "" {
-			p.secret(known, t).scrub(e)
+	h := hider{hashes: s}
+	for _, list := range []*json.RawMessage{&e.InputMessages, &e.OutputMessages} {
+		if bytes.Contains(*list, []byte(`"role":"system"`)) || bytes.Contains(*list, []byte(`"role":"developer"`)) {
+			*list = h.messages(*list)
+		}
+		if bytes.Contains(*list, []byte(printedSystem)) {
+			*list = h.value(nil, string(*list), false)
 		}
 	}
-}
-
-// shortPrompt is the length in bytes below which a text is replaced only where it
-// is a whole JSON string: "Be brief" is not to vanish from what a user says.
-const shortPrompt = 12
-
-// scrub replaces the text in all fields, also where it is inside a JSON string, or in
-// JSON inside a JSON string.
-func (s *secret) scrub(e *runs.Event) {
-	if len(s.text) < shortPrompt {
-		e.EachJSON(func(v []byte) []byte {
-			return bytes.ReplaceAll(v, []byte(`"`+string(s.forms[0])+`"`), []byte(`"`+s.marker+`"`))
-		})
-		e.EachText(func(v string) string {
-			if v == s.text {
-				return s.marker
-			}
-			return v
-		})
-		return
+	if strings.Contains(e.OutputText, printedSystem) {
+		e.OutputText = h.printed(e.OutputText)
 	}
-	e.EachJSON(func(v []byte) []byte {
-		for i := len(s.forms) - 1; i >= 0; i-- {
-			if bytes.Contains(v, s.forms[i]) {
-				v = bytes.ReplaceAll(v, s.forms[i], []byte(s.marker))
-			}
+	for _, t := range e.Secrets {
+		if quoted := jsontext.AppendString(nil, t); t != "" && bytes.Contains(e.Content, quoted) {
+			h.texts = append(h.texts, string(quoted))
 		}
-		return v
-	})
-	e.EachText(func(v string) string {
-		for i := len(s.plain) - 1; i >= 0; i-- {
-			if strings.Contains(v, s.plain[i]) {
-				v = strings.ReplaceAll(v, s.plain[i], s.marker)
-			}
-		}
-		return v
-	})
-}
-
-// inner is a text as it stands inside a JSON string.
-func inner(s string) string {
-	b := semconv.AppendString(nil, s)
-	return string(b[1 : len(b)-1])
+	}
+	if len(e.Content) > 0 && (len(h.texts) > 0 || chat.MaybeSystem(string(e.Content))) {
+		e.Content = h.content(e.Content)
+	}
 }

@@ -5,14 +5,15 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"net"
 	"slices"
 
 	"go.opentelemetry.io/collector/client"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/runs"
-	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
 // sender is who authenticated to the receiver; the zero sender is nobody.
@@ -61,6 +62,23 @@ func authenticated(ctx context.Context) sender {
 	return s
 }
 
+// rememberedAs is who is told apart in what is remembered of runs: who authenticated, else
+// the address of the peer where the operator says so, else all are one.
+func (a *auditor) rememberedAs(ctx context.Context, s sender) runs.Sender {
+	if s.Name != "" || !a.cfg.Trust.SenderAddress {
+		return runs.Sender{By: s.By, Issuer: s.Issuer, Name: s.Name}
+	}
+	addr := client.FromContext(ctx).Addr
+	if addr == nil {
+		return runs.Sender{}
+	}
+	host, _, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		host = addr.String()
+	}
+	return runs.Sender{By: "address", Name: host}
+}
+
 // JSON is the sender as the field of an event, nil for nobody.
 func (s *sender) JSON() []byte {
 	if s.Name == "" {
@@ -106,6 +124,6 @@ func addMember(object []byte, key, text string) []byte {
 	} else {
 		out[len(out)-1] = ','
 	}
-	out = append(semconv.AppendString(out, key), ':')
-	return append(semconv.AppendString(out, text), '}')
+	out = append(jsontext.AppendString(out, key), ':')
+	return append(jsontext.AppendString(out, text), '}')
 }

@@ -11,7 +11,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
-	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/runs"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
@@ -58,11 +58,11 @@ func TestSessionsEndByIdleness(t *testing.T) {
 				}
 				var req request
 				for _, rl := range ld.ResourceLogs().All() {
-					scope := dialect.NewScope(rl.Resource(), rl.ScopeLogs().At(0).Scope())
+					scope := record.NewScope(rl.Resource(), rl.ScopeLogs().At(0).Scope())
 					req.add(scope.LogRecord(rl.ScopeLogs().At(0).LogRecords().At(0)))
 				}
 				for _, rs := range td.ResourceSpans().All() {
-					scope := dialect.NewScope(rs.Resource(), rs.ScopeSpans().At(0).Scope())
+					scope := record.NewScope(rs.Resource(), rs.ScopeSpans().At(0).Scope())
 					req.add(scope.Span(rs.ScopeSpans().At(0).Spans().At(0)))
 				}
 				events, err := a.events(context.Background(), &req)

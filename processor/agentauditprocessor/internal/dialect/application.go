@@ -1,15 +1,18 @@
 package dialect
 
-import "github.com/agentaudit/otelcol-agentaudit/semconv"
+import (
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
 
 // application is an event that the agent's own code tells of with audit.* attributes.
 var application = &Dialect{
 	Name:  "audit",
 	Title: "Application attributes (`audit.*`)",
-	Match: func(r *Record) bool { return applicationKind(r) != Other },
+	Match: func(r *record.Record) bool { return applicationKind(r) != Other },
 	Kind:  applicationKind,
-	Finish: func(r *Record, e *Draft) {
-		if t := semconv.EventType(r.takeText(semconv.AttrEventType)); t.Valid() {
+	Finish: func(r *record.Record, e *Draft) {
+		if t := semconv.EventType(r.TakeText(semconv.AttrEventType)); t.Valid() {
 			e.EventType = t
 		}
 	},
@@ -24,11 +27,11 @@ var kindOf = map[semconv.EventType]Kind{
 
 // applicationKind goes by audit.event_type; a decision alone, on a record that no
 // dialect explains, is an approval.
-func applicationKind(r *Record) Kind {
-	if v, ok := r.get(semconv.AttrEventType); ok {
+func applicationKind(r *record.Record) Kind {
+	if v, ok := r.Get(semconv.AttrEventType); ok {
 		return kindOf[semconv.EventType(v.AsString())]
 	}
-	if r.has(semconv.AttrApprovalStatus) && !r.hasPrefix("gen_ai.") && !r.has("openinference.span.kind") && !r.has("traceloop.span.kind") && !r.hasPrefix("ai.") {
+	if r.Has(semconv.AttrApprovalStatus) && !r.HasPrefix("gen_ai.") && !r.Has("openinference.span.kind") && !r.Has("traceloop.span.kind") && !r.HasPrefix("ai.") {
 		return Approval
 	}
 	return Other

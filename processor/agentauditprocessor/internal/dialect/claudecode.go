@@ -1,12 +1,16 @@
 package dialect
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -15,16 +19,16 @@ import (
 var claudeCode = &Dialect{
 	Name:  "claude-code",
 	Title: "Claude Code",
-	Match: func(r *Record) bool {
+	Match: func(r *record.Record) bool {
 		if r.Log {
 			return r.Scope == "com.anthropic.claude_code.events" || r.Body.Type() == pcommon.ValueTypeStr && strings.HasPrefix(r.Body.Str(), "claude_code.")
 		}
 		return strings.HasPrefix(r.Name, "claude_code.")
 	},
-	Kind: func(r *Record) Kind {
+	Kind: func(r *record.Record) Kind {
 		name := strings.TrimPrefix(r.Name, "claude_code.")
 		if r.Log {
-			if n, ok := semconv.ParseInt(r.text("num_blocking")); ok && n > 0 && strings.HasPrefix(name, "hook_execution") {
+			if n, ok := semconv.ParseInt(r.Text("num_blocking")); ok && n > 0 && strings.HasPrefix(name, "hook_execution") {
 				return Intervention // a hook that stopped something; the others are not of note
 			}
 			return claudeLogs[name]
@@ -60,7 +64,7 @@ var claudeCode = &Dialect{
 		"system_prompt_hash": "OTEL_LOG_RAW_API_BODIES=1, or detailed tracing",
 		"user_id":            "OTEL_RESOURCE_ATTRIBUTES=enduser.id=…",
 	},
-	Ignore: []string{"span.type", "gen_ai.system", "gen_ai.operation.name"},
+	Ignore: []record.Ignored{{"span.type", "the event type"}, {"gen_ai.system", "always the same"}, {"gen_ai.operation.name", "the event type"}},
 }
 
 var claudeLogs = map[string]Kind{
@@ -77,30 +81,17 @@ var claudeSpans = map[string]Kind{
 	"claude_code.interaction": Agent, "interaction": Agent, "llm_request": LLM, "tool": Tool, "tool.execution": Part, "tool.blocked_on_user": Approval,
 }
 
-func claudeFinish(r *Record, e *Draft) {
-	// user.id is an installation, not a person.
-	if id := first(r.text("enduser.id"), r.FromResource("user_id"), r.text("user.email"), r.text("user.account_uuid")); id != "" {
-		if id != e.UserID {
-			r.keep("user.id")
-		}
-		e.UserID = id
-		r.use("enduser.id")
-	}
-	if e.AgentName == "" {
-		e.AgentName = first(r.Service, "claude-code")
-	}
-	if e.Provider == "" && e.Kind == LLM {
-		e.Provider = "anthropic"
-	}
-	r.use("event.sequence", "event.name")
-	session, seq := e.SessionID, r.text("event.sequence")
-	took, hasTook := semconv.ParseFloat(r.text("duration_ms"))
+func claudeFinish(r *record.Record, e *Draft) {
+	e.claudeIdentity(r)
+	r.Use("event.sequence", "event.name")
+	session, seq := e.SessionID, r.Text("event.sequence")
+	took, hasTook := semconv.ParseFloat(r.Text("duration_ms"))
 
 	switch e.Kind {
 	case Start:
 		if strings.HasSuffix(r.Name, "subagent_completed") {
 			e.EventType = semconv.TypeSessionEnd
-			e.AgentName = first(r.takeText("agent_type"), e.AgentName)
+			e.AgentName = cmp.Or(r.TakeText("agent_type"), e.AgentName)
 			break
 		}
 		e.Keys = append(e.Keys, "start/"+r.SpanID.String())
@@ -111,7 +102,7 @@ func claudeFinish(r *Record, e *Draft) {
 		if r.Log && hasTook {
 			e.lasted(took)
 		}
-		if r.text("success") == "false" && e.Error == "" {
+		if r.Text("success") == "false" && e.Error == "" {
 			e.Error = "the request failed"
 		}
 		e.claudeCallKeys(r, session, seq)
@@ -128,19 +119,40 @@ func claudeFinish(r *Record, e *Draft) {
 	case Approval:
 		e.claudeDecision(r)
 	case Intervention:
-		name := strings.TrimPrefix(r.Name, "claude_code.")
-		if strings.HasPrefix(name, "hook_execution") {
-			e.ActorID = "hook"
-		}
-		if e.Reason == "" || name == "compaction" {
-			e.Reason = strings.TrimSuffix(name+": "+e.Reason, ": ")
-		}
+		e.claudeIntervention(r)
 	}
 	if strings.HasSuffix(r.Name, "api_refusal") {
 		e.FinishReasons = []string{"refusal"}
 	}
 	if e.Kind == LLM || e.Kind == Tool {
-		r.use("duration_ms")
+		r.Use("duration_ms")
+	}
+}
+
+func (e *Draft) claudeIntervention(r *record.Record) {
+	name := strings.TrimPrefix(r.Name, "claude_code.")
+	if strings.HasPrefix(name, "hook_execution") {
+		e.ActorID = "hook"
+	}
+	if e.Reason == "" || name == "compaction" {
+		e.Reason = strings.TrimSuffix(name+": "+e.Reason, ": ")
+	}
+}
+
+// claudeIdentity reads whose event it is: user.id is an installation, not a person.
+func (e *Draft) claudeIdentity(r *record.Record) {
+	if id := cmp.Or(r.Text("enduser.id"), r.FromResource("user_id"), r.Text("user.email"), r.Text("user.account_uuid")); id != "" {
+		if id != e.UserID {
+			r.Keep("user.id")
+		}
+		e.UserID = id
+		r.Use("enduser.id")
+	}
+	if e.AgentName == "" {
+		e.AgentName = cmp.Or(r.Service, "claude-code")
+	}
+	if e.Provider == "" && e.Kind == LLM {
+		e.Provider = "anthropic"
 	}
 }
 
@@ -154,24 +166,24 @@ func (e *Draft) lasted(ms float64) {
 }
 
 // claudeTokens counts the cache into the input, which Anthropic's own count leaves out.
-func (e *Draft) claudeTokens(r *Record) {
+func (e *Draft) claudeTokens(r *record.Record) {
 	total, any := int64(0), false
 	for _, key := range []string{"input_tokens", "cache_read_tokens", "cache_creation_tokens"} {
-		if n, ok := semconv.ParseInt(r.text(key)); ok {
+		if n, ok := semconv.ParseInt(r.Text(key)); ok {
 			total += n
 			any = true
 		}
 	}
 	if any {
 		e.InputTokens = semconv.Some(total)
-		r.use("input_tokens")
+		r.Use("input_tokens")
 	}
 }
 
 // claudeCallKeys names the facts by which the log record and the span of one model
 // call are known to be one: the request id, else the interaction it belongs to, the
 // millisecond it ended in, and its tokens.
-func (e *Draft) claudeCallKeys(r *Record, session, seq string) {
+func (e *Draft) claudeCallKeys(r *record.Record, session, seq string) {
 	if e.ResponseID != "" {
 		e.Keys = append(e.Keys, "llm/"+e.ResponseID)
 	}
@@ -197,31 +209,31 @@ func (e *Draft) claudeCallKeys(r *Record, session, seq string) {
 }
 
 // claudeMessage reads an answer or a body that was logged beside its api_request.
-func (e *Draft) claudeMessage(r *Record, session, seq string) {
+func (e *Draft) claudeMessage(r *record.Record, session, seq string) {
 	if e.ResponseID != "" {
 		e.Joins = append(e.Joins, "llm/"+e.ResponseID)
 	}
 	if n, ok := semconv.ParseInt(seq); ok && r.Name == "assistant_response" {
 		e.Joins = append(e.Joins, "seq/"+session+"/"+strconv.FormatInt(n-1, 10))
 	}
-	if body, ok := r.get("body"); ok && r.text("body_truncated") != "true" {
-		if r.use("body"); strings.HasSuffix(r.Name, "request_body") {
+	if body, ok := r.Get("body"); ok && r.Text("body_truncated") != "true" {
+		if r.Use("body"); strings.HasSuffix(r.Name, "request_body") {
 			asInput(e, body)
 		} else {
 			asOutput(e, body)
 		}
 	}
 	if e.OutputText != "" && len(e.OutputMessages) == 0 {
-		e.OutputMessages = said("assistant", e.OutputText).JSON
+		e.OutputMessages = chat.Said("assistant", e.OutputText).JSON
 	}
 }
 
-func (e *Draft) claudeTool(r *Record) {
+func (e *Draft) claudeTool(r *record.Record) {
 	for i, ev := range r.Events.All() {
 		if ev.Name() != "tool.output" {
 			continue
 		}
-		r.readEvent(i, "output", "content")
+		r.ReadEvent(i, "output", "content")
 		if v, ok := ev.Attributes().Get("output"); ok {
 			asResult(e, v)
 		} else if v, ok := ev.Attributes().Get("content"); ok {
@@ -229,14 +241,14 @@ func (e *Draft) claudeTool(r *Record) {
 		}
 	}
 	if len(e.ToolInput) == 0 {
-		if s := r.takeText("full_command"); s != "" {
-			e.ToolInput = append(semconv.AppendString([]byte(`{"command":`), s), '}')
-		} else if s := r.takeText("file_path"); s != "" {
-			e.ToolInput = append(semconv.AppendString([]byte(`{"file_path":`), s), '}')
+		if s := r.TakeText("full_command"); s != "" {
+			e.ToolInput = append(jsontext.AppendString([]byte(`{"command":`), s), '}')
+		} else if s := r.TakeText("file_path"); s != "" {
+			e.ToolInput = append(jsontext.AppendString([]byte(`{"file_path":`), s), '}')
 		}
 	}
-	if v, ok := r.get("tool_parameters"); ok {
-		e.MCPServer = get(valueJSON(v), "mcp_server_name").Str
+	if v, ok := r.Get("tool_parameters"); ok {
+		e.MCPServer = jsontext.Get(record.JSON(v), "mcp_server_name").Str
 	}
 	if r.Log {
 		e.claudeOutcome(r)
@@ -245,20 +257,20 @@ func (e *Draft) claudeTool(r *Record) {
 	e.Parts = true
 }
 
-func (e *Draft) claudeOutcome(r *Record) {
-	switch r.takeText("success") {
+func (e *Draft) claudeOutcome(r *record.Record) {
+	switch r.TakeText("success") {
 	case "true":
 		e.Outcome = semconv.OutcomeSuccess
 	case "false":
 		e.Outcome = semconv.OutcomeError
-		e.Error = first(e.Error, "the tool failed")
+		e.Error = cmp.Or(e.Error, "the tool failed")
 	}
 }
 
 // claudeDecision reads tool_decision and blocked_on_user. That a decision was
 // accepted proves no person: only some sources are one, and none in a session that
 // a program drives.
-func (e *Draft) claudeDecision(r *Record) {
+func (e *Draft) claudeDecision(r *record.Record) {
 	if r.Log {
 		e.Of = r.SpanID
 		e.Keys = append(e.Keys, "approval/"+r.SpanID.String())
@@ -266,16 +278,16 @@ func (e *Draft) claudeDecision(r *Record) {
 		e.Of = r.ParentID
 		e.Keys = append(e.Keys, "approval/"+r.SpanID.String())
 	}
-	switch r.text("decision") {
+	switch r.Text("decision") {
 	case "accept":
 		e.ApprovalStatus = semconv.ApprovalApproved
 	case "reject":
 		e.ApprovalStatus = semconv.ApprovalRejected
 	}
-	source := r.text("source")
-	driven := strings.HasPrefix(r.text("app.entrypoint"), "sdk") || r.text("query_source") == "sdk" || r.text("terminal.type") == "non-interactive"
+	source := r.Text("source")
+	driven := strings.HasPrefix(r.Text("app.entrypoint"), "sdk") || r.Text("query_source") == "sdk" || r.Text("terminal.type") == "non-interactive"
 	switch {
-	case source == "config" && r.text("classifier_verdict") != "":
+	case source == "config" && r.Text("classifier_verdict") != "":
 		e.ApprovalSource, e.ApproverID = semconv.SourcePolicy, "classifier"
 	case source == "config":
 		e.ApprovalSource, e.ApproverID = semconv.SourceConfig, "config"
@@ -291,10 +303,10 @@ func (e *Draft) claudeDecision(r *Record) {
 		}
 	}
 	if e.ApprovalStatus != "" {
-		r.use("decision")
+		r.Use("decision")
 	}
 	if e.ApprovalSource != "" && source != "user_permanent" {
-		r.use("source")
+		r.Use("source")
 	}
 }
 

@@ -1,9 +1,12 @@
 package dialect
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -12,13 +15,13 @@ import (
 var codex = &Dialect{
 	Name:  "codex",
 	Title: "Codex",
-	Match: func(r *Record) bool {
+	Match: func(r *record.Record) bool {
 		if r.Log {
 			return strings.HasPrefix(r.Name, "codex.") || strings.HasPrefix(r.Scope, "codex_otel")
 		}
 		return strings.HasPrefix(r.Service, "codex") || strings.HasPrefix(r.Scope, "codex")
 	},
-	Kind: func(r *Record) Kind {
+	Kind: func(r *record.Record) Kind {
 		if !r.Log {
 			return Copy
 		}
@@ -28,14 +31,14 @@ var codex = &Dialect{
 		case "user_prompt", "agent_response":
 			return Message
 		case "sse_event", "websocket_event":
-			switch kind := r.text("event.kind"); {
-			case kind == "response.completed" && r.has("input_token_count"): // told twice, once with its tokens
+			switch kind := r.Text("event.kind"); {
+			case kind == "response.completed" && r.Has("input_token_count"): // told twice, once with its tokens
 				return LLM
-			case kind == "response.failed", r.text("error.message") != "" && kind != "response.completed":
+			case kind == "response.failed", r.Text("error.message") != "" && kind != "response.completed":
 				return Failure
 			}
 		case "api_request", "websocket_connect", "websocket_request":
-			if r.text("error.message") != "" {
+			if r.Text("error.message") != "" {
 				return Failure
 			}
 		case "tool_decision", "guardian_assessment":
@@ -43,11 +46,14 @@ var codex = &Dialect{
 		case "tool_result":
 			return Tool
 		case "network_proxy.policy_decision":
-			if r.text("network.policy.decision") != "allow" {
+			if r.Text("network.policy.decision") != "allow" {
 				return Intervention
 			}
 		case "sandbox_outcome":
 			return Intervention
+		}
+		if r.Has("event.kind") {
+			return Copy // a piece of a stream, whose end tells it in full
 		}
 		return Other
 	},
@@ -75,52 +81,52 @@ var codex = &Dialect{
 		"output_messages": "[otel] log_agent_responses = true",
 		"tool_output":     "[otel] tool_result.max_bytes",
 	},
-	Ignore: []string{"auth.*", "tool_token_count", "event.name"},
+	Ignore: []record.Ignored{{"auth.*", "may hold credentials"}, {"tool_token_count", "a sum of fields"}, {"event.name", "the record's name"}},
 }
 
 // refusal are the words of a result that stands for a refusal.
 var refusal = regexp.MustCompile(`(?i)rejected by user|user rejected|not approved|approval denied|denied by|declined`)
 
-func codexFinish(r *Record, e *Draft) {
+func codexFinish(r *record.Record, e *Draft) {
 	e.Reported = true
 	if e.AgentName == "/root" { // the path of an agent among its own, not a name
 		e.AgentName = ""
-		r.keep("agent_name")
+		r.Keep("agent_name")
 	}
-	took, hasTook := semconv.ParseFloat(r.text("duration_ms"))
+	took, hasTook := semconv.ParseFloat(r.Text("duration_ms"))
 	switch e.Kind {
 	case Message:
 		if strings.HasSuffix(r.Name, "user_prompt") {
-			e.input(said("user", r.takeText("prompt")))
+			e.input(chat.Said("user", r.TakeText("prompt")))
 			return
 		}
-		c := said("assistant", r.takeText("response"))
+		c := chat.Said("assistant", r.TakeText("response"))
 		e.EventType = semconv.TypeFinalOutput
 		e.FinalOutput = c.Text()
 		switch {
 		case c.Withheld:
-			e.ContentState = semconv.ContentWithheld
-		case r.text("response_truncated") == "true":
-			e.ContentState = semconv.ContentTruncatedAtSource
+			e.hidden = true
+		case r.Text("response_truncated") == "true":
+			e.cut = true
 		}
 	case LLM:
 		e.Operation = "chat"
 	case Tool:
 		if hasTook {
 			e.lasted(took)
-			r.use("duration_ms")
+			r.Use("duration_ms")
 		}
-		if r.text("success") == "false" {
+		if r.Text("success") == "false" {
 			e.Outcome = semconv.OutcomeError
 			if refusal.Match(e.ToolOutput) {
 				e.Outcome = semconv.OutcomeDenied
 			} else {
-				e.Error = first(e.Error, r.text("output"), "the tool failed")
+				e.Error = cmp.Or(e.Error, r.Text("output"), "the tool failed")
 			}
 		}
-		r.use("success")
-		if r.text("output_truncated") == "true" {
-			e.ContentState = semconv.ContentTruncatedAtSource
+		r.Use("success")
+		if r.Text("output_truncated") == "true" {
+			e.cut = true
 		}
 	case Approval:
 		e.codexDecision(r)
@@ -128,8 +134,8 @@ func codexFinish(r *Record, e *Draft) {
 }
 
 // codexDecision reads a decision in the words of older and newer builds.
-func (e *Draft) codexDecision(r *Record) {
-	word := strings.ReplaceAll(strings.ToLower(first(r.text("decision"), r.text("outcome"))), "_", "")
+func (e *Draft) codexDecision(r *record.Record) {
+	word := strings.ReplaceAll(strings.ToLower(cmp.Or(r.Text("decision"), r.Text("outcome"))), "_", "")
 	switch {
 	case strings.HasPrefix(word, "approved"), word == "allow":
 		e.ApprovalStatus = semconv.ApprovalApproved
@@ -137,9 +143,9 @@ func (e *Draft) codexDecision(r *Record) {
 		e.ApprovalStatus = semconv.ApprovalRejected
 	}
 	if word == "abort" || word == "timedout" || strings.HasPrefix(word, "approved") && word != "approved" {
-		e.ApprovalReason = first(e.ApprovalReason, r.text("decision"))
+		e.ApprovalReason = cmp.Or(e.ApprovalReason, r.Text("decision"))
 	}
-	switch strings.ReplaceAll(strings.ToLower(r.text("source")), "_", "") {
+	switch strings.ReplaceAll(strings.ToLower(r.Text("source")), "_", "") {
 	case "config":
 		e.ApprovalSource, e.ApproverID = semconv.SourceConfig, "config"
 	case "automatedreviewer":
@@ -155,6 +161,6 @@ func (e *Draft) codexDecision(r *Record) {
 		e.ApprovalSource, e.ApproverID = semconv.SourcePolicy, "guardian"
 	}
 	if e.ApprovalStatus != "" {
-		r.use("decision")
+		r.Use("decision")
 	}
 }

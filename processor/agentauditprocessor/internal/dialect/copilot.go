@@ -1,8 +1,11 @@
 package dialect
 
 import (
+	"cmp"
 	"strings"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -10,11 +13,11 @@ import (
 var copilot = &Dialect{
 	Name:  "copilot",
 	Title: "GitHub Copilot",
-	Match: func(r *Record) bool {
-		return r.Service == "copilot-chat" || r.Service == "github-copilot" || r.Service == "vscode-agent-host" || r.Scope == "github.copilot" || r.hasPrefix("github.copilot.") || r.hasPrefix("copilot_chat.") ||
+	Match: func(r *record.Record) bool {
+		return r.Service == "copilot-chat" || r.Service == "github-copilot" || r.Service == "vscode-agent-host" || r.Scope == "github.copilot" || r.HasPrefix("github.copilot.") || r.HasPrefix("copilot_chat.") ||
 			r.Log && (strings.HasPrefix(r.Name, "copilot_chat.") || strings.HasPrefix(r.Name, "github.copilot."))
 	},
-	Kind: func(r *Record) Kind {
+	Kind: func(r *record.Record) Kind {
 		if r.Log {
 			switch {
 			case r.Name == "copilot_chat.session.start":
@@ -35,8 +38,8 @@ var copilot = &Dialect{
 			return Approval
 		case r.Name == "hook sessionEnd":
 			return Start
-		case r.text("gen_ai.operation.name") == "execute_hook", strings.HasPrefix(r.Name, "hook "):
-			if r.text("github.copilot.hook.decision") == "block" {
+		case r.Text("gen_ai.operation.name") == "execute_hook", strings.HasPrefix(r.Name, "hook "):
+			if r.Text("github.copilot.hook.decision") == "block" {
 				return Intervention
 			}
 			return Other
@@ -82,14 +85,14 @@ func copilotTells(event string) bool {
 	return strings.HasPrefix(event, "github.copilot.sandbox.")
 }
 
-func copilotFinish(r *Record, e *Draft) {
+func copilotFinish(r *record.Record, e *Draft) {
 	switch e.Kind {
 	case Start:
 		if r.Name == copilotShutdown || r.Name == "hook sessionEnd" {
 			e.EventType = semconv.TypeSessionEnd
 		}
 	case Intervention:
-		if r.text("github.copilot.hook.decision") == "block" {
+		if r.Text("github.copilot.hook.decision") == "block" {
 			e.ActorID = "hook"
 		}
 		if r.OfSpan {
@@ -99,11 +102,11 @@ func copilotFinish(r *Record, e *Draft) {
 		if len(e.ToolInput) == 0 {
 			out := []byte{'{'}
 			for _, p := range []string{"command", "file_path", "mcp_tool_name", "edit_type", "skill_name"} {
-				if s := r.takeText("github.copilot.tool.parameters." + p); s != "" {
+				if s := r.TakeText("github.copilot.tool.parameters." + p); s != "" {
 					if len(out) > 1 {
 						out = append(out, ',')
 					}
-					out = semconv.AppendString(append(semconv.AppendString(out, p), ':'), s)
+					out = jsontext.AppendString(append(jsontext.AppendString(out, p), ':'), s)
 				}
 			}
 			if len(out) > 1 {
@@ -116,9 +119,9 @@ func copilotFinish(r *Record, e *Draft) {
 		}
 	case Approval:
 		e.Of = r.ParentID // the tool's span; there is no call id
-		e.copilotPermission(r.text("github.copilot.permission.result"))
+		e.copilotPermission(r.Text("github.copilot.permission.result"))
 		if e.ApprovalStatus != "" {
-			r.use("github.copilot.permission.result")
+			r.Use("github.copilot.permission.result")
 		}
 	}
 	otelFinish(r, e)
@@ -146,6 +149,6 @@ func (e *Draft) copilotPermission(result string) {
 		e.ApprovalSource, e.ApproverID = semconv.SourceHook, "hook"
 	}
 	if result != "approved" && e.ApprovalStatus != "" {
-		e.ApprovalReason = first(e.ApprovalReason, result)
+		e.ApprovalReason = cmp.Or(e.ApprovalReason, result)
 	}
 }

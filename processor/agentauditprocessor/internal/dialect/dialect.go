@@ -9,6 +9,8 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -17,7 +19,7 @@ type Kind uint8
 
 // The kinds of records.
 const (
-	Other        Kind = iota // GenAI telemetry that tells of no event of its own
+	Other        Kind = iota // GenAI telemetry that tells of nothing that has a type: becomes a Step
 	Agent                    // the frame of an agent run
 	Chain                    // a step of a framework; the frame of a run where it is a root
 	LLM                      // a model call
@@ -31,12 +33,13 @@ const (
 	Start                    // a session or run began
 	Part                     // completes the event of another span, and is none itself
 	Copy                     // repeats what another record tells in full
+	Step                     // a step that none of the others is
 )
 
 var typeOf = [...]semconv.EventType{
 	Agent: semconv.TypeSessionStart, Chain: semconv.TypeSessionStart, LLM: semconv.TypeLLMCall, Message: semconv.TypeMessage,
 	Tool: semconv.TypeToolCall, Retrieval: semconv.TypeRetrieval, Guardrail: semconv.TypeGuardrail, Approval: semconv.TypeApproval,
-	Intervention: semconv.TypeIntervention, Failure: semconv.TypeError, Start: semconv.TypeSessionStart, Part: semconv.TypeToolCall, Copy: "",
+	Intervention: semconv.TypeIntervention, Failure: semconv.TypeError, Start: semconv.TypeSessionStart, Part: semconv.TypeToolCall, Copy: "", Step: semconv.TypeStep,
 }
 
 // Dialect is one vocabulary of GenAI telemetry.
@@ -44,20 +47,20 @@ type Dialect struct {
 	Name  string // in source.dialect
 	Title string // in the documentation
 	// Match recognises a record of this dialect.
-	Match func(*Record) bool
+	Match func(*record.Record) bool
 	// Kind says what a matching record tells of.
-	Kind func(*Record) Kind
+	Kind func(*record.Record) Kind
 	// Fields says where the dialect keeps each field, before the OpenTelemetry rules
 	// that hold for every dialect.
 	Fields []Source
 	// Finish, if any, completes a draft with what a table cannot say.
-	Finish func(*Record, *Draft)
+	Finish func(*record.Record, *Draft)
 	// Tells, if any, reports by its name whether an event of a span tells of something
 	// itself: it is then mapped like a log record of that name.
 	Tells func(event string) bool
 	// Ignore lists keys, and names of span events, a final * standing for any rest, that
 	// only repeat what the fields say or that must not be stored, such as headers.
-	Ignore []string
+	Ignore []record.Ignored
 	// Settings names, by field, what makes the library send what it leaves out.
 	Settings map[string]string
 }
@@ -98,7 +101,7 @@ func prepare(table []Source) {
 		s := &table[i]
 		s.field, s.frame = semconv.FieldNamed(s.Field), frameFields[s.Field]
 		for _, k := range s.Keys {
-			s.marks |= keyMark(k)
+			s.marks |= record.KeyMark(k)
 		}
 	}
 }
@@ -112,57 +115,17 @@ const (
 // Decoder sets fields of a draft from an attribute; it reports whether it could.
 type Decoder func(*Draft, pcommon.Value) bool
 
-// Draft is an audit event in the making, and what the mapping of a whole run needs
-// to know of it.
-type Draft struct {
-	semconv.Event
-	Kind    Kind
-	Dialect *Dialect
-	Record  *Record
-
-	Prompt    string         // the system prompt, as text
-	Secrets   []string       // every system text on the record, part by part
-	UserJSON  string         // the first thing the user said, in what was sent to a model, as a JSON string
-	Requested []Call         // the tool calls that a model asked for
-	Answers   []Answer       // decisions told inside messages
-	Asks      []Asked        // requests for a decision that the record tells of
-	Decisions []Decision     // decisions on requests that an earlier run stopped for, in their order
-	Of        pcommon.SpanID // the span whose event this completes or belongs to
-	Keys      []string       // what else identifies the fact that this event tells of
-	Joins     []string       // keys of the event that this one completes, where it is in sight
-	Parts     bool           // the outcome stands on other spans: see Part
-	Reported  bool           // a refused call has a record of its own, so that the decision need not stand for it
-	Frame     func()         // reads what only the frame of a run needs, where the record may be one; may be nil
-	EndedBy   string         // a limit that stopped the run: a reason of session_timeout
-	Alone     bool           // a single value was unwrapped from tool_input
-	Skip      bool           // the record turned out to tell of nothing
-}
-
-// Asked is a request for a decision on a tool call.
-type Asked struct {
-	Call
-	Reason string
-}
-
-// Decision is what was decided on a request.
-type Decision struct {
-	Status string // one of approval_status; "" where the word is not known
-	Word   string // of the source
-	Reason string
-	Edited []byte // JSON: the parameters that were put in the place of those asked for
-}
-
 // dialects in the order in which they are tried; the first that matches is it.
 var dialects = []*Dialect{
 	application, claudeCode, codex, geminiCLI, copilot, googleADK, langfuse, mastra, openInference, openLLMetry, vercel, pydanticAI, strands, microsoft,
-	langsmith, crewAI, genkit, flue, liveKit, mlflow, openRouter, otelGenAI,
+	langsmith, crewAI, genkit, flue, liveKit, mlflow, openRouter, otelGenAI, untabled,
 }
 
 // All lists the dialects.
 func All() []*Dialect { return append([]*Dialect(nil), dialects...) }
 
 // Detect finds the dialect of a record; nil where it is no GenAI telemetry.
-func Detect(r *Record) *Dialect {
+func Detect(r *record.Record) *Dialect {
 	for _, d := range dialects {
 		if d.Match(r) {
 			return d
@@ -172,14 +135,17 @@ func Detect(r *Record) *Dialect {
 }
 
 // Map drafts the audit event of a record of this dialect.
-func (d *Dialect) Map(r *Record) *Draft {
+func (d *Dialect) Map(r *record.Record) *Draft {
 	e := &Draft{Dialect: d, Record: r, Kind: d.Kind(r)}
 	e.EventType = typeOf[e.Kind]
-	e.Timestamp = r.Start
+	e.Timestamp, e.SentTimestamp = r.Start, r.SentTime
 	if !r.Log && r.End.After(r.Start) {
 		e.EndTimestamp = r.End
 	}
-	if e.Kind == Other || e.Kind == Copy {
+	if e.Kind == Other {
+		e.Kind = Step // no event of its own, and none that it completes: it is one, with all it holds as content
+	}
+	if e.EventType = typeOf[e.Kind]; e.Kind == Step || e.Kind == Copy {
 		// Still read whose run it is, and its prompt: a root that maps to nothing may hold
 		// the session, and the creation of an agent its prompt.
 		e.apply(identity)
@@ -190,6 +156,7 @@ func (d *Dialect) Map(r *Record) *Draft {
 				}
 			}
 		}
+		e.shortenIDs()
 		return e
 	}
 	e.apply(identity)
@@ -203,6 +170,7 @@ func (d *Dialect) Map(r *Record) *Draft {
 	}
 	e.complete()
 	e.override()
+	e.shortenIDs()
 	return e
 }
 
@@ -214,9 +182,9 @@ func (e *Draft) Told() []*Draft {
 		if name := ev.Name(); name != evaluation && (e.Dialect.Tells == nil || !e.Dialect.Tells(name)) {
 			continue
 		}
-		t := r.spanEvent(ev)
+		t := r.SpanEvent(ev)
 		if d := Detect(t); d != nil {
-			r.readEvent(i)
+			r.TellEvent(i)
 			told = append(told, d.Map(t))
 		}
 	}
@@ -227,26 +195,26 @@ func (e *Draft) Told() []*Draft {
 func (e *Draft) apply(table []Source) {
 	for i := range table {
 		s := &table[i]
-		if e.Record.marks&s.marks == 0 { // most are not there
+		if !e.Record.MayHave(s.marks) { // most are not there
 			continue
 		}
 		if s.Field == Ignored {
-			e.Record.use(s.Keys...)
+			e.Record.Use(s.Keys...)
 			continue
 		}
-		if !e.Record.hasAny(s.Keys) || !s.wanted(e) {
+		if !e.Record.HasAny(s.Keys) || !s.wanted(e) {
 			continue
 		}
-		v, ok := e.Record.take(s.Keys...)
+		v, ok := e.Record.Take(s.Keys...)
 		if !ok {
 			continue
 		}
-		if v.Type() == pcommon.ValueTypeStr && withheld(v.Str()) {
-			e.ContentState = semconv.ContentWithheld
+		if v.Type() == pcommon.ValueTypeStr && chat.Withheld(v.Str()) {
+			e.hidden = true
 			continue
 		}
 		if s.As != nil && !s.As(e, v) || s.As == nil && !s.field.Set(&e.Event, v) {
-			e.Record.keep(s.Keys...)
+			e.Record.Keep(s.Keys...)
 		}
 	}
 }

@@ -1,11 +1,15 @@
 package dialect
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -14,7 +18,7 @@ import (
 var geminiCLI = &Dialect{
 	Name:  "gemini-cli",
 	Title: "Gemini CLI, Qwen Code",
-	Match: func(r *Record) bool {
+	Match: func(r *record.Record) bool {
 		return r.Scope == "gemini-cli" || r.Scope == "qwen-code" || r.Log && (strings.HasPrefix(r.Name, "gemini_cli.") || strings.HasPrefix(r.Name, "qwen-code.")) ||
 			!r.Log && strings.HasPrefix(r.Name, "qwen-code.")
 	},
@@ -48,13 +52,13 @@ var geminiCLI = &Dialect{
 		"tool_input":   "telemetry.logPrompts: true",
 		"tool_call_id": "telemetry.traces: true",
 	},
-	Ignore: []string{"total_token_count", "http.status_code", "event.name"},
+	Ignore: []record.Ignored{{"total_token_count", "a sum of fields"}, {"http.status_code", "of the library itself"}, {"event.name", "the record's name"}},
 }
 
-func geminiKind(r *Record) Kind {
+func geminiKind(r *record.Record) Kind {
 	name := strings.TrimPrefix(strings.TrimPrefix(r.Name, "gemini_cli."), "qwen-code.")
 	if !r.Log {
-		switch op := first(r.text("gen_ai.operation.name"), name); {
+		switch op := cmp.Or(r.Text("gen_ai.operation.name"), name); {
 		case name == "tool.blocked_on_user":
 			return Approval
 		case name == "tool.execution":
@@ -64,10 +68,10 @@ func geminiKind(r *Record) Kind {
 		case op == "tool_call", op == "execute_tool", name == "tool":
 			return Tool
 		case name == "interaction":
-			return Other // a turn of the session that session.start began
+			return Copy // a turn of the session that session.start began
 		case op == "agent_call", op == "invoke_agent", name == "subagent":
 			return Agent
-		case r.text("log.bridge") == "true":
+		case r.Text("log.bridge") == "true":
 			return Copy
 		}
 		return Other
@@ -93,9 +97,9 @@ func geminiKind(r *Record) Kind {
 	return Other
 }
 
-func geminiFinish(r *Record, e *Draft) {
+func geminiFinish(r *record.Record, e *Draft) {
 	e.Reported = true
-	took, hasTook := semconv.ParseFloat(r.text("duration_ms"))
+	took, hasTook := semconv.ParseFloat(r.Text("duration_ms"))
 	if e.AgentName == "" {
 		e.AgentName = r.Scope
 	}
@@ -110,8 +114,8 @@ func geminiFinish(r *Record, e *Draft) {
 			e.Joins = append(e.Joins, "llm/"+r.SpanID.String())
 		}
 		e.Joins = append(e.Joins, e.geminiKeys(r.Start.UnixMilli())...)
-		if prompt := r.takeText("prompt"); prompt != "" {
-			e.input(said("user", prompt))
+		if prompt := r.TakeText("prompt"); prompt != "" {
+			e.input(chat.Said("user", prompt))
 		}
 	case LLM:
 		end := r.End
@@ -128,11 +132,11 @@ func geminiFinish(r *Record, e *Draft) {
 		if e.Operation == "" || e.Operation == "llm_call" {
 			e.Operation = "generate_content"
 		}
-		r.use("duration_ms")
+		r.Use("duration_ms")
 	case Tool:
 		if r.Log && hasTook {
 			e.lasted(took)
-			r.use("duration_ms")
+			r.Use("duration_ms")
 		}
 		e.geminiTool(r)
 		e.Parts = !r.Log
@@ -158,28 +162,28 @@ func (e *Draft) geminiKeys(ms int64) []string {
 	return keys
 }
 
-func (e *Draft) geminiTool(r *Record) {
-	switch kind := r.text("tool.failure_kind"); {
-	case r.text("success") == "true":
+func (e *Draft) geminiTool(r *record.Record) {
+	switch kind := r.Text("tool.failure_kind"); {
+	case r.Text("success") == "true":
 		e.Outcome = semconv.OutcomeSuccess
-	case strings.HasSuffix(kind, "denied"), strings.HasSuffix(kind, "blocked"), e.ErrorType == "execution_denied", r.text("decision") == "reject" && r.text("success") != "true":
+	case strings.HasSuffix(kind, "denied"), strings.HasSuffix(kind, "blocked"), e.ErrorType == "execution_denied", r.Text("decision") == "reject" && r.Text("success") != "true":
 		e.Outcome = semconv.OutcomeDenied
 		e.Error, e.ErrorType = "", ""
-	case r.text("success") == "false":
+	case r.Text("success") == "false":
 		e.Outcome = semconv.OutcomeError
-		e.Error = first(e.Error, "the tool failed")
+		e.Error = cmp.Or(e.Error, "the tool failed")
 	}
-	word := r.text("decision")
+	word := r.Text("decision")
 	if word == "" {
 		return
 	}
-	a := Answer{ID: e.ToolCallID, Name: e.ToolName}
+	a := chat.Answer{ID: e.ToolCallID, Name: e.ToolName}
 	switch word {
 	case "accept", "auto_accept", "modify":
 		a.Approved = true
 	case "reject":
 		// Gemini logs "always, and save" so.
-		a.Approved = r.text("success") == "true"
+		a.Approved = r.Text("success") == "true"
 	default:
 		return
 	}
@@ -188,26 +192,26 @@ func (e *Draft) geminiTool(r *Record) {
 	}
 	// An acceptance proves no person: only an interactive session in which not
 	// everything is allowed has one.
-	switch mode := first(r.text("active_approval_mode"), r.text("approval_mode")); {
-	case r.text("interactive") == "false", strings.EqualFold(mode, "yolo"), word == "auto_accept":
+	switch mode := cmp.Or(r.Text("active_approval_mode"), r.Text("approval_mode")); {
+	case r.Text("interactive") == "false", strings.EqualFold(mode, "yolo"), word == "auto_accept":
 		a.By, a.Source = "policy", semconv.SourcePolicy
-	case r.text("interactive") == "true" && mode != "":
+	case r.Text("interactive") == "true" && mode != "":
 		a.By, a.Source = e.UserID, semconv.SourceHuman
 	}
 	e.Answers = append(e.Answers, a)
-	r.use("decision", "success")
+	r.Use("decision", "success")
 }
 
 // qwenBlocked reads a span of Qwen Code that waited for a decision.
-func (e *Draft) qwenBlocked(r *Record) {
+func (e *Draft) qwenBlocked(r *record.Record) {
 	e.Keys = append(e.Keys, "approval/"+r.SpanID.String())
-	switch r.text("decision") {
+	switch r.Text("decision") {
 	case "proceed_once", "proceed_always", "auto_approved":
 		e.ApprovalStatus = semconv.ApprovalApproved
 	case "cancel", "aborted":
 		e.ApprovalStatus = semconv.ApprovalRejected
 	}
-	switch r.text("source") {
+	switch r.Text("source") {
 	case "cli", "ide":
 		e.ApprovalSource, e.ApproverID = semconv.SourceHuman, e.UserID
 	case "hook":
@@ -216,14 +220,14 @@ func (e *Draft) qwenBlocked(r *Record) {
 		e.ApprovalSource, e.ApproverID = semconv.SourcePolicy, "policy"
 	}
 	if e.ApprovalStatus != "" {
-		r.use("decision")
+		r.Use("decision")
 	}
 }
 
 // asGeminiOutput reads an answer; the details event gives it the role system.
 func asGeminiOutput(e *Draft, v pcommon.Value) bool {
-	out := valueJSON(v)
+	out := record.JSON(v)
 	raw := strings.ReplaceAll(out.Raw, `"role":"system"`, `"role":"assistant"`)
-	e.output(ReadMessages(read(raw), "assistant"))
+	e.output(chat.Read(jsontext.Read(raw), "assistant"))
 	return len(e.OutputMessages) > 0
 }

@@ -1,11 +1,14 @@
 package dialect
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -13,11 +16,11 @@ import (
 var genkit = &Dialect{
 	Name:  "genkit",
 	Title: "Genkit",
-	Match: func(r *Record) bool {
-		return !r.Log && (r.Scope == "genkit-tracer" || r.has("genkit:type") || r.has("genkit:name"))
+	Match: func(r *record.Record) bool {
+		return !r.Log && (r.Scope == "genkit-tracer" || r.Has("genkit:type") || r.Has("genkit:name"))
 	},
-	Kind: func(r *Record) Kind {
-		switch r.text("genkit:metadata:subtype") {
+	Kind: func(r *record.Record) Kind {
+		switch r.Text("genkit:metadata:subtype") {
 		case "model", "embedder":
 			return LLM
 		case "tool", "tool.v2":
@@ -43,15 +46,15 @@ var genkit = &Dialect{
 		{Field: "verdict", Keys: []string{"genkit:output"}},
 	},
 	Finish: genkitFinish,
-	Ignore: []string{"genkit:type", "genkit:key", "genkit:path", "genkit:metadata:subtype", "genkit:state", "genkit:isRoot", "genkit:isFailureSource"},
+	Ignore: []record.Ignored{{"genkit:type", "the event type"}, {"genkit:key", "of the library itself"}, {"genkit:path", "the span's own ids and times"}, {"genkit:metadata:subtype", "the event type"}, {"genkit:state", "of the library itself"}, {"genkit:isRoot", "of the library itself"}, {"genkit:isFailureSource", "of the library itself"}},
 }
 
-func genkitFinish(r *Record, e *Draft) {
+func genkitFinish(r *record.Record, e *Draft) {
 	switch e.Kind {
 	case LLM:
-		if v, ok := r.get("genkit:input"); ok {
-			in := valueJSON(v)
-			if t := get(in, "tools"); t.IsArray() && len(t.Array()) > 0 {
+		if v, ok := r.Get("genkit:input"); ok {
+			in := record.JSON(v)
+			if t := jsontext.Get(in, "tools"); t.IsArray() && len(t.Array()) > 0 {
 				e.tools(t, "")
 			}
 			for field, path := range map[string]string{"temperature": "config.temperature", "top_p": "config.topP", "max_tokens": "config.maxOutputTokens"} {
@@ -60,37 +63,37 @@ func genkitFinish(r *Record, e *Draft) {
 				}
 			}
 		}
-		if v, ok := r.get("genkit:output"); ok {
-			out := valueJSON(v)
-			e.ResponseID = first(e.ResponseID, get(out, "custom.responseId").Str)
-			e.ResponseModelID = first(e.ResponseModelID, get(out, "custom.modelVersion").Str)
+		if v, ok := r.Get("genkit:output"); ok {
+			out := record.JSON(v)
+			e.ResponseID = cmp.Or(e.ResponseID, jsontext.Get(out, "custom.responseId").Str)
+			e.ResponseModelID = cmp.Or(e.ResponseModelID, jsontext.Get(out, "custom.modelVersion").Str)
 			for p, paths := range map[*semconv.Optional[int64]][]string{
 				&e.InputTokens: {"usage.inputTokens", "custom.usageMetadata.promptTokenCount"}, &e.OutputTokens: {"usage.outputTokens", "custom.usageMetadata.candidatesTokenCount"},
 				&e.CachedInputTokens: {"usage.cachedContentTokens", "custom.usageMetadata.cachedContentTokenCount"}, &e.ReasoningTokens: {"usage.thoughtsTokens", "custom.usageMetadata.thoughtsTokenCount"},
 			} {
-				if n := firstOf(out, paths...); n.Type == gjson.Number {
+				if n := jsontext.First(out, paths...); n.Type == gjson.Number {
 					*p = semconv.Some(n.Int())
 				}
 			}
 		}
 		if e.Operation == "" {
 			e.Operation = "generate_content"
-			if r.text("genkit:metadata:subtype") == "embedder" {
+			if r.Text("genkit:metadata:subtype") == "embedder" {
 				e.Operation = "embeddings"
 			}
 		}
 	case Chain:
 		e.InputMessages, e.OutputMessages, e.OutputText = nil, nil, ""
-		if v, ok := r.take("genkit:input"); ok {
+		if v, ok := r.Take("genkit:input"); ok {
 			e.UserMessage = userText(v)
 		}
-		if v, ok := r.take("genkit:output"); ok {
+		if v, ok := r.Take("genkit:output"); ok {
 			e.FinalOutput = answerText(v)
 		}
 		e.Requested = nil
 	case Retrieval:
-		if v, ok := r.take("genkit:output"); ok {
-			e.documents(firstOf(valueJSON(v), "documents"))
+		if v, ok := r.Take("genkit:output"); ok {
+			e.documents(jsontext.First(record.JSON(v), "documents"))
 		}
 	}
 }
@@ -101,6 +104,6 @@ func asGenkitModel(e *Draft, v pcommon.Value) bool {
 	if !ok {
 		plugin, model = "", v.AsString()
 	}
-	e.Provider, e.ModelID = first(e.Provider, plugin), model
+	e.Provider, e.ModelID = cmp.Or(e.Provider, plugin), model
 	return model != ""
 }

@@ -6,6 +6,9 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -13,15 +16,15 @@ import (
 var googleADK = &Dialect{
 	Name:  "google-adk",
 	Title: "Google ADK",
-	Match: func(r *Record) bool {
-		return !r.Log && (r.Scope == "gcp.vertex.agent" || r.hasPrefix("gcp.vertex.agent."))
+	Match: func(r *record.Record) bool {
+		return !r.Log && (r.Scope == "gcp.vertex.agent" || r.HasPrefix("gcp.vertex.agent."))
 	},
-	Kind: func(r *Record) Kind {
+	Kind: func(r *record.Record) Kind {
 		switch {
-		case r.text("gen_ai.tool.name") == "(merged tools)":
+		case r.Text("gen_ai.tool.name") == "(merged tools)":
 			return Copy // parallel calls once more, for the debugger
 		case strings.HasPrefix(r.Name, "execute_tool "):
-			if strings.Contains(r.text("gcp.vertex.agent.tool_response"), "requires confirmation") {
+			if strings.Contains(r.Text("gcp.vertex.agent.tool_response"), "requires confirmation") {
 				return Approval // asked about, and not run
 			}
 			return Tool // one that throws has no attribute at all
@@ -46,13 +49,13 @@ var googleADK = &Dialect{
 		"tool_output":        "ADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS=true",
 		"system_prompt_hash": "ADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS=true",
 	},
-	Ignore: []string{"gcp.vertex.agent.llm_request", "gcp.vertex.agent.llm_response"},
 }
 
 // adkIdentity is what ADK writes around an agent's own instruction.
 var adkIdentity = regexp.MustCompile(`(?s)^You are an agent\. Your internal name is "[^"]*"\.\s*(The description about you is "[^"]*"\.?\s*)?|\s*You are an agent\. Your internal name is "[^"]*"\.\s*(The description about you is "[^"]*"\.?)?\s*$`)
 
-func adkFinish(r *Record, e *Draft) {
+func adkFinish(r *record.Record, e *Draft) {
+	r.Use("gcp.vertex.agent.llm_request", "gcp.vertex.agent.llm_response") // empty but on calls
 	switch e.Kind {
 	case LLM:
 		e.adkCall(r)
@@ -60,14 +63,14 @@ func adkFinish(r *Record, e *Draft) {
 		if e.ToolName == "" {
 			e.ToolName = strings.TrimPrefix(r.Name, "execute_tool ")
 		}
-		out := parse(e.ToolOutput)
+		out := jsontext.Parse(e.ToolOutput)
 		if e.Kind == Approval {
-			e.Asks = []Asked{{Call{e.ToolCallID, e.ToolName, e.ToolInput}, get(out, "error").Str}}
+			e.Asks = []chat.Asked{{Call: chat.Call{ID: e.ToolCallID, Name: e.ToolName, Arguments: e.ToolInput}, Reason: jsontext.Get(out, "error").Str}}
 			return
 		}
-		if strings.Contains(get(out, "error").Str, "is rejected") {
+		if strings.Contains(jsontext.Get(out, "error").Str, "is rejected") {
 			e.Outcome = semconv.OutcomeDenied
-			e.Answers = append(e.Answers, Answer{ID: e.ToolCallID, Name: e.ToolName, Reason: get(out, "error").Str})
+			e.Answers = append(e.Answers, chat.Answer{ID: e.ToolCallID, Name: e.ToolName, Reason: jsontext.Get(out, "error").Str})
 		}
 	case Agent:
 		if e.AgentName == "" {
@@ -76,10 +79,10 @@ func adkFinish(r *Record, e *Draft) {
 	}
 }
 
-func (e *Draft) adkCall(r *Record) {
-	if v, ok := r.get("gcp.vertex.agent.llm_request"); ok {
-		req := valueJSON(v)
-		if c := ReadMessages(req, "user"); len(c.JSON) > 0 {
+func (e *Draft) adkCall(r *record.Record) {
+	if v, ok := r.Take("gcp.vertex.agent.llm_request"); ok {
+		req := record.JSON(v)
+		if c := chat.Read(req, "user"); len(c.JSON) > 0 {
 			e.input(c)
 			if own := adkIdentity.ReplaceAllString(e.Prompt, ""); own != "" {
 				e.Prompt = own
@@ -87,12 +90,12 @@ func (e *Draft) adkCall(r *Record) {
 			}
 		}
 		if e.ModelID == "" {
-			e.ModelID = get(req, "model").Str
+			e.ModelID = jsontext.Get(req, "model").Str
 		}
 		tools := []byte{'['}
-		firstOf(req, "config.tools").ForEach(func(_, t gjson.Result) bool {
-			firstOf(t, "functionDeclarations", "function_declarations").ForEach(func(_, f gjson.Result) bool {
-				tools = appendElement(tools, f.Raw)
+		jsontext.First(req, "config.tools").ForEach(func(_, t gjson.Result) bool {
+			jsontext.First(t, "functionDeclarations", "function_declarations").ForEach(func(_, f gjson.Result) bool {
+				tools = jsontext.AppendElement(tools, f.Raw)
 				return true
 			})
 			return true
@@ -101,12 +104,12 @@ func (e *Draft) adkCall(r *Record) {
 			e.SetJSON("tools_available", append(tools, ']'))
 		}
 	}
-	if v, ok := r.get("gcp.vertex.agent.llm_response"); ok {
-		resp := valueJSON(v)
-		if c := get(resp, "content"); c.IsObject() {
-			e.output(ReadMessages(c, "assistant"))
+	if v, ok := r.Take("gcp.vertex.agent.llm_response"); ok {
+		resp := record.JSON(v)
+		if c := jsontext.Get(resp, "content"); c.IsObject() {
+			e.output(chat.Read(c, "assistant"))
 		}
-		usage := firstOf(resp, "usageMetadata", "usage_metadata")
+		usage := jsontext.First(resp, "usageMetadata", "usage_metadata")
 		for _, f := range []struct {
 			p     *semconv.Optional[int64]
 			paths []string
@@ -116,7 +119,7 @@ func (e *Draft) adkCall(r *Record) {
 			{&e.CachedInputTokens, []string{"cachedContentTokenCount", "cached_content_token_count"}},
 			{&e.ReasoningTokens, []string{"thoughtsTokenCount", "thoughts_token_count"}},
 		} {
-			if n := firstOf(usage, f.paths...); n.Type == gjson.Number && !f.p.Valid {
+			if n := jsontext.First(usage, f.paths...); n.Type == gjson.Number && !f.p.Valid {
 				*f.p = semconv.Some(n.Int())
 			}
 		}

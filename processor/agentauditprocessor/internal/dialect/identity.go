@@ -19,30 +19,3 @@ var identity = []Source{
 	{Field: "agent_version", Keys: []string{"gen_ai.agent.version", "traceloop.entity.version", "langfuse.version", "langfuse.release", "app.version"}},
 	{Field: "mcp_session_id", Keys: []string{"mcp.session.id"}},
 }
-
-// fromResource is what the resource says where the record says nothing.
-var fromResource = [...]struct {
-	field string
-	keys  []string
-}{
-	{"session_id", []string{"session.id", "gen_ai.conversation.id"}},
-	{"user_id", []string{"enduser.id", "user.id", "user.email", "enduser.pseudo.id"}},
-	{"agent_id", []string{"gen_ai.agent.id"}},
-	{"agent_name", []string{"gen_ai.agent.name"}},
-	{"agent_version", []string{"gen_ai.agent.version", "service.version"}},
-}
-
-// FromResource is the identity field that the resource of the record gives, or "".
-func (r *Record) FromResource(field string) string { return r.of.fromResource(field) }
-
-func (s *Scope) fromResource(field string) string {
-	for i := range fromResource {
-		if fromResource[i].field == field {
-			return s.identity[i]
-		}
-	}
-	return ""
-}
-
-// Workload is who the resource says runs: the agent that it names, else the service.
-func (r *Record) Workload() string { return r.of.workload }

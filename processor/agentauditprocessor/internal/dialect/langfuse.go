@@ -1,12 +1,15 @@
 package dialect
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
 	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -15,14 +18,14 @@ import (
 var langfuse = &Dialect{
 	Name:  "langfuse",
 	Title: "Langfuse SDK",
-	Match: func(r *Record) bool {
-		if r.has("ai.operationId") && !r.has("langfuse.observation.type") {
+	Match: func(r *record.Record) bool {
+		if r.Has("ai.operationId") && !r.Has("langfuse.observation.type") {
 			return false // a span of Vercel's that only carries the trace's attributes
 		}
-		return !r.Log && (strings.HasPrefix(r.Scope, "langfuse-sdk") || r.hasPrefix("langfuse.observation.") || r.hasPrefix("langfuse.trace."))
+		return !r.Log && (strings.HasPrefix(r.Scope, "langfuse-sdk") || r.HasPrefix("langfuse.observation.") || r.HasPrefix("langfuse.trace."))
 	},
-	Kind: func(r *Record) Kind {
-		switch r.text("langfuse.observation.type") {
+	Kind: func(r *record.Record) Kind {
+		switch r.Text("langfuse.observation.type") {
 		case "generation", "embedding":
 			return LLM
 		case "tool":
@@ -37,7 +40,7 @@ var langfuse = &Dialect{
 			return Other
 		case "span", "chain", "":
 			// Older SDKs say span though it is a generation.
-			if r.has("langfuse.observation.model.name") {
+			if r.Has("langfuse.observation.model.name") {
 				return LLM
 			}
 			if k := otelKind(r); k != Chain {
@@ -62,39 +65,17 @@ var langfuse = &Dialect{
 		"user_id":       "propagateAttributes({userId})",
 		"agent_version": "the version or release of the trace",
 	},
-	Ignore: []string{"langfuse.observation.type"},
+	Ignore: []record.Ignored{{"langfuse.observation.type", "the event type"}},
 }
 
-func langfuseFinish(r *Record, e *Draft) {
-	if r.text("langfuse.observation.level") == "ERROR" && e.Error == "" { // the span's status may stay unset
-		e.Error = first(r.takeText("langfuse.observation.status_message"), "error")
+func langfuseFinish(r *record.Record, e *Draft) {
+	if r.Text("langfuse.observation.level") == "ERROR" && e.Error == "" { // the span's status may stay unset
+		e.Error = cmp.Or(r.TakeText("langfuse.observation.status_message"), "error")
 		e.Outcome = semconv.OutcomeError
 	}
 	switch e.Kind {
 	case LLM:
-		if v, ok := r.get("langfuse.observation.input"); ok && len(e.ToolsAvailable) == 0 {
-			if t := get(valueJSON(v), "tools"); t.IsArray() {
-				e.tools(t, "")
-			}
-		}
-		if v, ok := r.take("langfuse.observation.model.parameters"); ok {
-			p := valueJSON(v)
-			for field, path := range map[string]string{"temperature": "temperature", "top_p": "top_p", "max_tokens": "max_tokens", "seed": "seed"} {
-				if x := p.Get(path); x.Exists() && x.String() != "" && !e.Has(field) {
-					e.Set(field, pcommon.NewValueStr(x.String()))
-				}
-			}
-		}
-		e.langfuseUsage(r)
-		if v := decodeString(gjson.Parse(r.text("langfuse.observation.completion_start_time"))); v.Exists() {
-			if t, err := time.Parse(time.RFC3339Nano, v.Str); err == nil && t.After(r.Start) {
-				e.TimeToFirstTokenMS = semconv.Some(float64(t.Sub(r.Start).Microseconds()) / 1000)
-			}
-		}
-		if e.Operation == "" {
-			e.Operation = "chat"
-		}
-		e.fallbackModel()
+		e.langfuseCall(r)
 	case Tool:
 		if e.ToolName == "" {
 			e.ToolName = r.Name
@@ -103,25 +84,52 @@ func langfuseFinish(r *Record, e *Draft) {
 		if e.AgentName == "" && e.Kind == Agent {
 			e.AgentName = r.Name
 		}
-		if v, ok := r.take("langfuse.observation.input", "langfuse.trace.input"); ok && e.UserMessage == "" {
+		if v, ok := r.Take("langfuse.observation.input", "langfuse.trace.input"); ok && e.UserMessage == "" {
 			e.UserMessage = userText(v)
 		}
-		if v, ok := r.take("langfuse.observation.output", "langfuse.trace.output"); ok && e.FinalOutput == "" {
+		if v, ok := r.Take("langfuse.observation.output", "langfuse.trace.output"); ok && e.FinalOutput == "" {
 			e.FinalOutput = answerText(v)
 		}
 	case Guardrail:
-		e.GuardrailName = first(e.GuardrailName, r.Name)
+		e.GuardrailName = cmp.Or(e.GuardrailName, r.Name)
 	}
+}
+
+// langfuseCall reads what a model was asked with.
+func (e *Draft) langfuseCall(r *record.Record) {
+	if v, ok := r.Get("langfuse.observation.input"); ok && len(e.ToolsAvailable) == 0 {
+		if t := jsontext.Get(record.JSON(v), "tools"); t.IsArray() {
+			e.tools(t, "")
+		}
+	}
+	if v, ok := r.Take("langfuse.observation.model.parameters"); ok {
+		p := record.JSON(v)
+		for field, path := range map[string]string{"temperature": "temperature", "top_p": "top_p", "max_tokens": "max_tokens", "seed": "seed"} {
+			if x := p.Get(path); x.Exists() && x.String() != "" && !e.Has(field) {
+				e.Set(field, pcommon.NewValueStr(x.String()))
+			}
+		}
+	}
+	e.langfuseUsage(r)
+	if v := jsontext.OpenString(gjson.Parse(r.Text("langfuse.observation.completion_start_time"))); v.Exists() {
+		if t, err := time.Parse(time.RFC3339Nano, v.Str); err == nil && t.After(r.Start) {
+			e.TimeToFirstTokenMS = semconv.Some(float64(t.Sub(r.Start).Microseconds()) / 1000)
+		}
+	}
+	if e.Operation == "" {
+		e.Operation = "chat"
+	}
+	e.fallbackModel()
 }
 
 // langfuseUsage reads counts that leave out what the cache gave and what was
 // reasoning, each told apart.
-func (e *Draft) langfuseUsage(r *Record) {
-	v, ok := r.take("langfuse.observation.usage_details")
+func (e *Draft) langfuseUsage(r *record.Record) {
+	v, ok := r.Take("langfuse.observation.usage_details")
 	if !ok {
 		return
 	}
-	u := valueJSON(v)
+	u := record.JSON(v)
 	sum := func(paths ...string) (n int64, found bool) {
 		for _, p := range paths {
 			if x := u.Get(p); x.Type == gjson.Number {

@@ -1,8 +1,8 @@
 package dialect
 
 import (
-	"strings"
-
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -11,9 +11,9 @@ import (
 var langsmith = &Dialect{
 	Name:  "langsmith",
 	Title: "LangSmith",
-	Match: func(r *Record) bool { return !r.Log && (r.Scope == "langsmith" || r.hasPrefix("langsmith.")) },
-	Kind: func(r *Record) Kind {
-		switch r.text("langsmith.span.kind") {
+	Match: func(r *record.Record) bool { return !r.Log && (r.Scope == "langsmith" || r.HasPrefix("langsmith.")) },
+	Kind: func(r *record.Record) Kind {
+		switch r.Text("langsmith.span.kind") {
 		case "llm":
 			return LLM
 		case "embedding":
@@ -23,7 +23,7 @@ var langsmith = &Dialect{
 		case "retriever":
 			return Retrieval
 		case "prompt", "parser":
-			return Other // whatever the operation says: no model was called
+			return Copy // whatever the operation says: no model was called, and the call repeats it
 		case "chain":
 			return Chain
 		}
@@ -34,27 +34,27 @@ var langsmith = &Dialect{
 		{Field: "input_messages", Keys: []string{"gen_ai.prompt"}, As: asInput},
 		{Field: "output_messages", Keys: []string{"gen_ai.completion"}, As: asOutput},
 		{Field: "tool_name", Keys: []string{"gen_ai.tool.name", "langsmith.trace.name"}},
-		{Field: "tool_input", Keys: []string{"gen_ai.prompt"}, As: asTraceloopInput},
-		{Field: "tool_output", Keys: []string{"gen_ai.completion"}, As: asTraceloopOutput},
+		{Field: "tool_input", Keys: []string{"gen_ai.prompt"}, As: asWrappedInput},
+		{Field: "tool_output", Keys: []string{"gen_ai.completion"}, As: asWrappedOutput},
 		{Field: "query", Keys: []string{"gen_ai.prompt"}},
 		{Field: "documents", Keys: []string{"gen_ai.completion"}, As: asJSON("documents")},
 		{Field: "model_id", Keys: []string{"gen_ai.request.model", "langsmith.metadata.ls_model_name"}},
 		{Field: "provider", Keys: []string{"langsmith.metadata.ls_provider", "gen_ai.system"}, As: asProvider},
 	},
-	Finish: func(r *Record, e *Draft) {
+	Finish: func(r *record.Record, e *Draft) {
 		switch e.Kind {
 		case LLM:
-			if v, ok := r.get("gen_ai.prompt"); ok && len(e.ToolsAvailable) == 0 {
-				if t := get(valueJSON(v), "tools"); t.IsArray() {
+			if v, ok := r.Get("gen_ai.prompt"); ok && len(e.ToolsAvailable) == 0 {
+				if t := jsontext.Get(record.JSON(v), "tools"); t.IsArray() {
 					e.tools(t, "")
 				}
 			}
-			if v, ok := r.take("langsmith.usage_metadata"); ok {
-				u := valueJSON(v)
-				if n := get(u, "input_token_details.cache_read"); n.Exists() {
+			if v, ok := r.Take("langsmith.usage_metadata"); ok {
+				u := record.JSON(v)
+				if n := jsontext.Get(u, "input_token_details.cache_read"); n.Exists() {
 					e.CachedInputTokens = semconv.Some(n.Int())
 				}
-				if n := get(u, "output_token_details.reasoning"); n.Exists() {
+				if n := jsontext.Get(u, "output_token_details.reasoning"); n.Exists() {
 					e.ReasoningTokens = semconv.Some(n.Int())
 				}
 			}
@@ -64,29 +64,20 @@ var langsmith = &Dialect{
 				e.ToolName = r.Name
 			}
 		case Chain, Agent:
-			if v, ok := r.take("gen_ai.prompt"); ok {
+			if v, ok := r.Take("gen_ai.prompt"); ok {
 				e.UserMessage = userText(v)
 				if r.ParentID.IsEmpty() { // steps inside repeat it
-					e.Decisions = decisions(firstOf(valueJSON(v), "resume", "input.resume"))
+					e.Decisions = decisions(jsontext.First(record.JSON(v), "resume", "input.resume"))
 				}
 			}
-			if v, ok := r.take("gen_ai.completion"); ok {
+			if v, ok := r.Take("gen_ai.completion"); ok {
 				e.FinalOutput = answerText(v)
-				if i := firstOf(valueJSON(v), "__interrupt__", "output.__interrupt__", "outputs.__interrupt__"); r.ParentID.IsEmpty() && i.IsArray() {
+				if i := jsontext.First(record.JSON(v), "__interrupt__", "output.__interrupt__", "outputs.__interrupt__"); r.ParentID.IsEmpty() && i.IsArray() {
 					e.Asks, e.FinalOutput = asks(i), ""
 				}
 			}
 			e.Requested = nil
 		}
 	},
-	Ignore: []string{"langsmith.span.kind", "langsmith.traceable", "langsmith.span.dotted_order"},
-}
-
-// crewAI is CrewAI's telemetry of its own product: counts without arguments, and no
-// source for an audit. What its agents do comes through the other dialects.
-var crewAI = &Dialect{
-	Name:  "crewai",
-	Title: "CrewAI's own product telemetry",
-	Match: func(r *Record) bool { return strings.HasPrefix(r.Scope, "crewai.telemetry") },
-	Kind:  func(*Record) Kind { return Copy },
+	Ignore: []record.Ignored{{"langsmith.span.kind", "the event type"}, {"langsmith.traceable", "of the library itself"}, {"langsmith.span.dotted_order", "the span's own ids and times"}},
 }

@@ -6,6 +6,9 @@ import (
 	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -17,8 +20,8 @@ import (
 var mastra = &Dialect{
 	Name:  "mastra",
 	Title: "Mastra",
-	Match: func(r *Record) bool { return !r.Log && r.has("mastra.span.type") },
-	Kind: func(r *Record) Kind {
+	Match: func(r *record.Record) bool { return !r.Log && r.Has("mastra.span.type") },
+	Kind: func(r *record.Record) Kind {
 		switch t := mastraType(r); t {
 		case "model_generation", "model_step", "model_inference", "llm_generation", "rag_embedding":
 			return LLM
@@ -53,7 +56,7 @@ var mastra = &Dialect{
 		{Field: "query", Keys: []string{"mastra.rag_vector_operation.input", "mastra.rag_retrieval.input"}},
 		{Field: "documents", Keys: []string{"mastra.rag_vector_operation.output", "mastra.rag_retrieval.output"}, As: asJSON("documents")},
 	},
-	Finish: func(r *Record, e *Draft) {
+	Finish: func(r *record.Record, e *Draft) {
 		switch e.Kind {
 		case LLM:
 			e.Operation = "chat"
@@ -62,32 +65,30 @@ var mastra = &Dialect{
 			}
 			e.fallbackModel()
 		case Tool:
-			if r.takeText("gen_ai.tool.success") == "false" {
+			if r.TakeText("gen_ai.tool.success") == "false" {
 				e.Outcome = semconv.OutcomeError
 			}
 		case Agent, Chain:
 			for _, prefix := range []string{"mastra.agent_run.", "mastra.workflow_run.", ""} {
-				if v, ok := r.take(prefix + "input"); ok && e.UserMessage == "" {
+				if v, ok := r.Take(prefix + "input"); ok && e.UserMessage == "" {
 					e.UserMessage = userText(v)
 				}
-				if v, ok := r.take(prefix + "output"); ok && e.FinalOutput == "" {
+				if v, ok := r.Take(prefix + "output"); ok && e.FinalOutput == "" {
 					e.FinalOutput = answerText(v)
 				}
 			}
 			e.Requested = nil
 		}
 	},
-	Ignore: []string{
-		"mastra.span.type", "mastra.trace_id", "mastra.span_id", "mastra.parent_span_id", "mastra.start_time", "mastra.end_time", "mastra.duration_ms", "span.kind", "input", "output",
-	},
+	Ignore: []record.Ignored{{"mastra.span.type", "the event type"}, {"mastra.trace_id", "the span's own ids and times"}, {"mastra.span_id", "the span's own ids and times"}, {"mastra.parent_span_id", "the span's own ids and times"}, {"mastra.start_time", "the span's own ids and times"}, {"mastra.end_time", "the span's own ids and times"}, {"mastra.duration_ms", "the span's own ids and times"}, {"span.kind", "the record's name"}, {"input", "repeats other keys"}, {"output", "repeats other keys"}},
 }
 
-func mastraType(r *Record) string { return strings.ToLower(r.text("mastra.span.type")) }
+func mastraType(r *record.Record) string { return strings.ToLower(r.Text("mastra.span.type")) }
 
 // asMastraInput reads messages, or what holds them.
 func asMastraInput(e *Draft, v pcommon.Value) bool {
-	if m := firstOf(valueJSON(v), "messages", "body.messages"); m.IsArray() {
-		e.input(ReadMessages(m, "user"))
+	if m := jsontext.First(record.JSON(v), "messages", "body.messages"); m.IsArray() {
+		e.input(chat.Read(m, "user"))
 		return len(e.InputMessages) > 0
 	}
 	return asInput(e, v)
@@ -95,23 +96,17 @@ func asMastraInput(e *Draft, v pcommon.Value) bool {
 
 // asMastraOutput reads messages, or the text, the reasoning and the calls of a step.
 func asMastraOutput(e *Draft, v pcommon.Value) bool {
-	out := valueJSON(v)
-	calls := firstOf(out, "toolCalls", "tool_calls")
-	text := get(out, "text")
+	out := record.JSON(v)
+	calls := jsontext.First(out, "toolCalls", "tool_calls")
+	text := jsontext.Get(out, "text")
 	if !out.IsObject() || text.Type != gjson.String && !calls.IsArray() {
 		return asOutput(e, v)
 	}
-	w := &messageWriter{c: &Conversation{}}
-	w.open("assistant", "")
-	reasoning := firstOf(out, "reasoning", "reasoningText")
-	if reasoning.Type == gjson.String {
-		w.reasoning(reasoning)
+	reasoning := jsontext.First(out, "reasoning", "reasoningText")
+	if reasoning.Type != gjson.String {
+		reasoning = gjson.Result{}
 	}
-	w.text(text)
-	w.toolCalls(unwrapped(calls, "payload"))
-	w.close("")
-	w.c.JSON = append(w.out, ']')
-	e.output(w.c)
+	e.output(chat.Reply(reasoning, text, unwrapped(calls, "payload")))
 	return len(e.OutputMessages) > 0
 }
 
@@ -122,8 +117,8 @@ func unwrapped(list gjson.Result, key string) gjson.Result {
 		if in := v.Get(key); in.IsObject() {
 			v = in
 		}
-		out = appendElement(out, v.Raw)
+		out = jsontext.AppendElement(out, v.Raw)
 		return true
 	})
-	return parse(append(out, ']'))
+	return jsontext.Parse(append(out, ']'))
 }

@@ -1,7 +1,10 @@
 package dialect
 
 import (
+	"cmp"
 	"strings"
+
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 )
 
 // microsoft is the Agent Framework, Semantic Kernel, and the Azure AI SDKs: the
@@ -9,23 +12,23 @@ import (
 var microsoft = &Dialect{
 	Name:  "microsoft",
 	Title: "Microsoft Agent Framework, Semantic Kernel, Azure AI",
-	Match: func(r *Record) bool {
+	Match: func(r *record.Record) bool {
 		for _, p := range []string{"agent_framework", "Experimental.Microsoft.Agents.AI", "Microsoft.Agents.AI", "Microsoft.SemanticKernel", "semantic_kernel"} {
 			if strings.HasPrefix(r.Scope, p) {
 				return true
 			}
 		}
-		switch first(r.text("gen_ai.provider.name"), r.text("gen_ai.system")) {
+		switch cmp.Or(r.Text("gen_ai.provider.name"), r.Text("gen_ai.system")) {
 		case "az.ai.agents", "azure.ai.agents", "az.ai.inference", "azure.ai.inference":
 			return true
 		}
-		return r.text("az.namespace") == "Microsoft.CognitiveServices"
+		return r.Text("az.namespace") == "Microsoft.CognitiveServices"
 	},
-	Kind: func(r *Record) Kind {
+	Kind: func(r *record.Record) Kind {
 		if r.Log {
 			return otelLogKind(r)
 		}
-		switch r.text("gen_ai.operation.name") {
+		switch r.Text("gen_ai.operation.name") {
 		case "responses", "process_thread_run":
 			return LLM
 		case "start_thread_run", "get_thread_run", "list_messages", "list_run_steps", "submit_tool_outputs", "list_conversation_items":
@@ -51,7 +54,7 @@ var microsoft = &Dialect{
 	},
 }
 
-func microsoftFinish(r *Record, e *Draft) {
+func microsoftFinish(r *record.Record, e *Draft) {
 	if e.Kind == LLM || e.Kind == Agent {
 		// Azure's SDKs put lists of messages into events that are named after the key.
 		for i, ev := range r.Events.All() {
@@ -69,7 +72,7 @@ func microsoftFinish(r *Record, e *Draft) {
 				read = asSystem(e, v)
 			}
 			if read {
-				r.readEvent(i)
+				r.ReadEvent(i)
 			}
 		}
 	}

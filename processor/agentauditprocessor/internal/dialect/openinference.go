@@ -1,12 +1,17 @@
 package dialect
 
 import (
+	"cmp"
 	"encoding/json"
+	"regexp"
 	"strings"
 
 	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -15,12 +20,12 @@ import (
 var openInference = &Dialect{
 	Name:  "openinference",
 	Title: "OpenInference",
-	Match: func(r *Record) bool {
-		return !r.Log && (r.has("openinference.span.kind") || strings.HasPrefix(r.Scope, "openinference.") ||
+	Match: func(r *record.Record) bool {
+		return !r.Log && (r.Has("openinference.span.kind") || strings.HasPrefix(r.Scope, "openinference.") ||
 			strings.HasPrefix(r.Scope, "@arizeai/openinference-"))
 	},
-	Kind: func(r *Record) Kind {
-		switch strings.ToUpper(r.text("openinference.span.kind")) {
+	Kind: func(r *record.Record) Kind {
+		switch strings.ToUpper(r.Text("openinference.span.kind")) {
 		case "LLM", "EMBEDDING", "RERANKER":
 			return LLM
 		case "TOOL":
@@ -75,10 +80,10 @@ var openInference = &Dialect{
 		"user_id":         "setUser / using_user of OpenInference",
 		"agent_version":   "set service.version on the resource",
 	},
-	Ignore: []string{"openinference.span.kind", "input.mime_type", "output.mime_type", "llm.token_count.total"},
+	Ignore: []record.Ignored{{"openinference.span.kind", "the event type"}, {"input.mime_type", "the form of other keys"}, {"output.mime_type", "the form of other keys"}, {"llm.token_count.total", "a sum of fields"}},
 }
 
-func openInferenceFinish(r *Record, e *Draft) {
+func openInferenceFinish(r *record.Record, e *Draft) {
 	e.metadata(r)
 	switch e.Kind {
 	case LLM:
@@ -88,9 +93,9 @@ func openInferenceFinish(r *Record, e *Draft) {
 			e.ToolName = r.Name
 		}
 		if len(e.ToolInput) == 0 {
-			if v, ok := r.get("tool.parameters"); ok && !valueJSON(v).Get("properties").Exists() { // arguments, not their schema
-				e.SetJSON("tool_input", bytesOf(valueJSON(v).Raw))
-				r.use("tool.parameters")
+			if v, ok := r.Get("tool.parameters"); ok && !record.JSON(v).Get("properties").Exists() { // arguments, not their schema
+				e.SetJSON("tool_input", jsontext.Bytes(record.JSON(v).Raw))
+				r.Use("tool.parameters")
 			}
 		}
 		// LangChain hands a tool with one parameter the bare value.
@@ -98,12 +103,12 @@ func openInferenceFinish(r *Record, e *Draft) {
 		// Words of the Agents SDK, and of Claude's agent SDK, for a refusal.
 		if strings.Contains(e.Error, "was not approved") || string(e.ToolOutput) == `"Tool execution was not approved."` || e.Error == "Abandoned" {
 			e.Outcome = semconv.OutcomeDenied
-			e.Answers = append(e.Answers, Answer{ID: e.ToolCallID, Name: e.ToolName, Reason: e.Error})
+			e.Answers = append(e.Answers, chat.Answer{ID: e.ToolCallID, Name: e.ToolName, Reason: e.Error})
 			e.Error, e.ErrorType, e.Stack = "", "", ""
 		}
 	case Agent, Chain:
 		if e.AgentName == "" && e.Kind == Agent {
-			e.AgentName = first(e.AgentID, r.Name)
+			e.AgentName = cmp.Or(e.AgentID, r.Name)
 		}
 		if e.Kind == Chain && !r.ParentID.IsEmpty() {
 			e.Frame = func() { e.openInferenceFrame(r) } // seldom asked for, and long
@@ -113,24 +118,24 @@ func openInferenceFinish(r *Record, e *Draft) {
 	case Approval:
 		e.Asks = asks(interrupt(r))
 		e.Error, e.ErrorType, e.Stack, e.Outcome = "", "", "", ""
-		r.use("input.value")
+		r.Use("input.value")
 	case Retrieval:
-		e.documents(r.indexed("retrieval.documents."))
+		e.documents(r.Indexed("retrieval.documents."))
 	case Guardrail:
-		e.GuardrailName = first(e.GuardrailName, r.Name)
+		e.GuardrailName = cmp.Or(e.GuardrailName, r.Name)
 	}
 }
 
 // openInferenceFrame reads what a frame was asked, or resumed with, and its answer.
-func (e *Draft) openInferenceFrame(r *Record) {
-	if v, ok := r.take("input.value"); ok {
-		if in := valueJSON(v); get(in, "lg_name").Str == "Command" {
-			e.Decisions = decisions(get(in, "resume"))
+func (e *Draft) openInferenceFrame(r *record.Record) {
+	if v, ok := r.Take("input.value"); ok {
+		if in := record.JSON(v); jsontext.Get(in, "lg_name").Str == "Command" {
+			e.Decisions = decisions(jsontext.Get(in, "resume"))
 		} else {
 			e.UserMessage = userText(v)
 		}
 	}
-	if v, ok := r.take("output.value"); ok {
+	if v, ok := r.Take("output.value"); ok {
 		e.FinalOutput = answerText(v)
 	}
 	e.Requested = nil
@@ -138,14 +143,14 @@ func (e *Draft) openInferenceFrame(r *Record) {
 
 // metadata reads the JSON attribute of that name, where LangChain keeps what the
 // caller said of the run.
-func (e *Draft) metadata(r *Record) {
-	v, ok := r.get("metadata")
+func (e *Draft) metadata(r *record.Record) {
+	v, ok := r.Get("metadata")
 	if !ok {
 		return
 	}
-	m := valueJSON(v)
+	m := record.JSON(v)
 	set := func(p *string, paths ...string) {
-		if s := firstOf(m, paths...); *p == "" && s.Type == gjson.String {
+		if s := jsontext.First(m, paths...); *p == "" && s.Type == gjson.String {
 			*p = s.Str
 		}
 	}
@@ -154,55 +159,39 @@ func (e *Draft) metadata(r *Record) {
 	set(&e.AgentName, "lc_agent_name")
 }
 
-func (e *Draft) openInferenceLLM(r *Record) {
-	if v := r.indexed("llm.input_messages."); v.Exists() && len(e.InputMessages) == 0 {
-		e.input(ReadMessages(v, "user"))
+func (e *Draft) openInferenceLLM(r *record.Record) {
+	if v := r.Indexed("llm.input_messages."); v.Exists() && len(e.InputMessages) == 0 {
+		e.input(chat.Read(v, "user"))
 	}
-	if v := r.indexed("llm.output_messages."); v.Exists() && len(e.OutputMessages) == 0 {
-		e.output(ReadMessages(v, "assistant"))
+	if v := r.Indexed("llm.output_messages."); v.Exists() && len(e.OutputMessages) == 0 {
+		e.output(chat.Read(v, "assistant"))
 	}
-	if v := r.indexed("llm.tools."); v.Exists() && len(e.ToolsAvailable) == 0 {
+	if v := r.Indexed("llm.tools."); v.Exists() && len(e.ToolsAvailable) == 0 {
 		e.tools(v, "tool.json_schema")
 	}
-	e.documents(r.indexed("retrieval.documents."))
+	e.documents(r.Indexed("retrieval.documents."))
 
 	// The raw request and response of the provider fill what the flattened keys lack;
 	// otherwise they repeat them.
 	var in, out, params gjson.Result
-	if v, ok := r.take("input.value"); ok {
-		in = valueJSON(v)
+	if v, ok := r.Take("input.value"); ok {
+		in = record.JSON(v)
 	}
-	if v, ok := r.take("output.value"); ok {
-		out = valueJSON(v)
+	if v, ok := r.Take("output.value"); ok {
+		out = record.JSON(v)
 	}
-	if v, ok := r.take("llm.invocation_parameters"); ok {
-		params = valueJSON(v)
+	if v, ok := r.Take("llm.invocation_parameters"); ok {
+		params = record.JSON(v)
 	}
-	if e.Prompt == "" || len(e.InputMessages) == 0 {
-		c := ReadMessages(in, "user")
-		if len(e.InputMessages) == 0 || len(c.System) > 0 && len(c.JSON) > 0 {
-			e.InputMessages = c.JSON // the flattened system message had no content
-		}
-		e.UserJSON = first(e.UserJSON, c.user)
-		e.Secrets = append(e.Secrets, c.System...)
-		e.Prompt = first(e.Prompt, strings.Join(c.System, "\n"), get(out, "instructions").Str, get(params, "system").Str)
-	}
-	lacks := len(e.OutputMessages) == 0 || lackIDs(e.Requested)
-	if lacks || e.Reasoning == "" && mayReason(out.Raw) {
-		switch c := ReadMessages(out, "assistant"); {
-		case len(e.OutputMessages) == 0, lacks && len(c.Calls) == len(e.Requested):
-			e.output(c)
-		case e.Reasoning == "":
-			e.Reasoning = c.Reasoning()
-		}
-	}
+	e.fromRawRequest(in, out, params)
+	e.fromRawAnswer(out)
 	if e.ModelID == "" {
-		e.ModelID = first(firstOf(in, "model", "modelId").Str, get(params, "model").Str)
+		e.ModelID = cmp.Or(jsontext.First(in, "model", "modelId").Str, jsontext.Get(params, "model").Str)
 	}
-	e.ResponseID = first(e.ResponseID, get(out, "id").Str)
+	e.ResponseID = cmp.Or(e.ResponseID, jsontext.Get(out, "id").Str)
 	e.parameters(params)
 	if e.Operation == "" {
-		switch strings.ToUpper(r.text("openinference.span.kind")) {
+		switch strings.ToUpper(r.Text("openinference.span.kind")) {
 		case "EMBEDDING":
 			e.Operation = "embeddings"
 		case "RERANKER":
@@ -212,6 +201,41 @@ func (e *Draft) openInferenceLLM(r *Record) {
 		}
 	}
 	e.fallbackModel()
+}
+
+// fromRawRequest fills what the flattened keys lack from the provider's request.
+func (e *Draft) fromRawRequest(in, out, params gjson.Result) {
+	if e.Prompt == "" || len(e.InputMessages) == 0 {
+		c := chat.Read(in, "user")
+		if len(e.InputMessages) == 0 || len(c.System) > 0 && len(c.JSON) > 0 {
+			e.InputMessages = c.JSON // the flattened system message had no content
+		}
+		e.UserJSON = cmp.Or(e.UserJSON, c.UserJSON)
+		e.Secrets = append(e.Secrets, c.System...)
+		if e.Prompt = cmp.Or(e.Prompt, strings.Join(c.System, "\n")); e.Prompt == "" {
+			e.Prompt = cmp.Or(jsontext.Get(out, "instructions").Str, jsontext.Get(params, "system").Str)
+			e.Secrets = append(e.Secrets, e.Prompt)
+		}
+	}
+}
+
+// printed recognises what Python prints of an object, which some libraries send in its place.
+var printed = regexp.MustCompile(`^\[?[A-Z]\w*\(\w+=`)
+
+// fromRawAnswer fills what the flattened keys lack from the provider's response.
+func (e *Draft) fromRawAnswer(out gjson.Result) {
+	if out.Type == gjson.String && printed.MatchString(out.Str) {
+		return // kept as it is: these are not the model's words
+	}
+	lacks := len(e.OutputMessages) == 0 || lackIDs(e.Requested)
+	if lacks || e.Reasoning == "" && mayReason(out.Raw) {
+		switch c := chat.Read(out, "assistant"); {
+		case len(e.OutputMessages) == 0, lacks && len(c.Calls) == len(e.Requested):
+			e.output(c)
+		case e.Reasoning == "":
+			e.Reasoning = c.Reasoning()
+		}
+	}
 }
 
 // mayReason reports whether messages may hold reasoning, in any of the shapes that
@@ -227,8 +251,8 @@ func mayReason(raw string) bool {
 
 // interrupt is the request for a decision that stopped a graph of LangGraph, which
 // tells of it as an error: JSON at the beginning of the status message.
-func interrupt(r *Record) gjson.Result {
-	text := first(r.StatusText, r.Exception.Message)
+func interrupt(r *record.Record) gjson.Result {
+	text := cmp.Or(r.StatusText, r.Exception.Message)
 	if !r.Failed || !strings.HasPrefix(text, "[") || !strings.Contains(text, "GraphInterrupt") && !strings.Contains(text, `"actionRequests"`) && !strings.Contains(text, `"action_requests"`) {
 		return gjson.Result{}
 	}
@@ -236,47 +260,11 @@ func interrupt(r *Record) gjson.Result {
 	if json.NewDecoder(strings.NewReader(text)).Decode(&raw) != nil {
 		return gjson.Result{}
 	}
-	v, _ := parseJSON(string(raw))
+	v, _ := jsontext.Open(string(raw))
 	return v
 }
 
-// asks reads the requests of LangChain's human-in-the-loop middleware; of another
-// interrupt its value is the reason.
-func asks(v gjson.Result) (list []Asked) {
-	v.ForEach(func(_, i gjson.Result) bool {
-		requests := firstOf(i, "value.actionRequests", "value.action_requests")
-		if !requests.IsArray() {
-			list = append(list, Asked{Reason: firstOf(i, "value").String()})
-		}
-		requests.ForEach(func(_, q gjson.Result) bool {
-			list = append(list, Asked{Call{Name: firstOf(q, "name", "action").Str, Arguments: jsonOf(firstOf(q, "args", "arguments"))}, get(q, "description").Str})
-			return true
-		})
-		return true
-	})
-	return list
-}
-
-// decisions reads what a graph was resumed with.
-func decisions(v gjson.Result) (list []Decision) {
-	get(v, "decisions").ForEach(func(_, d gjson.Result) bool {
-		out := Decision{Word: get(d, "type").Str, Reason: firstOf(d, "message", "args").Str}
-		switch out.Word {
-		case "approve", "accept":
-			out.Status = semconv.ApprovalApproved
-		case "edit":
-			out.Status = semconv.ApprovalApproved
-			out.Edited = jsonOf(firstOf(d, "editedAction.args", "edited_action.args"))
-		case "reject":
-			out.Status = semconv.ApprovalRejected
-		}
-		list = append(list, out)
-		return true
-	})
-	return list
-}
-
-func lackIDs(calls []Call) bool {
+func lackIDs(calls []chat.Call) bool {
 	for _, c := range calls {
 		if c.ID == "" {
 			return true
@@ -285,14 +273,13 @@ func lackIDs(calls []Call) bool {
 	return false
 }
 
-// parameters reads what a request asked of the model; the rest of the parameters
-// becomes content, without what other fields hold.
+// parameters reads what a request asked of the model.
 func (e *Draft) parameters(params gjson.Result) {
 	if !params.IsObject() {
 		return
 	}
 	number := func(field string, paths ...string) {
-		if v := firstOf(params, paths...); v.Type == gjson.Number && !e.Has(field) {
+		if v := jsontext.First(params, paths...); v.Type == gjson.Number && !e.Has(field) {
 			e.Set(field, pcommon.NewValueStr(v.Raw))
 		}
 	}
@@ -300,99 +287,4 @@ func (e *Draft) parameters(params gjson.Result) {
 	number("top_p", "top_p", "topP")
 	number("max_tokens", "max_tokens", "max_completion_tokens", "max_output_tokens", "maxTokens")
 	number("seed", "seed")
-
-	rest := []byte{'{'}
-	params.ForEach(func(k, v gjson.Result) bool {
-		switch k.Str {
-		case "model", "messages", "tools", "system", "instructions", "input", "temperature", "top_p", "max_tokens", "max_completion_tokens", "max_output_tokens", "maxTokens", "topP", "seed", "output":
-		default:
-			rest = append(appendElement(rest, k.Raw), ':')
-			rest = append(rest, v.Raw...)
-		}
-		return true
-	})
-	if a := e.Record.find("llm.invocation_parameters"); a != nil && len(rest) > 1 {
-		a.val = pcommon.NewValueStr(string(append(rest, '}')))
-		a.used = false
-	}
-}
-
-func (e *Draft) tools(v gjson.Result, path string) {
-	out := []byte{'['}
-	v.ForEach(func(_, t gjson.Result) bool {
-		if path != "" {
-			t = t.Get(path)
-		}
-		out = appendElement(out, decodeString(t).Raw)
-		return true
-	})
-	e.SetJSON("tools_available", append(out, ']'))
-}
-
-func (e *Draft) documents(v gjson.Result) {
-	if !v.Exists() {
-		return
-	}
-	out := []byte{'['}
-	v.ForEach(func(_, d gjson.Result) bool {
-		if in := get(d, "document"); in.IsObject() {
-			d = in
-		}
-		out = appendElement(out, d.Raw)
-		return true
-	})
-	e.SetJSON("documents", append(out, ']'))
-}
-
-// asLangChainResult reads a tool's output, out of the ToolMessage that LangChain
-// wraps it in.
-func asLangChainResult(e *Draft, v pcommon.Value) bool {
-	return e.langChainResult(valueJSON(v))
-}
-
-func (e *Draft) langChainResult(v gjson.Result) bool {
-	if in := get(v, "output"); get(in, "lc").Exists() {
-		v = in
-	}
-	if k := get(v, "kwargs"); get(v, "lc").Exists() && k.IsObject() {
-		e.ToolCallID = first(e.ToolCallID, get(k, "tool_call_id").Str)
-		if e.ToolName == "" || e.ToolName == "DynamicStructuredTool" {
-			e.ToolName = first(get(k, "name").Str, e.ToolName)
-		}
-		if get(k, "status").Str == "error" {
-			e.Outcome = semconv.OutcomeError
-		}
-		v = decodeString(get(k, "content"))
-	}
-	return e.result(v)
-}
-
-// userText is what the user said, in the input of a frame: messages, or plain text.
-func userText(v pcommon.Value) string {
-	in := valueJSON(v)
-	if in.Type == gjson.String {
-		return in.Str
-	}
-	return ReadMessages(in, "user").User()
-}
-
-// answerText is the answer in the output of a frame: the text of the last message
-// of the model, or plain text. A run that stopped to ask has none.
-func answerText(v pcommon.Value) string {
-	out := valueJSON(v)
-	if out.Type == gjson.String {
-		return out.Str
-	}
-	if s := firstOf(out, "output", "answer", "text", "result"); s.Type == gjson.String {
-		return s.Str
-	}
-	c := ReadMessages(out, "assistant")
-	if len(c.JSON) == 0 {
-		return ""
-	}
-	last := lastOf(parse(c.JSON))
-	if get(last, "role").Str != "assistant" || last.Get(`parts.#(type=="tool_call")`).Exists() {
-		return ""
-	}
-	return c.LastText()
 }

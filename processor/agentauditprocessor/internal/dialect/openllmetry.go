@@ -4,7 +4,10 @@ import (
 	"strings"
 
 	"github.com/tidwall/gjson"
-	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 )
 
 // openLLMetry is Traceloop's conventions: traceloop.* around model calls that are
@@ -12,15 +15,15 @@ import (
 var openLLMetry = &Dialect{
 	Name:  "openllmetry",
 	Title: "OpenLLMetry (Traceloop)",
-	Match: func(r *Record) bool {
+	Match: func(r *record.Record) bool {
 		if r.Log {
 			return false
 		}
-		return r.has("traceloop.span.kind") || r.has("traceloop.entity.name") || r.has("traceloop.workflow.name") || r.has("llm.request.type") || r.has("gen_ai.prompt.0.role") ||
+		return r.Has("traceloop.span.kind") || r.Has("traceloop.entity.name") || r.Has("traceloop.workflow.name") || r.Has("llm.request.type") || r.Has("gen_ai.prompt.0.role") ||
 			r.Scope == "traceloop.tracer" || strings.HasPrefix(r.Scope, "@traceloop/")
 	},
-	Kind: func(r *Record) Kind {
-		switch r.text("traceloop.span.kind") {
+	Kind: func(r *record.Record) Kind {
+		switch r.Text("traceloop.span.kind") {
 		case "agent":
 			return Agent
 		case "tool":
@@ -34,7 +37,7 @@ var openLLMetry = &Dialect{
 			}
 			return Chain
 		}
-		if r.has("llm.request.type") || r.has("gen_ai.prompt.0.role") || r.has("gen_ai.completion.0.role") {
+		if r.Has("llm.request.type") || r.Has("gen_ai.prompt.0.role") || r.Has("gen_ai.completion.0.role") {
 			return LLM
 		}
 		return otelKind(r)
@@ -43,8 +46,8 @@ var openLLMetry = &Dialect{
 		{Field: "provider", Keys: []string{"gen_ai.provider.name", "gen_ai.system"}, As: asProvider},
 		{Field: "operation", Keys: []string{"gen_ai.operation.name", "llm.request.type"}},
 		{Field: "tool_name", Keys: []string{"gen_ai.tool.name", "traceloop.entity.name"}},
-		{Field: "tool_input", Keys: []string{"gen_ai.tool.call.arguments", "traceloop.entity.input"}, As: asTraceloopInput},
-		{Field: "tool_output", Keys: []string{"gen_ai.tool.call.result", "traceloop.entity.output"}, As: asTraceloopOutput},
+		{Field: "tool_input", Keys: []string{"gen_ai.tool.call.arguments", "traceloop.entity.input"}, As: asWrappedInput},
+		{Field: "tool_output", Keys: []string{"gen_ai.tool.call.result", "traceloop.entity.output"}, As: asWrappedOutput},
 		{Field: "agent_name", Keys: []string{"gen_ai.agent.name"}},
 	},
 	Finish: openLLMetryFinish,
@@ -57,19 +60,19 @@ var openLLMetry = &Dialect{
 		"user_id":         "association properties: user_id",
 		"agent_version":   "the version of the agent decorator",
 	},
-	Ignore: []string{"traceloop.span.kind", "gen_ai.usage.total_tokens", "llm.usage.total_tokens", "llm.content.completion.chunk"},
+	Ignore: []record.Ignored{{"traceloop.span.kind", "the event type"}, {"gen_ai.usage.total_tokens", "a sum of fields"}, {"llm.usage.total_tokens", "a sum of fields"}, {"llm.content.completion.chunk", "repeats other keys"}},
 }
 
-func openLLMetryFinish(r *Record, e *Draft) {
+func openLLMetryFinish(r *record.Record, e *Draft) {
 	switch e.Kind {
 	case LLM:
-		if v := r.indexed("gen_ai.prompt."); v.Exists() && len(e.InputMessages) == 0 {
-			e.input(ReadMessages(v, "user"))
+		if v := r.Indexed("gen_ai.prompt."); v.Exists() && len(e.InputMessages) == 0 {
+			e.input(chat.Read(v, "user"))
 		}
-		if v := r.indexed("gen_ai.completion."); v.Exists() && len(e.OutputMessages) == 0 {
-			e.output(ReadMessages(thinking(v), "assistant"))
+		if v := r.Indexed("gen_ai.completion."); v.Exists() && len(e.OutputMessages) == 0 {
+			e.output(chat.Read(thinking(v), "assistant"))
 		}
-		if v := r.indexed("llm.request.functions."); v.Exists() && len(e.ToolsAvailable) == 0 {
+		if v := r.Indexed("llm.request.functions."); v.Exists() && len(e.ToolsAvailable) == 0 {
 			e.tools(v, "")
 		}
 		if e.Provider == "anthropic" && e.InputTokens.Valid && e.CachedInputTokens.Valid && e.CachedInputTokens.Value > 0 && r.Scope == "@traceloop/instrumentation-anthropic" {
@@ -78,12 +81,12 @@ func openLLMetryFinish(r *Record, e *Draft) {
 		}
 	case Agent, Chain:
 		if e.AgentName == "" && e.Kind == Agent {
-			e.AgentName = r.text("traceloop.entity.name")
+			e.AgentName = r.Text("traceloop.entity.name")
 		}
-		if v, ok := r.take("traceloop.entity.input"); ok && e.UserMessage == "" {
-			e.UserMessage = traceloopText(valueJSON(v))
+		if v, ok := r.Take("traceloop.entity.input"); ok && e.UserMessage == "" {
+			e.UserMessage = traceloopText(record.JSON(v))
 		}
-		if v, ok := r.take("traceloop.entity.output"); ok && e.FinalOutput == "" {
+		if v, ok := r.Take("traceloop.entity.output"); ok && e.FinalOutput == "" {
 			e.FinalOutput = answerText(v)
 		}
 	}
@@ -99,45 +102,13 @@ func thinking(v gjson.Result) gjson.Result {
 	out := []byte{'['}
 	v.ForEach(func(_, m gjson.Result) bool {
 		raw := m.Raw
-		if get(m, "role").Str == "thinking" {
-			raw = `{"role":"assistant","parts":[{"type":"reasoning","content":` + get(m, "content").Raw + `}]}`
+		if jsontext.Get(m, "role").Str == "thinking" {
+			raw = `{"role":"assistant","parts":[{"type":"reasoning","content":` + jsontext.Get(m, "content").Raw + `}]}`
 		}
-		out = appendElement(out, raw)
+		out = jsontext.AppendElement(out, raw)
 		return true
 	})
-	return parse(append(out, ']'))
-}
-
-// asTraceloopInput opens what the decorators and LangChain wrap arguments in.
-func asTraceloopInput(e *Draft, v pcommon.Value) bool {
-	in := valueJSON(v)
-	if in.IsObject() {
-		if get(in, "inputs").Exists() || get(in, "input_str").Exists() { // LangChain
-			if s := firstOf(in, "inputs"); s.IsObject() {
-				in = s
-			} else if s := firstOf(in, "input_str"); s.Exists() {
-				in = decodeString(s)
-			}
-		} else if kw, args := get(in, "kwargs"), get(in, "args"); kw.Exists() || args.Exists() {
-			switch {
-			case kw.IsObject() && len(kw.Map()) > 0 && len(args.Array()) == 0:
-				in = kw
-			case args.IsArray() && len(args.Array()) == 1 && len(kw.Map()) == 0:
-				in = decodeString(get(args, "0"))
-			case args.IsArray() && len(args.Array()) > 0 && len(kw.Map()) == 0:
-				in = args
-			}
-		}
-	}
-	return e.SetJSON("tool_input", []byte(in.Raw))
-}
-
-func asTraceloopOutput(e *Draft, v pcommon.Value) bool {
-	out := valueJSON(v)
-	if in := firstOf(out, "output", "outputs"); out.IsObject() && in.Exists() && get(out, "kwargs").Exists() && !get(out, "lc").Exists() {
-		out = in
-	}
-	return e.langChainResult(out)
+	return jsontext.Parse(append(out, ']'))
 }
 
 // traceloopText is the one text among the arguments of a workflow, if there is one.
@@ -146,11 +117,11 @@ func traceloopText(in gjson.Result) string {
 		if s := in.Get(p); s.Type == gjson.String {
 			return s.Str
 		} else if s.IsObject() || s.IsArray() {
-			return ReadMessages(s, "user").User()
+			return chat.Read(s, "user").User()
 		}
 	}
 	text := ""
-	get(in, "kwargs").ForEach(func(_, v gjson.Result) bool {
+	jsontext.Get(in, "kwargs").ForEach(func(_, v gjson.Result) bool {
 		if v.Type == gjson.String {
 			text = v.Str
 		}

@@ -1,12 +1,15 @@
 package dialect
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
-	"github.com/agentaudit/otelcol-agentaudit/semconv"
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 )
 
 // otelGenAI is the OpenTelemetry conventions for GenAI in their generations:
@@ -16,12 +19,12 @@ import (
 var otelGenAI = &Dialect{
 	Name:  "otel-genai",
 	Title: "OpenTelemetry GenAI",
-	Match: func(r *Record) bool {
+	Match: func(r *record.Record) bool {
 		if r.Log {
 			return strings.HasPrefix(r.Name, "gen_ai.")
 		}
-		if r.has("gen_ai.operation.name") || r.has("gen_ai.provider.name") || r.has("gen_ai.system") || r.has("gen_ai.request.model") ||
-			r.has("gen_ai.input.messages") || r.has("gen_ai.tool.name") || r.has("gen_ai.tool.call.id") || r.has("mcp.method.name") {
+		if r.Has("gen_ai.operation.name") || r.Has("gen_ai.provider.name") || r.Has("gen_ai.system") || r.Has("gen_ai.request.model") ||
+			r.Has("gen_ai.input.messages") || r.Has("gen_ai.tool.name") || r.Has("gen_ai.tool.call.id") || r.Has("mcp.method.name") {
 			return true
 		}
 		for _, ev := range r.Events.All() {
@@ -90,14 +93,14 @@ const evaluation = "gen_ai.evaluation.result"
 // The rules read the table, and the table names the rules.
 func init() { otelGenAI.Finish = otelFinish }
 
-func otelKind(r *Record) Kind {
+func otelKind(r *record.Record) Kind {
 	if r.Log {
 		return otelLogKind(r)
 	}
-	if m := r.text("mcp.method.name"); m != "" && m != "tools/call" {
+	if m := r.Text("mcp.method.name"); m != "" && m != "tools/call" {
 		return Other
 	}
-	switch op := r.text("gen_ai.operation.name"); op {
+	switch op := r.Text("gen_ai.operation.name"); op {
 	case "chat", "text_completion", "completion", "generate", "generate_content", "embeddings", "rerank":
 		return LLM
 	case "execute_tool":
@@ -114,22 +117,22 @@ func otelKind(r *Record) Kind {
 		switch {
 		case strings.HasSuffix(op, "_memory"):
 			return LLM
-		case op == "" && (r.has("gen_ai.tool.name") || r.has("gen_ai.tool.call.id") || r.has("mcp.method.name")):
+		case op == "" && (r.Has("gen_ai.tool.name") || r.Has("gen_ai.tool.call.id") || r.Has("mcp.method.name")):
 			return Tool
-		case op == "" && (r.has("gen_ai.request.model") || r.has("gen_ai.response.model") || r.has("gen_ai.input.messages") || hasMessageEvents(r)):
+		case op == "" && (r.Has("gen_ai.request.model") || r.Has("gen_ai.response.model") || r.Has("gen_ai.input.messages") || hasMessageEvents(r)):
 			return LLM
 		}
 		return Chain
 	}
 }
 
-func otelLogKind(r *Record) Kind {
+func otelLogKind(r *record.Record) Kind {
 	switch r.Name {
 	case "gen_ai.system.message", "gen_ai.user.message", "gen_ai.assistant.message", "gen_ai.tool.message", "gen_ai.choice":
 		return Message
 	case details:
 		// With a span of its own, a record without the model only adds messages to it.
-		if !r.SpanID.IsEmpty() && !r.has("gen_ai.request.model") && !r.has("gen_ai.response.model") {
+		if !r.SpanID.IsEmpty() && !r.Has("gen_ai.request.model") && !r.Has("gen_ai.response.model") {
 			return Message
 		}
 		return LLM
@@ -141,7 +144,7 @@ func otelLogKind(r *Record) Kind {
 	return Other
 }
 
-func hasMessageEvents(r *Record) bool {
+func hasMessageEvents(r *record.Record) bool {
 	for _, ev := range r.Events.All() {
 		if messageEvent(ev.Name()) && ev.Name() != details {
 			return true
@@ -155,34 +158,19 @@ const details = "gen_ai.client.inference.operation.details"
 
 // messageEvent reports whether an event holds messages of a model call.
 func messageEvent(name string) bool {
-	return messageRole(name) != "" || name == details || strings.HasPrefix(name, "gen_ai.content.")
+	return chat.MessageRole(name) != "" || name == details || strings.HasPrefix(name, "gen_ai.content.")
 }
 
-// messageRole is the role that an event of up to 1.36 stands for, "" for others.
-func messageRole(name string) string {
-	switch name {
-	case "gen_ai.system.message":
-		return "system"
-	case "gen_ai.user.message":
-		return "user"
-	case "gen_ai.assistant.message", "gen_ai.choice":
-		return "assistant"
-	case "gen_ai.tool.message":
-		return "tool"
-	}
-	return ""
-}
-
-func otelFinish(r *Record, e *Draft) {
+func otelFinish(r *record.Record, e *Draft) {
 	if e.Kind == Message && r.Name == details {
 		e.Of = r.SpanID
 		return
 	}
 	if e.Kind == Message {
 		e.Of = r.SpanID
-		r.bodyRead = true
+		r.BodyRead = true
 		list := messageOf(nil, r.Name, bodyMap(r))
-		c := ReadMessages(parse(append(list, ']')), messageRole(r.Name))
+		c := chat.Read(jsontext.Parse(append(list, ']')), chat.MessageRole(r.Name))
 		if r.Name == "gen_ai.choice" {
 			e.output(c)
 		} else {
@@ -194,15 +182,15 @@ func otelFinish(r *Record, e *Draft) {
 		e.Keys = append(e.Keys, "llm/"+r.SpanID.String())
 	}
 	if e.Kind == Failure {
-		e.Error = first(r.takeText("exception.message"), e.Error)
-		e.ErrorType = first(r.takeText("exception.type"), e.ErrorType)
-		e.Stack = r.takeText("exception.stacktrace")
+		e.Error = cmp.Or(r.TakeText("exception.message"), e.Error)
+		e.ErrorType = cmp.Or(r.TakeText("exception.type"), e.ErrorType)
+		e.Stack = r.TakeText("exception.stacktrace")
 	}
 	if e.Kind == LLM || e.Kind == Agent || e.Kind == Chain {
 		e.fromEvents(r)
 	}
 	if e.Kind == Tool && e.ToolName == "" {
-		e.ToolName = first(strings.TrimPrefix(r.text("mcp.method.name"), "tools/call"), strings.TrimPrefix(strings.TrimPrefix(r.Name, "execute_tool "), "tools/call "))
+		e.ToolName = cmp.Or(strings.TrimPrefix(r.Text("mcp.method.name"), "tools/call"), strings.TrimPrefix(strings.TrimPrefix(r.Name, "execute_tool "), "tools/call "))
 	}
 	e.fallbackModel()
 }
@@ -217,16 +205,16 @@ func (e *Draft) fallbackModel() {
 }
 
 // fromEvents reads messages that came as span events.
-func (e *Draft) fromEvents(r *Record) {
+func (e *Draft) fromEvents(r *record.Record) {
 	var in, out []byte
 	for i, ev := range r.Events.All() {
 		if messageEvent(ev.Name()) {
-			r.readEvent(i)
+			r.ReadEvent(i)
 		}
 		switch name := ev.Name(); {
 		case name == "gen_ai.choice":
 			out = messageOf(out, name, ev.Attributes())
-		case messageRole(name) != "":
+		case chat.MessageRole(name) != "":
 			in = messageOf(in, name, ev.Attributes())
 		case name == "gen_ai.content.prompt" && len(e.InputMessages) == 0:
 			if v, ok := ev.Attributes().Get("gen_ai.prompt"); ok {
@@ -245,14 +233,14 @@ func (e *Draft) fromEvents(r *Record) {
 		}
 	}
 	if in != nil && len(e.InputMessages) == 0 {
-		e.input(ReadMessages(parse(append(in, ']')), "user"))
+		e.input(chat.Read(jsontext.Parse(append(in, ']')), "user"))
 	}
 	if out != nil && len(e.OutputMessages) == 0 {
-		e.output(ReadMessages(parse(append(out, ']')), "assistant"))
+		e.output(chat.Read(jsontext.Parse(append(out, ']')), "assistant"))
 	}
 }
 
-func bodyMap(r *Record) pcommon.Map {
+func bodyMap(r *record.Record) pcommon.Map {
 	if r.Body.Type() == pcommon.ValueTypeMap {
 		return r.Body.Map()
 	}
@@ -284,12 +272,12 @@ func messageOf(list []byte, name string, m pcommon.Map) []byte {
 		if n++; n > 1 {
 			list = append(list, ',')
 		}
-		list = append(semconv.AppendString(list, k), ':')
-		list = append(list, leaf(k, v).Raw...)
+		list = append(jsontext.AppendString(list, k), ':')
+		list = append(list, record.Leaf(k, v).Raw...)
 	}
 	for k, v := range m.All() {
 		if k == "gen_ai.event.content" { // Azure's SDKs: the body as JSON in one attribute
-			in := valueJSON(v)
+			in := record.JSON(v)
 			in.ForEach(func(k, v gjson.Result) bool {
 				if key := k.String(); in.IsObject() && !seen[key] {
 					seen[key] = true
@@ -309,47 +297,7 @@ func messageOf(list []byte, name string, m pcommon.Map) []byte {
 		if n > 0 {
 			list = append(list, ',')
 		}
-		list = semconv.AppendString(append(list, `"role":`...), messageRole(name))
+		list = jsontext.AppendString(append(list, `"role":`...), chat.MessageRole(name))
 	}
 	return append(list, '}')
-}
-
-// providers renames values that the conventions renamed.
-var providers = map[string]string{
-	"az.ai.inference": "azure.ai.inference", "az.ai.openai": "azure.ai.openai", "vertex_ai": "gcp.vertex_ai", "gemini": "gcp.gemini", "xai": "x_ai",
-}
-
-func asProvider(e *Draft, v pcommon.Value) bool {
-	p := strings.ToLower(v.AsString())
-	if to, ok := providers[p]; ok {
-		p = to
-	}
-	e.Provider = p
-	return p != ""
-}
-
-// asCallID leaves out what stands for "there is none".
-func asCallID(e *Draft, v pcommon.Value) bool {
-	if s := v.AsString(); s != "unknown" && !withheld(s) {
-		e.ToolCallID = s
-	}
-	return e.ToolCallID != ""
-}
-
-// asResult reads the result of a tool: content blocks of one text are that text.
-func asResult(e *Draft, v pcommon.Value) bool {
-	return e.result(valueJSON(v))
-}
-
-func (e *Draft) result(v gjson.Result) bool {
-	if v.Type == gjson.String && cutAtSource(v.Str) {
-		e.ContentState = semconv.ContentTruncatedAtSource
-	}
-	if a := v.Array(); v.IsArray() && len(a) == 1 && get(a[0], "type").Str == "text" {
-		v = decodeString(get(a[0], "text"))
-	}
-	if get(v, "denied").Bool() || get(v, "type").Str == "execution-denied" {
-		e.Outcome = semconv.OutcomeDenied
-	}
-	return e.SetJSON("tool_output", bytesOf(v.Raw))
 }

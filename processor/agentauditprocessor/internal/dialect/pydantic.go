@@ -1,11 +1,15 @@
 package dialect
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -13,14 +17,14 @@ import (
 var pydanticAI = &Dialect{
 	Name:  "pydantic-ai",
 	Title: "Pydantic AI, Logfire",
-	Match: func(r *Record) bool {
+	Match: func(r *record.Record) bool {
 		return r.Scope == "pydantic-ai" || strings.HasPrefix(r.Scope, "logfire")
 	},
-	Kind: func(r *Record) Kind {
+	Kind: func(r *record.Record) Kind {
 		switch {
-		case r.text("logfire.span_type") == "pending_span":
+		case r.Text("logfire.span_type") == "pending_span":
 			return Copy // a copy of no length, sent when the span begins
-		case r.has("pydantic_ai.tool.deferral.name"):
+		case r.Has("pydantic_ai.tool.deferral.name"):
 			return Approval
 		case r.Name == "running tool", strings.HasPrefix(r.Name, "running tool: "):
 			return Tool
@@ -28,7 +32,7 @@ var pydanticAI = &Dialect{
 			return Other
 		case r.Name == "agent run":
 			return Agent
-		case r.has("request_data") || r.has("response_data"):
+		case r.Has("request_data") || r.Has("response_data"):
 			return LLM
 		}
 		return otelKind(r)
@@ -42,39 +46,39 @@ var pydanticAI = &Dialect{
 		{Field: "final_output", Keys: []string{"final_result"}},
 	},
 	Finish: pydanticFinish,
-	Ignore: []string{"logfire.msg", "logfire.json_schema", "logfire.span_type", "logfire.level_num", "logfire.pending_parent_id", "pydantic_ai.all_messages", "all_messages_events", "pydantic_ai.new_message_index"},
+	Ignore: []record.Ignored{{"logfire.msg", "repeats other keys"}, {"logfire.json_schema", "the form of other keys"}, {"logfire.span_type", "the event type"}, {"logfire.level_num", "of the library itself"}, {"logfire.pending_parent_id", "the span's own ids and times"}, {"pydantic_ai.all_messages", "repeats other keys"}, {"all_messages_events", "repeats other keys"}, {"pydantic_ai.new_message_index", "repeats other keys"}},
 }
 
-func pydanticFinish(r *Record, e *Draft) {
+func pydanticFinish(r *record.Record, e *Draft) {
 	switch e.Kind {
 	case Approval:
-		v, _ := r.take("pydantic_ai.tool.deferral.metadata")
-		reason := r.takeText("pydantic_ai.tool.deferral.name")
+		v, _ := r.Take("pydantic_ai.tool.deferral.metadata")
+		reason := r.TakeText("pydantic_ai.tool.deferral.name")
 		if v != (pcommon.Value{}) {
 			reason += " " + v.AsString()
 		}
-		e.Asks = []Asked{{Call{e.ToolCallID, e.ToolName, e.ToolInput}, reason}}
+		e.Asks = []chat.Asked{{Call: chat.Call{ID: e.ToolCallID, Name: e.ToolName, Arguments: e.ToolInput}, Reason: reason}}
 		e.Error, e.ErrorType, e.Stack, e.Outcome = "", "", "", "" // older formats mark it as an error
 	case Tool:
-		if r.text("pydantic_ai.tool.failure_stage") == "validation" && e.Error == "" {
+		if r.Text("pydantic_ai.tool.failure_stage") == "validation" && e.Error == "" {
 			e.Error, e.Outcome = "the arguments were not valid; the tool did not run", semconv.OutcomeError
 		}
 	case LLM:
-		if v, ok := r.take("request_data"); ok {
-			req := valueJSON(v)
+		if v, ok := r.Take("request_data"); ok {
+			req := record.JSON(v)
 			if len(e.InputMessages) == 0 {
-				e.input(ReadMessages(req, "user"))
+				e.input(chat.Read(req, "user"))
 			}
-			e.ModelID = first(e.ModelID, get(req, "model").Str)
-			if t := get(req, "tools"); t.IsArray() && len(e.ToolsAvailable) == 0 {
+			e.ModelID = cmp.Or(e.ModelID, jsontext.Get(req, "model").Str)
+			if t := jsontext.Get(req, "tools"); t.IsArray() && len(e.ToolsAvailable) == 0 {
 				e.tools(t, "")
 			}
 		}
-		if v, ok := r.take("response_data"); ok && len(e.OutputMessages) == 0 {
-			e.output(ReadMessages(valueJSON(v), "assistant"))
+		if v, ok := r.Take("response_data"); ok && len(e.OutputMessages) == 0 {
+			e.output(chat.Read(record.JSON(v), "assistant"))
 		}
-		if v, ok := r.take("model_request_parameters"); ok && len(e.ToolsAvailable) == 0 {
-			if t := get(valueJSON(v), "function_tools"); t.IsArray() {
+		if v, ok := r.Take("model_request_parameters"); ok && len(e.ToolsAvailable) == 0 {
+			if t := jsontext.Get(record.JSON(v), "function_tools"); t.IsArray() {
 				e.tools(t, "")
 			}
 		}
@@ -85,24 +89,24 @@ func pydanticFinish(r *Record, e *Draft) {
 // asEvents reads messages, or the events of up to 1.36 as a list of JSON objects:
 // the choices among them are the answer.
 func asEvents(e *Draft, v pcommon.Value) bool {
-	list := valueJSON(v)
+	list := record.JSON(v)
 	if !list.Get(`0.event\.name`).Exists() {
 		return asInput(e, v)
 	}
 	in, out := []byte{'['}, []byte{'['}
 	list.ForEach(func(_, m gjson.Result) bool {
 		if m.Get(`event\.name`).Str == "gen_ai.choice" {
-			out = appendElement(out, m.Raw)
+			out = jsontext.AppendElement(out, m.Raw)
 		} else {
-			in = appendElement(in, m.Raw)
+			in = jsontext.AppendElement(in, m.Raw)
 		}
 		return true
 	})
 	if len(in) > 1 {
-		e.input(ReadMessages(parse(append(in, ']')), "user"))
+		e.input(chat.Read(jsontext.Parse(append(in, ']')), "user"))
 	}
 	if len(out) > 1 {
-		e.output(ReadMessages(parse(append(out, ']')), "assistant"))
+		e.output(chat.Read(jsontext.Parse(append(out, ']')), "assistant"))
 	}
 	return true
 }

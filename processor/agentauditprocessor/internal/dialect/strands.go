@@ -1,8 +1,13 @@
 package dialect
 
 import (
+	"cmp"
+
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -11,19 +16,19 @@ import (
 var strands = &Dialect{
 	Name:  "strands",
 	Title: "Strands Agents, AgentCore",
-	Match: func(r *Record) bool {
-		return r.Scope == "strands.telemetry.tracer" || first(r.text("gen_ai.provider.name"), r.text("gen_ai.system")) == "strands-agents"
+	Match: func(r *record.Record) bool {
+		return r.Scope == "strands.telemetry.tracer" || cmp.Or(r.Text("gen_ai.provider.name"), r.Text("gen_ai.system")) == "strands-agents"
 	},
-	Kind: func(r *Record) Kind {
+	Kind: func(r *record.Record) Kind {
 		if r.Log {
 			if r.Body.Type() == pcommon.ValueTypeMap {
 				return Message
 			}
 			return otelLogKind(r)
 		}
-		switch r.text("gen_ai.operation.name") {
+		switch r.Text("gen_ai.operation.name") {
 		case "execute_event_loop_cycle":
-			return Other
+			return Copy // a turn of the loop, whose calls tell it
 		case "invoke_swarm", "invoke_graph":
 			return Chain
 		}
@@ -41,19 +46,19 @@ var strands = &Dialect{
 		"session_id": "trace_attributes={\"session.id\": …}",
 		"user_id":    "trace_attributes={\"user.id\": …}",
 	},
-	Ignore: []string{"gen_ai.event.start_time", "gen_ai.event.end_time", "gen_ai.usage.total_tokens"},
+	Ignore: []record.Ignored{{"gen_ai.event.start_time", "the span's own ids and times"}, {"gen_ai.event.end_time", "the span's own ids and times"}, {"gen_ai.usage.total_tokens", "a sum of fields"}},
 }
 
-func strandsFinish(r *Record, e *Draft) {
+func strandsFinish(r *record.Record, e *Draft) {
 	if r.Log && e.Kind == Message && r.Body.Type() == pcommon.ValueTypeMap {
 		e.Of = r.SpanID
-		r.bodyRead = true
-		body := valueJSON(r.Body)
-		if in := get(body, "input.messages"); in.IsArray() {
-			e.input(ReadMessages(in, "user"))
+		r.BodyRead = true
+		body := record.JSON(r.Body)
+		if in := jsontext.Get(body, "input.messages"); in.IsArray() {
+			e.input(chat.Read(in, "user"))
 		}
-		if out := get(body, "output.messages"); out.IsArray() {
-			e.output(ReadMessages(out, "assistant"))
+		if out := jsontext.Get(body, "output.messages"); out.IsArray() {
+			e.output(chat.Read(out, "assistant"))
 		}
 		return
 	}
@@ -66,25 +71,25 @@ func strandsFinish(r *Record, e *Draft) {
 	for i, ev := range r.Events.All() {
 		switch ev.Name() {
 		case "gen_ai.tool.message":
-			r.readEvent(i)
+			r.ReadEvent(i)
 			if v, ok := ev.Attributes().Get("content"); ok && len(e.ToolInput) == 0 {
-				e.SetJSON("tool_input", bytesOf(valueJSON(v).Raw))
+				e.SetJSON("tool_input", jsontext.Bytes(record.JSON(v).Raw))
 			}
 			if e.ToolCallID == "" {
-				e.ToolCallID = attrText(ev.Attributes(), "id")
+				e.ToolCallID = record.AttrText(ev.Attributes(), "id")
 			}
 		case "gen_ai.choice":
-			r.readEvent(i)
+			r.ReadEvent(i)
 			if v, ok := ev.Attributes().Get("message"); ok && len(e.ToolOutput) == 0 {
-				out := valueJSON(v)
-				if a := out.Array(); out.IsArray() && len(a) == 1 && get(a[0], "text").Exists() {
-					out = decodeString(get(a[0], "text"))
+				out := record.JSON(v)
+				if a := out.Array(); out.IsArray() && len(a) == 1 && jsontext.Get(a[0], "text").Exists() {
+					out = jsontext.OpenString(jsontext.Get(a[0], "text"))
 				}
 				e.result(out)
 			}
 		}
 	}
-	if r.text("gen_ai.tool.status") == "error" && e.Outcome == "" {
-		e.Outcome, e.Error = semconv.OutcomeError, first(e.Error, "the tool failed")
+	if r.Text("gen_ai.tool.status") == "error" && e.Outcome == "" {
+		e.Outcome, e.Error = semconv.OutcomeError, cmp.Or(e.Error, "the tool failed")
 	}
 }

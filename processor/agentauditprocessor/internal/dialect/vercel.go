@@ -1,10 +1,15 @@
 package dialect
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 )
 
 // vercel is the Vercel AI SDK: ai.* attributes (legacy), or the keys of
@@ -12,15 +17,18 @@ import (
 var vercel = &Dialect{
 	Name:  "vercel-ai",
 	Title: "Vercel AI SDK",
-	Match: func(r *Record) bool {
+	Match: func(r *record.Record) bool {
 		if r.Log {
 			return false
 		}
-		return r.has("ai.operationId") || r.Scope == "ai" && r.hasPrefix("ai.") || r.Scope == "gen_ai" && r.has("gen_ai.operation.name")
+		return r.Has("ai.operationId") || r.Scope == "ai" && r.HasPrefix("ai.") || r.Scope == "gen_ai" && r.Has("gen_ai.operation.name")
 	},
-	Kind: func(r *Record) Kind {
-		id := r.text("ai.operationId")
+	Kind: func(r *record.Record) Kind {
+		id := r.Text("ai.operationId")
 		if id == "" {
+			if r.Text("gen_ai.operation.name") == "agent_step" {
+				return Copy // around a call that tells it
+			}
 			return otelKind(r)
 		}
 		switch {
@@ -66,22 +74,22 @@ var vercel = &Dialect{
 		"user_id":         "runtime context userId, with includeRuntimeContext",
 		"agent_id":        "functionId",
 	},
-	Ignore: []string{"operation.name", "resource.name", "ai.operationId", "ai.usage.totalTokens", "ai.usage.tokens", "ai.request.headers.*"},
+	Ignore: []record.Ignored{{"operation.name", "the record's name"}, {"resource.name", "the record's name"}, {"ai.operationId", "the event type"}, {"ai.usage.totalTokens", "a sum of fields"}, {"ai.usage.tokens", "of the library itself"}, {"ai.request.headers.*", "may hold credentials"}},
 }
 
-func vercelFinish(r *Record, e *Draft) {
+func vercelFinish(r *record.Record, e *Draft) {
 	if e.Kind == LLM || e.Kind == Agent {
 		e.vercelOutput(r)
 		if e.Operation == "" {
 			e.Operation = "chat"
-			if strings.Contains(r.text("ai.operationId"), "mbed") {
+			if strings.Contains(r.Text("ai.operationId"), "mbed") {
 				e.Operation = "embeddings"
 			}
 		}
 	}
 	if e.Kind == Agent {
 		if e.AgentName == "" {
-			e.AgentName = r.text("ai.telemetry.functionId")
+			e.AgentName = r.Text("ai.telemetry.functionId")
 		}
 		e.FinalOutput = e.OutputText
 		// The root repeats every call of its children beside the answer.
@@ -91,32 +99,25 @@ func vercelFinish(r *Record, e *Draft) {
 }
 
 // vercelOutput puts the legacy answer, which is in several attributes, into one message.
-func (e *Draft) vercelOutput(r *Record) {
+func (e *Draft) vercelOutput(r *record.Record) {
 	if len(e.OutputMessages) > 0 {
 		return
 	}
-	text := r.takeText("ai.response.text", "ai.result.text")
-	reasoning := r.takeText("ai.response.reasoning")
-	object := r.takeText("ai.response.object", "ai.result.object")
+	text := r.TakeText("ai.response.text", "ai.result.text")
+	reasoning := r.TakeText("ai.response.reasoning")
+	object := r.TakeText("ai.response.object", "ai.result.object")
 	var calls gjson.Result
-	if v, ok := r.take("ai.response.toolCalls", "ai.result.toolCalls"); ok {
-		calls = valueJSON(v)
+	if v, ok := r.Take("ai.response.toolCalls", "ai.result.toolCalls"); ok {
+		calls = record.JSON(v)
 	}
 	if text == "" && reasoning == "" && object == "" && len(calls.Array()) == 0 {
 		return
 	}
-	w := &messageWriter{c: &Conversation{}}
-	w.open("assistant", "")
-	w.reasoning(jsonString(reasoning))
-	w.text(jsonString(first(text, object)))
-	w.toolCalls(calls)
-	w.close("")
-	w.c.JSON = append(w.out, ']')
-	e.output(w.c)
+	e.output(chat.Reply(jsontext.Quote(reasoning), jsontext.Quote(cmp.Or(text, object)), calls))
 }
 
 func asVercelPrompt(e *Draft, v pcommon.Value) bool {
-	e.Prompt = firstOf(valueJSON(v), "system", "instructions").Str
+	e.Prompt = jsontext.First(record.JSON(v), "system", "instructions").Str
 	e.Secrets = append(e.Secrets, e.Prompt)
 	return e.Prompt != ""
 }

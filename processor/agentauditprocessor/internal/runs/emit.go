@@ -1,8 +1,9 @@
 package runs
 
 import (
-	"strconv"
+	"slices"
 
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
@@ -31,7 +32,7 @@ func (n *node) makeID() string {
 
 // emit makes the events of the request.
 func (b *batch) emit() {
-	b.asks()
+	b.findAsks()
 	b.survey()
 	for _, n := range b.nodes {
 		switch {
@@ -41,12 +42,16 @@ func (b *batch) emit() {
 			b.emitAsks(n)
 		case n.isEvent() && n.d.Kind == dialect.Approval && len(n.d.Asks) > 0:
 			b.emitAsks(n)
+		case n.isStep():
+			e := base(n)
+			e.EventType, e.EndTimestamp = semconv.TypeStep, n.d.EndTimestamp
+			n.main = b.place(n, e, n.mainID(), 0)
 		case n.isEvent():
 			n.main = b.place(n, &n.d.Event, n.mainID(), 0)
 			b.emitAsks(n)
 			b.emitAnswers(n)
 			if n.d.Kind == dialect.Approval && n.d.Record.Log && n.d.ApprovalStatus == semconv.ApprovalRejected && !n.d.Reported {
-				b.emitRefused(n.main, dialect.Call{ID: n.d.ToolCallID, Name: n.d.ToolName, Arguments: n.d.ToolInput})
+				b.emitRefused(n.main, chat.Call{ID: n.d.ToolCallID, Name: n.d.ToolName, Arguments: n.d.ToolInput})
 			}
 		}
 	}
@@ -60,7 +65,7 @@ func (b *batch) place(n *node, e *semconv.Event, id string, rank int) *placed {
 		ev Event
 	}{
 		placed: placed{n: n, rank: rank},
-		ev:     Event{Event: e, Dialect: n.d.Dialect.Name, Prompt: n.d.Prompt, Secrets: n.d.Secrets, Span: n.key.span, Sent: true, From: b.sender, Workload: n.d.Record.Workload()},
+		ev:     Event{Event: e, Dialect: n.d.Dialect.Name, Prompt: n.d.Prompt, Secrets: n.d.Secrets, Span: n.key.span, Sent: true, From: b.sender.Name, Workload: n.d.Record.Workload()},
 	}
 	p := &both.placed
 	p.ev = &both.ev
@@ -70,70 +75,94 @@ func (b *batch) place(n *node, e *semconv.Event, id string, rank int) *placed {
 
 // emitRun makes the start and the end of a run of one frame.
 func (b *batch) emitRun(n *node) {
-	d := n.d
-	content := d.Leftover()
-	base := d.Event
-	base.InputMessages, base.OutputMessages, base.OutputText, base.Reasoning = nil, nil, "", ""
-	base.FinishReasons, base.ToolCallsRequested = nil, nil
-	base.Operation, base.ContentState, base.ResponseID, base.ResponseModelID = "", "", "", ""
-	base.ToolName, base.ToolCallID, base.ToolInput, base.ToolOutput = "", "", nil, nil
-
-	start := base
-	start.EventType = semconv.TypeSessionStart
-	start.FinalOutput, start.Outcome, start.Error, start.ErrorType, start.Stack = "", "", "", "", ""
-	start.EndTimestamp = d.EndTimestamp
-	if start.UserMessage == "" && n.frame == nil && n.run.userText != "" {
-		start.UserMessage = n.run.userText
-		start.DerivedFields = append(append([]string(nil), base.DerivedFields...), "user_message")
-	}
-	start.Content = content
 	if n.resume == nil {
-		n.start = b.place(n, &start, semconv.SpanEventID(n.key.trace, n.key.span, string(semconv.TypeSessionStart)), -1)
+		n.start = b.place(n, n.runStart(), n.spanEvent(semconv.TypeSessionStart), -1)
 	}
 	b.emitDecisions(n)
 	if b.goesOn[n] {
 		return
 	}
-	if d.Error != "" && d.EndedBy == "" {
+	if n.d.Error != "" && n.d.EndedBy == "" {
 		b.emitError(n)
 	}
-	end := base
-	end.EventType = semconv.TypeSessionEnd
-	end.Timestamp, end.EndTimestamp = d.Record.End, d.EndTimestamp
-	if end.Timestamp.Before(d.Timestamp) {
-		end.Timestamp = d.Timestamp
+	n.end = b.place(n, b.runEnd(n), n.spanEvent(semconv.TypeSessionEnd), 1)
+}
+
+// spanEvent is the id of an event that a span gives.
+func (n *node) spanEvent(role semconv.EventType) string {
+	return semconv.SpanEventID(n.key.trace, n.key.span, string(role))
+}
+
+// ofCalls are the fields of a frame that stand on the events of its calls: it repeats them
+// at the most. ofEnd, and ofStart, stand on that event only.
+var (
+	ofCalls = []string{
+		"input_messages", "output_messages", "output_text", "reasoning", "finish_reasons", "tool_calls_requested", "operation", "content_state",
+		"response_id", "response_model_id", "tool_name", "tool_call_id", "tool_input", "tool_output", "error", "error_type", "stack",
 	}
-	end.EndTimestamp = end.Timestamp
-	end.UserMessage, end.ToolsAvailable = "", nil
-	end.Error, end.ErrorType, end.Stack = "", "", ""
-	if n.resume != nil {
-		end.Content = content
-	}
-	if end.FinalOutput == "" {
-		if end.FinalOutput = b.lastAnswer(n); end.FinalOutput != "" {
-			end.DerivedFields = append(append([]string(nil), base.DerivedFields...), "final_output")
+	ofEnd   = []string{"final_output", "outcome"}
+	ofStart = []string{"user_message", "tools_available"}
+)
+
+// frameEvent is an event of a run, without the fields that are others'.
+func (n *node) frameEvent(t semconv.EventType, without []string) *semconv.Event {
+	e := n.d.Event
+	e.EventType = t
+	for _, list := range [][]string{ofCalls, without} {
+		for _, f := range list {
+			e.Clear(f)
 		}
 	}
-	if end.Outcome == "" {
-		end.Outcome = semconv.OutcomeSuccess
+	e.DerivedFields = slices.DeleteFunc(slices.Clone(e.DerivedFields), func(f string) bool {
+		return slices.Contains(ofCalls, f) || slices.Contains(without, f)
+	})
+	return &e
+}
+
+func (n *node) runStart() *semconv.Event {
+	e := n.frameEvent(semconv.TypeSessionStart, ofEnd)
+	if text := n.part.UserText(); e.UserMessage == "" && n.frame == nil && text != "" {
+		e.UserMessage = text
+		e.DerivedFields = append(e.DerivedFields, "user_message")
+	}
+	return e
+}
+
+func (b *batch) runEnd(n *node) *semconv.Event {
+	d, e := n.d, n.frameEvent(semconv.TypeSessionEnd, ofStart)
+	e.Timestamp = d.Record.End
+	if e.Timestamp.Before(d.Timestamp) {
+		e.Timestamp = d.Timestamp
+	}
+	e.EndTimestamp = e.Timestamp
+	if e.FinalOutput == "" && d.Error == "" && d.EndedBy == "" {
+		if e.FinalOutput = b.lastAnswer(n); e.FinalOutput != "" {
+			e.DerivedFields = append(e.DerivedFields, "final_output")
+		}
+	}
+	if e.Outcome == "" && (d.Record.Succeeded || e.FinalOutput != "") && d.EndedBy == "" && len(d.Asks) == 0 {
+		e.Outcome = semconv.OutcomeSuccess
+		if !d.Record.Succeeded {
+			e.DerivedFields = append(e.DerivedFields, "outcome")
+		}
 	}
 	if d.EndedBy != "" {
-		end.EventType, end.Reason = semconv.TypeSessionTimeout, d.EndedBy
+		e.EventType, e.Reason = semconv.TypeSessionTimeout, d.EndedBy
 	}
-	n.end = b.place(n, &end, semconv.SpanEventID(n.key.trace, n.key.span, string(semconv.TypeSessionEnd)), 1)
+	return e
 }
 
 // emitError tells of an error of a run that no event in it tells of: errors climb
 // from where they happen to every span above.
 func (b *batch) emitError(n *node) {
-	if n.run.failed {
+	if n.part.Failed {
 		return // told of, in this request or an earlier one
 	}
 	e := base(n)
 	e.EventType = semconv.TypeError
 	e.Timestamp = n.d.Record.End
 	e.Error, e.ErrorType, e.Stack = n.d.Error, n.d.ErrorType, n.d.Stack
-	b.place(n, e, semconv.SpanEventID(n.key.trace, n.key.span, string(semconv.TypeError)), 0)
+	b.place(n, e, n.spanEvent(semconv.TypeError), 0)
 }
 
 // survey notes, once for all runs of the request, what their ends ask for: which run
@@ -152,13 +181,15 @@ func (b *batch) survey() {
 		if !n.isEvent() {
 			continue
 		}
-		n.run.failed = n.run.failed || n.d.Error != ""
+		n.part.Failed = n.part.Failed || n.d.Error != ""
 		if n.d.Kind != dialect.LLM || n.frame == nil {
 			continue
 		}
 		later(n.frame, n)
-		if top := n.frame.top(); top != n.frame {
-			later(top, n) // the last word of a run may be that of an agent within it
+		// The last word of a workflow is that of the agent within it; an agent does not say
+		// what another one said.
+		if top := n.frame.top(); top != n.frame && (top.d.Kind == dialect.Chain || agentOf(top.d) == agentOf(n.d)) {
+			later(top, n)
 		}
 	}
 }
@@ -167,70 +198,13 @@ func (b *batch) survey() {
 // for no tool: what the run said at its end.
 func (b *batch) lastAnswer(n *node) string {
 	switch last := b.last[n]; {
-	case last != nil && len(last.d.Requested) > 0:
+	case last != nil && (len(last.d.Requested) > 0 || last.d.Error != ""):
 		return ""
 	case last != nil && last.d.OutputText != "":
 		return last.d.OutputText
 	}
-	return n.run.lastText
-}
-
-// emitAnswers makes approvals of decisions that are told inside messages. The
-// history repeats in every later call: an answer is told once.
-func (b *batch) emitAnswers(n *node) {
-	for i, a := range n.d.Answers {
-		key := "answer/" + a.ID
-		if a.ID == "" {
-			key = "answer/" + strconv.Itoa(i)
-		}
-		if _, known := n.run.told(key); known || b.facts[factKey{n.runKey, key}] != nil {
-			continue
-		}
-		e := base(n)
-		e.EventType = semconv.TypeApproval
-		e.ApprovalStatus = semconv.ApprovalRejected
-		switch {
-		case a.Approved:
-			e.ApprovalStatus = semconv.ApprovalApproved
-		case a.Unclear:
-			e.ApprovalStatus = "" // never taken for an approval, nor for a refusal
-		}
-		e.ApprovalReason, e.ToolName, e.ToolCallID = a.Reason, a.Name, a.CallID
-		e.ApproverID, e.ApprovalSource = a.By, a.Source
-		if a.Inferred {
-			e.DerivedFields = append(e.DerivedFields, "approval_status")
-		}
-		if n.d.Kind == dialect.Tool {
-			e.ToolCallID, e.ToolInput = n.d.ToolCallID, n.d.ToolInput
-		}
-		p := b.place(n, e, semconv.SpanEventID(n.key.trace, n.key.span, key), -1)
-		b.facts[factKey{n.runKey, key}] = p
-		if a.Refused != nil {
-			b.emitRefused(p, *a.Refused)
-		}
+	if p := n.part; p.LastAgent == "" || p.LastAgent == agentOf(n.d) || n.d.Kind == dialect.Chain {
+		return p.LastText
 	}
-}
-
-// emitRefused makes the tool call that a decision kept from being run, and that
-// leaves no other record.
-func (b *batch) emitRefused(decision *placed, c dialect.Call) {
-	n := decision.n
-	e := base(n)
-	e.EventType = semconv.TypeToolCall
-	e.Timestamp = decision.ev.Timestamp
-	e.Outcome = semconv.OutcomeDenied
-	e.ToolName, e.ToolCallID, e.ToolInput = c.Name, c.ID, c.Arguments
-	e.ApprovalStatus, e.ApproverID = decision.ev.ApprovalStatus, decision.ev.ApproverID
-	p := b.place(n, e, semconv.RecordEventID(decision.ev.EventID, "denied"), -1)
-	p.ev.ParentEventID = decision.ev.EventID
-}
-
-// base is an event with only the identity of its record.
-func base(n *node) *semconv.Event {
-	d := n.d
-	return &semconv.Event{
-		Timestamp: d.Timestamp, SessionID: d.SessionID, RunID: d.RunID, AgentID: d.AgentID, AgentName: d.AgentName, AgentVersion: d.AgentVersion,
-		UserID: d.UserID, ModelID: d.ModelID, Provider: d.Provider, TraceID: d.TraceID, SpanID: d.SpanID, ParentSpanID: d.ParentSpanID,
-		DerivedFields: append([]string(nil), d.DerivedFields...),
-	}
+	return ""
 }

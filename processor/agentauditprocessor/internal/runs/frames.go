@@ -2,83 +2,118 @@ package runs
 
 import (
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
 // frames finds the spans that are agent runs. An agent's span is one; a step of a
 // framework is one only where it is a root that has events below it. A run inside
 // another is nested, unless the outer one does nothing else: then both are one run.
 func (b *batch) frames() {
-	known := map[*node]bool{}
-	isFrame := func(n *node) (yes bool) {
-		if yes, ok := known[n]; ok {
-			return yes
-		}
-		defer func() { known[n] = yes }()
-		if n.d == nil || n.d.Record.Log || n.joined != nil || n.d.Skip {
-			return false
-		}
-		return n.d.Kind == dialect.Agent || n.d.Kind == dialect.Chain && n.isRoot()
-	}
-	busy := map[*node]bool{}      // has events below it
-	own := map[*node]bool{}       // has events that are in no nested frame
-	nested := map[*node][]*node{} // frames directly below
+	f := &framer{known: map[*node]bool{}, busy: map[*node]bool{}, own: map[*node]bool{}, nested: map[*node][]*node{}}
 	for _, n := range b.nodes {
-		if n.d == nil {
-			continue
-		}
-		n.above(func(p *node) bool {
-			if n.isEvent() {
-				busy[p] = true
-			}
-			if n.frame == nil && isFrame(p) {
-				n.frame = p
-			}
-			return true
-		})
-		if n.isEvent() && n.frame != nil {
-			own[n.frame] = true
+		if n.d != nil {
+			f.lookAbove(n)
 		}
 	}
 	for _, n := range b.nodes {
-		if n.d == nil || !isFrame(n) {
-			continue
-		}
-		if n.d.Kind == dialect.Agent || busy[n] || n.run.events > 0 {
-			n.isRun = true
-			if n.d.Frame != nil {
-				n.d.Frame()
-			}
-			if n.d.Kind == dialect.Chain && n.d.AgentName == "" && n.d.AgentID == "" {
-				n.d.AgentName = n.d.Record.Name // a graph or a workflow is all the agent there is
-				n.d.Derive("agent_name")
-			}
-			if n.frame != nil {
-				nested[n.frame] = append(nested[n.frame], n)
-			}
+		if n.d != nil && f.isFrame(n) {
+			f.begin(n)
 		}
 	}
-	for outer, list := range nested {
-		if outer.isRun && len(list) == 1 && !own[outer] && !handsOver(outer.d.AgentID, list[0].d.AgentID) {
-			list[0].joined = outer
-		}
-	}
-	// A record's frame is the run it belongs to.
+	f.fold()
 	for _, n := range b.nodes {
-		for range maxClimb {
-			if n.frame == nil || n.frame.joined == nil && n.frame.isRun {
-				break
-			}
-			if n.frame.joined != nil {
-				n.frame = n.frame.outermost()
-			} else {
-				n.frame = n.frame.frame
-			}
-		}
+		n.settle()
 	}
 	for _, n := range b.nodes {
 		if n.isRun && n.joined != nil {
 			n.outermost().absorb(n)
 			n.isRun = false
+		}
+		if n.d != nil && n.d.Kind == dialect.Chain && !n.isRun && n.joined == nil {
+			n.d.Glue = !b.keepSteps
+			if b.keepSteps {
+				n.d.Kind, n.d.EventType = dialect.Step, semconv.TypeStep
+			}
+		}
+	}
+}
+
+// framer is what frames knows of the spans of a request.
+type framer struct {
+	known  map[*node]bool    // whether a span is a frame
+	busy   map[*node]bool    // has events below it
+	own    map[*node]bool    // has events that are in no nested frame
+	nested map[*node][]*node // frames directly below
+}
+
+func (f *framer) isFrame(n *node) bool {
+	yes, ok := f.known[n]
+	if !ok {
+		may := n.d != nil && !n.d.Record.Log && n.joined == nil && !n.d.Skip
+		yes = may && (n.d.Kind == dialect.Agent || n.d.Kind == dialect.Chain && n.isRoot())
+		f.known[n] = yes
+	}
+	return yes
+}
+
+// lookAbove finds the frame that a record is in, and tells the spans above that they have an
+// event below them.
+func (f *framer) lookAbove(n *node) {
+	event := n.isEvent() && !n.isStep()
+	n.above(func(p *node) bool {
+		if p.of != n.of {
+			return true
+		}
+		if event {
+			f.busy[p] = true
+		}
+		if n.frame == nil && f.isFrame(p) {
+			n.frame = p
+		}
+		return true
+	})
+	if event && n.frame != nil {
+		f.own[n.frame] = true
+	}
+}
+
+// begin makes a run of a frame that something happened in.
+func (f *framer) begin(n *node) {
+	if n.d.Kind != dialect.Agent && !f.busy[n] && n.part.Events == 0 {
+		return
+	}
+	n.isRun = true
+	if n.d.Frame != nil {
+		n.d.Frame()
+	}
+	if n.d.Kind == dialect.Chain && n.d.AgentName == "" && n.d.AgentID == "" {
+		n.d.AgentName = n.d.Record.Name // a graph or a workflow is all the agent there is
+		n.d.Derive("agent_name")
+	}
+	if n.frame != nil {
+		f.nested[n.frame] = append(f.nested[n.frame], n)
+	}
+}
+
+// fold joins a frame that is all that another one does to that one.
+func (f *framer) fold() {
+	for outer, list := range f.nested {
+		if outer.isRun && len(list) == 1 && !f.own[outer] && !handsOver(outer.d.AgentID, list[0].d.AgentID) {
+			list[0].joined = outer
+		}
+	}
+}
+
+// settle has the frame of a record be the run that it belongs to.
+func (n *node) settle() {
+	for range maxClimb {
+		switch {
+		case n.frame == nil || n.frame.joined == nil && n.frame.isRun:
+			return
+		case n.frame.joined != nil:
+			n.frame = n.frame.outermost()
+		default:
+			n.frame = n.frame.frame
 		}
 	}
 }
@@ -121,89 +156,4 @@ func (n *node) isRoot() bool {
 		return alone
 	})
 	return alone && top.pid.IsEmpty()
-}
-
-// absorb takes what the inner span of a run knows into the outer one. The name of
-// an agent counts for more than that of a workflow around it.
-func (n *node) absorb(inner *node) {
-	o, i := n.d, inner.d
-	if i.AgentID != "" || o.Kind == dialect.Chain && i.AgentName != "" {
-		o.AgentID, o.AgentName = i.AgentID, i.AgentName
-	}
-	fill(&o.AgentVersion, i.AgentVersion)
-	fill(&o.SessionID, i.SessionID)
-	fill(&o.UserID, i.UserID)
-	fill(&o.UserMessage, i.UserMessage)
-	fill(&o.FinalOutput, i.FinalOutput)
-	fill(&o.Prompt, i.Prompt)
-	fill(&o.Error, i.Error)
-	fill(&o.ErrorType, i.ErrorType)
-	fill(&o.Outcome, i.Outcome)
-	fill(&o.EndedBy, i.EndedBy)
-	o.Secrets = append(o.Secrets, i.Secrets...)
-	if len(o.ToolsAvailable) == 0 {
-		o.ToolsAvailable = i.ToolsAvailable
-	}
-	o.Decisions = append(o.Decisions, i.Decisions...)
-}
-
-func fill(p *string, v string) {
-	if *p == "" {
-		*p = v
-	}
-}
-
-// resume joins a run that goes on where another stopped to wait for a decision: it
-// begins with a tool call that the other's model asked for and that was not run
-// there. Frameworks tell of it as a second trace.
-func (b *batch) resume() {
-	type call struct{ name, args string }
-	asked := map[call]*node{} // by what was asked, the run that asked and did not do it
-	for _, n := range b.nodes {
-		if n.d == nil || n.d.Kind != dialect.LLM {
-			continue
-		}
-		for _, c := range n.d.Requested {
-			asked[call{c.Name, string(c.Arguments)}] = n
-		}
-	}
-	if len(asked) == 0 {
-		return
-	}
-	for _, list := range b.byTrace {
-		first := earliest(*list)
-		if first == nil || first.d.Kind != dialect.Tool || first.frame == nil {
-			continue
-		}
-		top := first.frame.top()
-		before := asked[call{first.d.ToolName, string(first.d.ToolInput)}]
-		if before == nil || before.runKey == first.runKey || before.frame == nil || before.d.Record.Service != first.d.Record.Service ||
-			!before.d.Timestamp.Before(first.d.Timestamp) {
-			continue
-		}
-		done := false
-		for _, n := range *b.byTrace[before.runKey] {
-			done = done || n.d.Kind == dialect.Tool && n.d.ToolName == first.d.ToolName && string(n.d.ToolInput) == string(first.d.ToolInput)
-		}
-		was := before.frame.top()
-		if !done && was.d.FinalOutput == "" && was.d.Error == "" {
-			top.resume = was
-			first.asked = before
-		}
-	}
-}
-
-// earliest is the event of a run that began first.
-func earliest(list []*node) *node {
-	var first *node
-	for _, n := range list {
-		if !n.isEvent() || n.d.Record.Log {
-			continue
-		}
-		if first == nil || n.d.Timestamp.Before(first.d.Timestamp) ||
-			n.d.Timestamp.Equal(first.d.Timestamp) && n.d.EndTimestamp.Before(first.d.EndTimestamp) {
-			first = n
-		}
-	}
-	return first
 }

@@ -1,25 +1,25 @@
 package runs
 
 import (
+	"slices"
 	"strings"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/runs/memory"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
-// joinRecords completes events with the records that tell of the same thing: an
-// answer logged beside its request, the children of a tool's span, messages that
-// came as log records before their span.
-func (b *batch) joinRecords() {
-	byKey := map[string]*node{}
+// join completes events with the records that tell of the same thing: an answer logged
+// beside its request, the children of a tool's span, messages that came as log records
+// before their span. Only what one resource told of one run is joined.
+func (b *batch) join() {
+	byKey := map[factKey]*node{}
 	for _, n := range b.nodes {
 		if n.d == nil {
 			continue
 		}
 		for _, k := range n.d.Keys {
-			if key := n.runKey + k; byKey[key] == nil {
+			if key := (factKey{n.part, k}); byKey[key] == nil {
 				byKey[key] = n
 			}
 		}
@@ -29,7 +29,7 @@ func (b *batch) joinRecords() {
 			continue
 		}
 		for _, k := range n.d.Joins {
-			if of := byKey[n.runKey+k]; of != nil && of != n {
+			if of := byKey[factKey{n.part, k}]; of != nil && of != n {
 				complete(of.d, n.d)
 				n.joined = of
 				break
@@ -38,43 +38,50 @@ func (b *batch) joinRecords() {
 	}
 	b.joinParts()
 	for _, n := range b.nodes {
-		switch {
-		case n.d == nil || n.joined != nil:
-		case n.d.Kind == dialect.Message && n.d.Record.Log && !n.d.Of.IsEmpty():
-			n.run.wait(n.d)
-		case n.d.Kind == dialect.LLM && !n.d.Record.Log:
-			if p := n.run.pending[n.key.span]; p != nil {
-				complete(n.d, p.conversation())
-			}
-		case n.d.Kind == dialect.LLM && n.d.Record.Log && !n.key.span.IsEmpty():
-			n.run.waitWhole(n.d)
+		if n.d != nil && n.joined == nil {
+			n.awaits()
 		}
 	}
 }
 
+// awaits has a log record wait for its span, or the span have what waited for it.
+func (n *node) awaits() {
+	switch d := n.d; {
+	case d.Kind == dialect.Message && d.Record.Log && !d.Of.IsEmpty():
+		awaitMessage(n.part, d)
+	case d.Kind == dialect.LLM && !d.Record.Log:
+		if p := n.part.Pending(n.key.span); p != nil && sameResponse(d, p.Draft) {
+			complete(d, p.Draft)
+		}
+	case d.Kind == dialect.LLM && d.Record.Log && !n.key.span.IsEmpty():
+		awaitCall(n.part, d)
+	}
+}
+
+// parts are what children of a tool's span say of it.
+type parts struct{ executed, blocked *dialect.Draft }
+
 // joinParts lets a tool's span have what its children say: whether it ran, and what
 // was decided on it.
 func (b *batch) joinParts() {
-	type parts struct{ executed, blocked *dialect.Draft }
-	of := map[spanKey]*parts{}
+	of := map[twinKey]*parts{}
 	for _, n := range b.nodes {
 		if n.d == nil || n.d.Of.IsEmpty() || n.d.Record.Log {
 			continue
 		}
-		key := spanKey{n.key.trace, n.d.Of}
+		key := twinKey{spanKey{n.key.trace, n.d.Of}, n.of}
 		if of[key] == nil {
 			of[key] = &parts{}
 		}
 		if n.d.Kind == dialect.Part {
 			of[key].executed = n.d
-		} else {
-			of[key].blocked = n.d
-			if tool := b.bySpan[key]; tool != nil && tool.d != nil {
-				fill(&n.d.ToolName, tool.d.ToolName)
-				fill(&n.d.ToolCallID, tool.d.ToolCallID)
-				if len(n.d.ToolInput) == 0 {
-					n.d.ToolInput = tool.d.ToolInput
-				}
+			continue
+		}
+		of[key].blocked = n.d
+		if tool := b.find(key.spanKey, n.of); tool != nil && tool.d != nil && tool.of == n.of {
+			n.d.ToolName, n.d.ToolCallID = or(n.d.ToolName, tool.d.ToolName), or(n.d.ToolCallID, tool.d.ToolCallID)
+			if len(n.d.ToolInput) == 0 {
+				n.d.ToolInput = tool.d.ToolInput
 			}
 		}
 	}
@@ -82,163 +89,103 @@ func (b *batch) joinParts() {
 		if n.d == nil || !n.d.Parts {
 			continue
 		}
-		switch p := of[n.key]; {
-		case p == nil:
-		case p.executed != nil:
-			if p.executed.Outcome != "" {
-				n.d.Outcome = p.executed.Outcome
-			}
-			fill(&n.d.Error, p.executed.Error)
-			fill(&n.d.ErrorType, p.executed.ErrorType)
-		case p.blocked != nil:
-			// It was asked about and never ran.
-			n.d.Outcome = semconv.OutcomeDenied
-		}
-		if p := of[n.key]; p != nil && p.blocked != nil {
-			fill(&n.d.ApprovalStatus, p.blocked.ApprovalStatus)
-			fill(&n.d.ApproverID, p.blocked.ApproverID)
+		if p := of[twinKey{n.key, n.of}]; p != nil {
+			p.complete(n.d)
 		}
 	}
 }
 
-// complete fills what d lacks from another record of the same thing.
-func complete(d, from *dialect.Draft) {
-	if len(d.InputMessages) == 0 {
-		d.InputMessages = from.InputMessages
-	}
-	if len(d.OutputMessages) == 0 {
-		d.OutputMessages = from.OutputMessages
-		fill(&d.OutputText, from.OutputText)
-		fill(&d.Reasoning, from.Reasoning)
-		if len(d.Requested) == 0 {
-			d.Requested = from.Requested
+func (p *parts) complete(d *dialect.Draft) {
+	switch {
+	case p.executed != nil:
+		if p.executed.Outcome != "" {
+			d.Outcome = p.executed.Outcome
+			d.Underive("outcome")
 		}
-		if len(d.ToolCallsRequested) == 0 {
-			d.ToolCallsRequested = from.ToolCallsRequested
-		}
+		d.Error, d.ErrorType = or(d.Error, p.executed.Error), or(d.ErrorType, p.executed.ErrorType)
+	case p.blocked != nil:
+		// It was asked about and never ran.
+		d.Outcome = semconv.OutcomeDenied
+		d.Underive("outcome")
 	}
-	if len(d.FinishReasons) == 0 {
-		d.FinishReasons = from.FinishReasons
-	}
-	if len(d.ToolsAvailable) == 0 {
-		d.ToolsAvailable, d.ToolsHash = from.ToolsAvailable, from.ToolsHash
-	}
-	fill(&d.Prompt, from.Prompt)
-	fill(&d.UserJSON, from.UserJSON)
-	fill(&d.ModelID, from.ModelID)
-	fill(&d.ResponseModelID, from.ResponseModelID)
-	fill(&d.ResponseID, from.ResponseID)
-	fill(&d.SessionID, from.SessionID)
-	fill(&d.UserID, from.UserID)
-	for _, p := range [][2]*semconv.Optional[int64]{
-		{&d.InputTokens, &from.InputTokens},
-		{&d.OutputTokens, &from.OutputTokens},
-		{&d.CachedInputTokens, &from.CachedInputTokens},
-		{&d.ReasoningTokens, &from.ReasoningTokens},
-	} {
-		if !p[0].Valid {
-			*p[0] = *p[1]
-		}
-	}
-	if d.Kind == dialect.Tool {
-		completeTool(d, from)
-	}
-	d.Secrets = append(d.Secrets, from.Secrets...)
-	if d.ContentState == semconv.ContentNotCaptured && (len(d.InputMessages) > 0 || len(d.OutputMessages) > 0) {
-		d.ContentState = semconv.ContentPresent
+	if p.blocked != nil {
+		d.ApprovalStatus, d.ApproverID = or(d.ApprovalStatus, p.blocked.ApprovalStatus), or(d.ApproverID, p.blocked.ApproverID)
 	}
 }
 
-// completeTool takes the result and the failure from the layer that ran the tool.
-func completeTool(d, from *dialect.Draft) {
-	if len(d.ToolInput) == 0 {
-		d.ToolInput = from.ToolInput
-	}
-	if len(d.ToolOutput) == 0 {
-		d.ToolOutput = from.ToolOutput
-	}
-	fill(&d.ToolCallID, from.ToolCallID)
-	fill(&d.MCPServer, from.MCPServer)
-	fill(&d.MCPSessionID, from.MCPSessionID)
-	if d.Error == "" && from.Outcome != semconv.OutcomeSuccess && from.Outcome != "" {
-		d.Outcome, d.Error, d.ErrorType = from.Outcome, from.Error, from.ErrorType
-	}
-	if d.ContentState == semconv.ContentNotCaptured && len(d.ToolInput)+len(d.ToolOutput) > 0 {
-		d.ContentState = semconv.ContentPresent
-	}
+// sameResponse reports whether two records may tell of one call: unequal ids of the
+// answer never do.
+func sameResponse(a, b *dialect.Draft) bool {
+	return a.ResponseID == "" || b.ResponseID == "" || a.ResponseID == b.ResponseID
 }
 
-// wait keeps a message for the span that it belongs to.
-func (r *run) wait(d *dialect.Draft) {
-	p := r.pending[d.Of]
-	size := len(d.InputMessages) + len(d.OutputMessages)
-	if p == nil && len(r.pending) >= maxPending || !r.room(size) {
+// awaitMessage keeps a message for the span that it belongs to.
+func awaitMessage(part *memory.Part, d *dialect.Draft) {
+	size := len(d.InputMessages) + len(d.OutputMessages) + len(d.OutputText) + len(d.Prompt)
+	p := part.Pending(d.Of)
+	switch {
+	case p == nil:
+		p = &memory.Pending{Draft: &dialect.Draft{Kind: dialect.LLM}}
+		p.Draft.EventType = semconv.TypeLLMCall
+		if !part.Await(d.Of, p.Draft, size) {
+			return
+		}
+	case !part.Room(size):
 		return
 	}
-	if p == nil {
-		p = &pending{draft: &dialect.Draft{Kind: dialect.LLM}}
-		r.await(d.Of, p)
-	}
-	if len(d.InputMessages) > 2 {
-		p.in = append(p.in, d.InputMessages[1:len(d.InputMessages)-1])
-	}
-	if len(d.OutputMessages) > 2 {
-		p.out = append(p.out, d.OutputMessages[1:len(d.OutputMessages)-1])
-		p.draft.Requested = append(p.draft.Requested, d.Requested...)
-		p.draft.ToolCallsRequested = joinLists(p.draft.ToolCallsRequested, d.ToolCallsRequested)
-		if p.draft.OutputText != "" && d.OutputText != "" {
-			p.draft.OutputText += "\n"
-		}
-		p.draft.OutputText += d.OutputText
-		fill(&p.draft.Reasoning, d.Reasoning)
-		p.draft.FinishReasons = append(p.draft.FinishReasons, d.FinishReasons...)
-	}
+	w := p.Draft
+	joinMessages(&w.Event, &d.Event)
+	w.Requested = append(w.Requested, d.Requested...)
 	if d.Prompt != "" {
-		if p.draft.Prompt != "" {
-			p.draft.Prompt += "\n"
+		if w.Prompt != "" {
+			w.Prompt += "\n"
 		}
-		p.draft.Prompt += d.Prompt
+		w.Prompt += d.Prompt
 	}
-	fill(&p.draft.UserJSON, strings.Clone(d.UserJSON)) // or all is remembered that it is a part of
-	p.draft.Secrets = append(p.draft.Secrets, d.Secrets...)
+	w.UserJSON = or(w.UserJSON, strings.Clone(d.UserJSON)) // or all is remembered that it is a part of
+	w.Secrets = append(w.Secrets, d.Secrets...)
 }
 
-// waitWhole keeps a log record that tells of a whole call.
-func (r *run) waitWhole(d *dialect.Draft) {
-	if p := r.pending[d.Record.SpanID]; p != nil {
-		complete(p.draft, d)
-		return
+// joinMessages puts what a message says behind what those before it said.
+func joinMessages(d, from *semconv.Event) {
+	for i := range merges.parts {
+		s := &merges.parts[i]
+		if !s.Has(from) {
+			continue
+		}
+		if !s.Has(d) {
+			s.Copy(d, from)
+			continue
+		}
+		switch s.Name {
+		case "input_messages":
+			d.InputMessages = joinLists(d.InputMessages, from.InputMessages)
+		case "output_messages":
+			d.OutputMessages = joinLists(d.OutputMessages, from.OutputMessages)
+		case "tool_calls_requested":
+			d.ToolCallsRequested = joinLists(d.ToolCallsRequested, from.ToolCallsRequested)
+		case "output_text":
+			d.OutputText += "\n" + from.OutputText
+		case "finish_reasons":
+			d.FinishReasons = slices.Concat(d.FinishReasons, from.FinishReasons)
+		}
 	}
-	size := len(d.InputMessages) + len(d.OutputMessages)
-	if len(r.pending) >= maxPending || !r.room(size) {
+}
+
+// awaitCall keeps a log record that tells of a whole call.
+func awaitCall(part *memory.Part, d *dialect.Draft) {
+	if p := part.Pending(d.Record.SpanID); p != nil {
+		if sameResponse(p.Draft, d) {
+			complete(p.Draft, d)
+		}
 		return
 	}
 	kept := *d
-	r.await(d.Record.SpanID, &pending{draft: &kept})
+	kept.Record, kept.Frame = nil, nil // or all of the request is remembered
+	part.Await(d.Record.SpanID, &kept, len(d.InputMessages)+len(d.OutputMessages)+len(d.OutputText)+len(d.Prompt)+len(d.ToolsAvailable))
 }
 
-func (p *pending) conversation() *dialect.Draft {
-	d := *p.draft
-	if len(p.in) > 0 {
-		d.InputMessages = list(p.in)
-	}
-	if len(p.out) > 0 {
-		d.OutputMessages = list(p.out)
-	}
-	return &d
-}
-
-func list(inner [][]byte) []byte {
-	out := []byte{'['}
-	for i, m := range inner {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = append(out, m...)
-	}
-	return append(out, ']')
-}
-
+// joinLists is the elements of two JSON lists.
 func joinLists(a, b []byte) []byte {
 	switch {
 	case len(b) < 3:
@@ -246,101 +193,6 @@ func joinLists(a, b []byte) []byte {
 	case len(a) < 3:
 		return b
 	}
-	return list([][]byte{a[1 : len(a)-1], b[1 : len(b)-1]})
-}
-
-// pairCalls finds for each tool call the model call that asked for it: by the id of
-// the call, else by name and parameters.
-func (b *batch) pairCalls() {
-	for _, n := range b.nodes {
-		if n.isEvent() && (n.d.Kind == dialect.LLM || n.d.Kind == dialect.Message) {
-			n.run.ask(n)
-		}
-	}
-	for _, n := range b.nodes {
-		if !n.isEvent() || n.d.Kind != dialect.Tool && n.d.Kind != dialect.Approval {
-			continue
-		}
-		q := n.run.find(n.d)
-		if q == nil {
-			continue
-		}
-		if n.d.Kind == dialect.Tool {
-			q.claimed = true
-			if n.d.ToolCallID == "" && q.ID != "" {
-				n.d.ToolCallID = q.ID
-				n.d.Derive("tool_call_id")
-			}
-			if len(n.d.ToolInput) == 0 && len(q.Arguments) > 0 {
-				n.d.ToolInput = q.Arguments
-				n.d.Derive("tool_input")
-			}
-			if n.d.Alone && len(q.Arguments) > 0 {
-				n.d.Alternates = append(append([]byte(`{"tool_input":`), n.d.ToolInput...), '}')
-				n.d.ToolInput = q.Arguments
-				n.d.Derive("tool_input")
-			}
-		}
-		n.d.ParentEventID = q.event
-	}
-}
-
-// ask remembers the tool calls that a model call asked for.
-func (r *run) ask(n *node) {
-	id := n.mainID()
-	if n.d.Kind == dialect.Message {
-		id = semconv.SpanEventID(n.key.trace, n.d.Of, string(semconv.TypeLLMCall))
-	}
-next:
-	for _, c := range n.d.Requested {
-		for _, q := range r.requests {
-			if c.ID != "" && q.ID == c.ID {
-				if n.d.Kind == dialect.LLM && !n.d.Record.Log {
-					q.event = id
-				}
-				continue next
-			}
-		}
-		if !r.room(len(c.Arguments)) {
-			c.Arguments = nil // known by its id and name
-		}
-		if len(r.requests) >= maxFacts {
-			r.requests = r.requests[1:]
-		}
-		c.ID, c.Name = strings.Clone(c.ID), strings.Clone(c.Name)
-		r.requests = append(r.requests, &request{Call: c, event: id})
-	}
-}
-
-func (r *run) find(d *dialect.Draft) *request {
-	if d.ToolCallID != "" {
-		for _, q := range r.requests {
-			if q.ID == d.ToolCallID {
-				return q
-			}
-		}
-	}
-	for _, q := range r.requests {
-		if q.claimed || q.Name != d.ToolName || d.ToolCallID != "" && q.ID != "" {
-			continue
-		}
-		if len(d.ToolInput) == 0 || string(q.Arguments) == string(d.ToolInput) || d.Alone && onlyValue(q.Arguments) == string(d.ToolInput) {
-			return q
-		}
-	}
-	return nil
-}
-
-// onlyValue is the JSON of the one member of an object, "" where there are more.
-func onlyValue(object []byte) string {
-	raw, n := "", 0
-	gjson.ParseBytes(object).ForEach(func(_, v gjson.Result) bool {
-		raw = v.Raw
-		n++
-		return n < 2
-	})
-	if n != 1 {
-		return ""
-	}
-	return raw
+	out := append(append([]byte(nil), a[:len(a)-1]...), ',')
+	return append(out, b[1:]...)
 }

@@ -1,0 +1,407 @@
+package chat
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+)
+
+// Conversation is a list of messages brought to the one shape of the schema,
+// [{"role":…,"parts":[…]}], and what an audit wants to know of them.
+type Conversation struct {
+	JSON      []byte   // the list; nil when there is no message
+	System    []string // text parts of system and developer messages
+	Calls     []Call   // tool calls in assistant messages
+	Results   []Result // tool results in any message
+	Approvals []Answer // answers to requests for approval
+	Asks      []Asked  // requests for approval
+	Finish    []string // finish reasons that stand on messages
+	Withheld  bool     // a library wrote a marker in the place of content
+
+	// What is long and seldom asked for, as JSON strings: the text of the first user
+	// message, and parts of assistant messages.
+	UserJSON        string
+	text, reasoning []string
+}
+
+// User is the text of the first user message.
+func (c *Conversation) User() string { return jsontext.Read(c.UserJSON).Str }
+
+// Text is what the assistant's messages say, part by part.
+func (c *Conversation) Text() string { return unquoted(c.text) }
+
+// Reasoning is the reasoning of the assistant's messages, part by part.
+func (c *Conversation) Reasoning() string { return unquoted(c.reasoning) }
+
+// LastText is the last part of the text; "" where there is none.
+func (c *Conversation) LastText() string { return unquoted(c.text[max(0, len(c.text)-1):]) }
+
+// unquoted are JSON strings as lines of text.
+func unquoted(list []string) string {
+	if len(list) == 1 {
+		return jsontext.Read(list[0]).Str
+	}
+	lines := make([]string, 0, len(list))
+	for _, s := range list {
+		lines = append(lines, jsontext.Read(s).Str)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Call is a tool call that a model asked for.
+type Call struct {
+	ID, Name  string
+	Arguments []byte // JSON
+}
+
+// Result is what came back for a tool call.
+type Result struct {
+	ID     string
+	Output []byte // JSON
+}
+
+// Answer is a decision on a request for approval, told as a part of a message or by
+// what a framework put in the place of a result.
+type Answer struct {
+	ID, Name string // of the request, and of the tool
+	CallID   string // of the tool call, where it is told
+	Approved bool
+	Reason   string
+	// By and Source say who or what decided, where that is known.
+	By, Source string
+	Inferred   bool // from what was done after
+	Unclear    bool // the words are no decision that is known
+	// Refused is the tool call that was not run because of it, and leaves no record.
+	Refused *Call
+}
+
+// Read reads messages in any of the shapes that libraries send: the
+// OpenTelemetry conventions, OpenAI chat completions and responses, Anthropic,
+// Bedrock Converse, Gemini, Vercel AI, LangChain. A message that names no role
+// gets the one given. The JSON must be valid.
+func Read(v gjson.Result, role string) *Conversation {
+	// The one shape is seldom much longer than the others.
+	w := &writer{c: &Conversation{}, out: make([]byte, 0, len(v.Raw)+len(v.Raw)/16+64)}
+	w.list(v, role, 0)
+	if w.n > 0 {
+		w.out = append(w.out, ']')
+		w.c.JSON = w.out
+	}
+	return w.c
+}
+
+// Said is the conversation of one message of text.
+func Said(role, text string) *Conversation {
+	w := &writer{c: &Conversation{}}
+	w.open(role, "")
+	w.text(jsontext.Quote(text))
+	w.close("")
+	if w.parts > 0 {
+		w.c.JSON = append(w.out, ']')
+	}
+	return w.c
+}
+
+// Reply is the conversation of one message of the assistant: reasoning and text, each a
+// JSON string, and calls.
+func Reply(reasoning, text, calls gjson.Result) *Conversation {
+	w := &writer{c: &Conversation{}}
+	w.open("assistant", "")
+	if reasoning.Exists() {
+		w.reasoning(reasoning)
+	}
+	w.text(text)
+	w.toolCalls(calls)
+	w.close("")
+	w.c.JSON = append(w.out, ']')
+	return w.c
+}
+
+// SystemTexts are the texts of a system prompt: a text, or a list of parts or messages.
+func SystemTexts(v gjson.Result) []string {
+	if v.Type == gjson.String {
+		return []string{v.Str}
+	}
+	w := &writer{c: &Conversation{}, role: "system"}
+	if p := jsontext.Get(v, "0"); v.IsArray() && (jsontext.Get(p, "role").Exists() || jsontext.Get(p, "parts").Exists()) {
+		w.list(v, "system", 0)
+	} else {
+		w.content(v)
+	}
+	return w.c.System
+}
+
+type writer struct {
+	c     *Conversation
+	out   []byte
+	n     int    // messages so far
+	parts int    // parts of the open message
+	role  string // of the open message
+
+	calls    map[string]int  // place in Conversation.Calls, by id
+	confirms map[string]Call // what ADK asked about, by the id of its request
+	arena    jsontext.Object // members of the objects that are being read
+}
+
+// members reads the members of an object once: a message is asked for many keys, and
+// each would be looked for in the whole of it. They are good until release.
+func (w *writer) members(v gjson.Result) jsontext.Object {
+	from := len(w.arena)
+	w.arena = jsontext.AppendMembers(w.arena, v)
+	return w.arena[from:len(w.arena):len(w.arena)]
+}
+
+func (w *writer) release(o jsontext.Object) { w.arena = w.arena[:len(w.arena)-len(o)] }
+
+// maxWrap bounds how deep containers around messages are opened.
+const maxWrap = 6
+
+func (w *writer) list(v gjson.Result, role string, depth int) {
+	if depth > maxWrap {
+		return
+	}
+	switch {
+	case v.IsArray():
+		jsontext.Elements(v, func(m gjson.Result) {
+			if m.IsArray() {
+				w.list(m, role, depth+1)
+			} else {
+				w.message(m, role, depth)
+			}
+		})
+	case v.IsObject():
+		o := w.members(v)
+		if !w.container(o, role, depth) {
+			w.object(v, o, role, depth)
+		}
+		w.release(o)
+	case v.Type == gjson.String && v.Raw != `""`:
+		w.message(v, role, depth)
+	}
+}
+
+// container opens an object that holds messages rather than being one.
+func (w *writer) container(o jsontext.Object, role string, depth int) bool {
+	if o.Has("role") {
+		return false
+	}
+	found := false
+	if s := o.First("system", "systemInstruction", "system_instruction", "config.systemInstruction", "config.system_instruction", "instructions"); s.Exists() {
+		w.list(s, "system", depth+1)
+		found = true
+	}
+	if o.Has("type") {
+		return found
+	}
+	for _, key := range []string{"messages", "contents", "input", "choices", "generations", "candidates", "output"} {
+		if m := jsontext.Read(o.Raw(key)); m.Exists() && (m.IsArray() || key == "input" || key == "output") {
+			w.list(m, role, depth+1)
+			found = true
+		}
+	}
+	return found
+}
+
+// message writes one message; one that only wraps another is opened.
+func (w *writer) message(m gjson.Result, role string, depth int) {
+	if m.Type == gjson.String {
+		w.open(role, "")
+		w.text(m)
+		w.close("")
+		return
+	}
+	if !m.IsObject() {
+		return
+	}
+	o := w.members(m)
+	w.object(m, o, role, depth)
+	w.release(o)
+}
+
+// object writes the message that an object is, whose members are o.
+func (w *writer) object(m gjson.Result, o jsontext.Object, role string, depth int) {
+	finish := o.First("finish_reason", "finishReason", "generationInfo.finish_reason").Str
+	if w.wrapped(o, finish, role, depth) || w.item(m, o, finish) {
+		return
+	}
+	r := roleOf(o, role)
+	callID := o.First("tool_call_id", "toolCallId").Str
+	if callID == "" && r == "tool" {
+		callID = o.Get("id").Str
+	}
+	w.open(r, o.Get("name").Str)
+	body := jsontext.Unread(o.FirstRaw("parts", "content", "contents", "text", "message"))
+	if callID != "" && body.Exists() {
+		w.result(callID, jsontext.Read(body.Raw))
+	} else {
+		w.content(body)
+	}
+	if s := jsontext.Unread(o.FirstRaw("reasoning_content", "reasoning")); s.Type == gjson.String {
+		w.reasoning(s)
+	}
+	w.toolCalls(o.First("tool_calls", "toolCalls"))
+	if fc := o.Get("function_call"); fc.IsObject() {
+		w.call("", jsontext.Get(fc, "name").Str, jsontext.Get(fc, "arguments"))
+	}
+	if s := jsontext.Unread(o.Raw("refusal")); s.Type == gjson.String {
+		w.text(s)
+	}
+	w.close(finish)
+}
+
+// wrapped writes the message that an object only wraps; it reports false where it wraps none.
+func (w *writer) wrapped(o jsontext.Object, finish, role string, depth int) bool {
+	if inner := jsontext.Unread(o.Raw("message")); inner.IsObject() && depth <= maxWrap { // a choice, a candidate, a generation
+		if !jsontext.Get(inner, "tool_calls").Exists() && o.Has("tool_calls") {
+			w.open(roleOf(jsontext.AppendMembers(nil, inner), role), "")
+			w.content(jsontext.First(inner, "parts", "content"))
+			w.toolCalls(o.Get("tool_calls"))
+			w.close(finish)
+			return true
+		}
+		n := len(w.c.Finish)
+		w.message(inner, role, depth+1)
+		if finish != "" && len(w.c.Finish) == n {
+			w.c.Finish = append(w.c.Finish, finish)
+		}
+		return true
+	}
+	if inner := jsontext.Unread(o.Raw("content")); inner.IsObject() && jsontext.Get(inner, "parts").Exists() && depth <= maxWrap { // Gemini's candidate
+		n := len(w.c.Finish)
+		w.message(inner, role, depth+1)
+		if finish != "" && len(w.c.Finish) == n {
+			w.c.Finish = append(w.c.Finish, finish)
+		}
+		return true
+	}
+	if lc := o.Get("kwargs"); lc.IsObject() && o.Has("lc") { // LangChain's serialisation
+		w.langChain(o.Get("id"), lc)
+		return true
+	}
+	return false
+}
+
+// item writes an item of OpenAI's Responses, which is a part and not a message; it reports
+// false where the object is none.
+func (w *writer) item(m gjson.Result, o jsontext.Object, finish string) bool {
+	if o.Has("role") {
+		return false
+	}
+	r := "assistant"
+	switch o.Get("type").Str {
+	case "function_call", "mcp_call", "reasoning", "mcp_approval_request", "function_approval_request":
+	case "function_call_output":
+		r = "tool"
+	case "mcp_approval_response":
+		r = "user"
+	default:
+		return false
+	}
+	w.open(r, "")
+	w.part(m)
+	w.close(finish)
+	return true
+}
+
+func (w *writer) langChain(id, lc gjson.Result) {
+	role := "user"
+	switch last := jsontext.LastOf(id).Str; {
+	case strings.HasPrefix(last, "AIMessage"):
+		role = "assistant"
+	case strings.HasPrefix(last, "SystemMessage"):
+		role = "system"
+	case strings.HasPrefix(last, "ToolMessage"):
+		role = "tool"
+	}
+	w.open(role, "")
+	if call := jsontext.Get(lc, "tool_call_id").Str; call != "" {
+		w.result(call, jsontext.Get(lc, "content"))
+	} else {
+		w.content(jsontext.Get(lc, "content"))
+	}
+	calls := jsontext.Get(lc, "tool_calls")
+	if !calls.Exists() || len(calls.Array()) == 0 {
+		calls = jsontext.Get(lc, "additional_kwargs.tool_calls")
+	}
+	w.toolCalls(calls)
+	w.close(jsontext.Get(lc, "response_metadata.finish_reason").Str)
+}
+
+func roleOf(o jsontext.Object, fallback string) string {
+	r := o.Get("role").Str
+	if r == "" {
+		r = cmp.Or(MessageRole(o.Get("event.name").Str), o.Get("type").Str)
+	}
+	switch strings.ToLower(r) {
+	case "human":
+		return "user"
+	case "ai", "model":
+		return "assistant"
+	case "system", "developer", "user", "assistant", "tool":
+		return strings.ToLower(r)
+	case "function", "toolresult":
+		return "tool"
+	case "", "message":
+		return fallback
+	}
+	if o.Has("role") {
+		return r
+	}
+	return fallback
+}
+
+func (w *writer) open(role, name string) {
+	if w.n == 0 {
+		w.out = append(w.out, '[')
+	} else {
+		w.out = append(w.out, ',')
+	}
+	w.n++
+	w.parts = 0
+	w.role = role
+	w.out = jsontext.AppendString(append(w.out, `{"role":`...), role)
+	if name != "" {
+		w.out = jsontext.AppendString(append(w.out, `,"name":`...), name)
+	}
+	w.out = append(w.out, `,"parts":[`...)
+}
+
+func (w *writer) close(finish string) {
+	w.out = append(w.out, ']')
+	if finish != "" {
+		w.out = jsontext.AppendString(append(w.out, `,"finish_reason":`...), finish)
+		w.c.Finish = append(w.c.Finish, finish)
+	}
+	w.out = append(w.out, '}')
+}
+
+func (w *writer) comma() {
+	if w.parts > 0 {
+		w.out = append(w.out, ',')
+	}
+	w.parts++
+}
+
+// MessageRole is the role that an event of up to 1.36 stands for, "" for others.
+func MessageRole(name string) string {
+	switch name {
+	case "gen_ai.system.message":
+		return "system"
+	case "gen_ai.user.message":
+		return "user"
+	case "gen_ai.assistant.message", "gen_ai.choice":
+		return "assistant"
+	case "gen_ai.tool.message":
+		return "tool"
+	}
+	return ""
+}
+
+// Asked is a request for a decision on a tool call.
+type Asked struct {
+	Call
+	Reason string
+}

@@ -1,0 +1,66 @@
+package dialect
+
+import (
+	"github.com/tidwall/gjson"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
+)
+
+// userText is what the user said, in the input of a frame: messages, or plain text.
+func userText(v pcommon.Value) string {
+	in := record.JSON(v)
+	if in.Type == gjson.String {
+		return in.Str
+	}
+	return chat.Read(in, "user").User()
+}
+
+// answerText is the answer in the output of a frame: the text of the last message
+// of the model, or plain text. A run that stopped to ask has none.
+func answerText(v pcommon.Value) string {
+	out := record.JSON(v)
+	if out.Type == gjson.String {
+		return out.Str
+	}
+	if s := jsontext.First(out, "output", "answer", "text", "result"); s.Type == gjson.String {
+		return s.Str
+	}
+	c := chat.Read(out, "assistant")
+	if len(c.JSON) == 0 {
+		return ""
+	}
+	last := jsontext.LastOf(jsontext.Parse(c.JSON))
+	if jsontext.Get(last, "role").Str != "assistant" || last.Get(`parts.#(type=="tool_call")`).Exists() {
+		return ""
+	}
+	return c.LastText()
+}
+
+// framesFinish reads what a frame was asked and what it answered, and names tools
+// after their spans.
+func framesFinish(in, out string) func(*record.Record, *Draft) {
+	return func(r *record.Record, e *Draft) {
+		switch e.Kind {
+		case Tool:
+			if e.ToolName == "" {
+				e.ToolName = r.Name
+			}
+		case Agent, Chain:
+			if v, ok := r.Take(in); ok {
+				e.UserMessage = userText(v)
+			}
+			if v, ok := r.Take(out); ok {
+				e.FinalOutput = answerText(v)
+			}
+			e.Requested = nil
+		case LLM:
+			if e.Operation == "" {
+				e.Set("operation", pcommon.NewValueStr("chat"))
+			}
+			e.fallbackModel()
+		}
+	}
+}

@@ -1,0 +1,195 @@
+package runs
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/runs/memory"
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
+)
+
+// session calls f with the session of a record, a new one where f may add to it.
+func (b *batch) session(n *node, add bool, f func(*memory.Session)) {
+	if n.d.SessionID != "" {
+		b.view.Session(n.of, n.d.SessionID, add, f)
+	}
+}
+
+// findAsks finds the requests for a decision of this request and remembers them, and
+// joins the runs that bring decisions to those that asked.
+func (b *batch) findAsks() {
+	b.asking = map[string]*node{}
+	for _, n := range b.nodes {
+		if n.d == nil || len(n.d.Asks) == 0 || n.joined != nil {
+			continue
+		}
+		top := n.frame
+		if top != nil {
+			top = top.top()
+		}
+		b.session(n, true, func(s *memory.Session) {
+			for i, a := range n.d.Asks {
+				call := n.askedCall(a)
+				b.asking[askID(n, i)] = top
+				s.Ask(memory.Ask{Call: call, Event: askID(n, i)})
+			}
+		})
+	}
+	for _, n := range b.nodes {
+		if n.isEvent() && n.d.Kind == dialect.Tool && n.d.ToolCallID != "" && n.d.Outcome == semconv.OutcomeSuccess {
+			b.ranAfterAsking(n)
+		}
+		if n.isRun && n.joined == nil && len(n.d.Decisions) > 0 && n.resume == nil {
+			b.session(n, false, func(s *memory.Session) {
+				if len(s.Asks) > 0 && b.asking[s.Asks[0].Event] != n {
+					n.resume = b.asking[s.Asks[0].Event]
+				}
+			})
+		}
+	}
+}
+
+// askedCall is the call that a request for a decision is about, with the id that the model
+// gave it.
+func (n *node) askedCall(a chat.Asked) chat.Call {
+	call := a.Call
+	for _, q := range n.part.Requests {
+		if call.ID == "" && !q.Claimed && q.Name == call.Name && string(q.Arguments) == string(call.Arguments) {
+			call.ID = q.ID
+		}
+	}
+	return call
+}
+
+func answerID(n *node, key string) string { return semconv.SpanEventID(n.key.trace, n.key.span, key) }
+
+func askID(n *node, i int) string {
+	return semconv.SpanEventID(n.key.trace, n.key.span, "ask/"+strconv.Itoa(i))
+}
+
+// emitAsks makes an approval that is pending of each request.
+func (b *batch) emitAsks(n *node) {
+	for i, a := range n.d.Asks {
+		e := base(n)
+		e.EventType = semconv.TypeApproval
+		if n.d.Kind == dialect.LLM && !n.d.EndTimestamp.IsZero() {
+			e.Timestamp = n.d.EndTimestamp // in the answer
+		}
+		if n.isRun {
+			e.Timestamp = n.d.Record.End // which stopped to ask
+		}
+		e.ApprovalStatus = semconv.ApprovalPending
+		e.ApprovalReason = a.Reason
+		call := n.askedCall(a)
+		e.ToolName, e.ToolCallID, e.ToolInput = call.Name, call.ID, call.Arguments
+		p := b.place(n, e, askID(n, i), 0)
+		if q := requestOf(n.part, &dialect.Draft{Event: *e}); q != nil {
+			p.ev.ParentEventID = q.Event
+		} else if n.d.Kind == dialect.LLM {
+			p.ev.ParentEventID = n.mainID()
+		}
+	}
+}
+
+// emitDecisions makes approvals of the decisions that a run was resumed with; they
+// answer the open requests of the session in their order. A call that was refused
+// leaves no other record.
+func (b *batch) emitDecisions(n *node) {
+	if len(n.d.Decisions) == 0 {
+		return
+	}
+	var asks []memory.Ask
+	b.session(n, false, func(s *memory.Session) {
+		answered := min(len(n.d.Decisions), len(s.Asks))
+		asks, s.Asks = slices.Clone(s.Asks[:answered]), s.Asks[answered:]
+	})
+	for i, d := range n.d.Decisions {
+		e := base(n)
+		e.EventType = semconv.TypeApproval
+		e.ApprovalStatus, e.ApprovalReason = d.Status, d.Reason
+		if i < len(asks) {
+			e.ToolName, e.ToolCallID, e.ToolInput = asks[i].Name, asks[i].ID, asks[i].Arguments
+		}
+		if len(d.Edited) > 0 {
+			if len(e.ToolInput) > 0 {
+				e.Alternates = append(append([]byte(`{"tool_input":`), e.ToolInput...), '}')
+			}
+			e.ToolInput = d.Edited
+		}
+		e.Content = append(jsontext.AppendString([]byte(`{"decision":`), d.Word), '}')
+		p := b.place(n, e, answerID(n, "decision/"+strconv.Itoa(i)), -1)
+		if i < len(asks) {
+			p.ev.ParentEventID = asks[i].Event
+			if d.Status == semconv.ApprovalRejected {
+				b.emitRefused(p, asks[i].Call)
+			}
+		}
+	}
+}
+
+// ranAfterAsking takes it for an approval that a call is run whose confirmation was
+// asked for, in frameworks that tell of no decision.
+func (b *batch) ranAfterAsking(n *node) {
+	b.session(n, false, func(s *memory.Session) {
+		for i, a := range s.Asks {
+			if a.ID == n.d.ToolCallID && a.Name == n.d.ToolName {
+				n.d.Answers = append(n.d.Answers, chat.Answer{ID: a.ID, Name: a.Name, Approved: true, Inferred: true})
+				s.Asks = slices.Delete(slices.Clone(s.Asks), i, i+1)
+				return
+			}
+		}
+	})
+}
+
+// emitAnswers makes approvals of decisions that are told inside messages. The
+// history repeats in every later call: an answer is told once.
+func (b *batch) emitAnswers(n *node) {
+	for i, a := range n.d.Answers {
+		key := "answer/" + a.ID
+		if a.ID == "" {
+			key = "answer/" + strconv.Itoa(i)
+		}
+		if _, known := n.part.Told(key); known || b.told[factKey{n.part, key}] != nil {
+			continue
+		}
+		e := base(n)
+		e.EventType = semconv.TypeApproval
+		e.ApprovalStatus = semconv.ApprovalRejected
+		switch {
+		case a.Approved:
+			e.ApprovalStatus = semconv.ApprovalApproved
+		case a.Unclear:
+			e.ApprovalStatus = "" // never taken for an approval, nor for a refusal
+		}
+		e.ApprovalReason, e.ToolName, e.ToolCallID = a.Reason, a.Name, a.CallID
+		e.ApproverID, e.ApprovalSource = a.By, a.Source
+		if a.Inferred {
+			e.DerivedFields = append(e.DerivedFields, "approval_status")
+		}
+		if n.d.Kind == dialect.Tool {
+			e.ToolCallID, e.ToolInput = n.d.ToolCallID, n.d.ToolInput
+		}
+		p := b.place(n, e, answerID(n, key), -1)
+		b.told[factKey{n.part, key}] = p
+		if a.Refused != nil {
+			b.emitRefused(p, *a.Refused)
+		}
+	}
+}
+
+// emitRefused makes the tool call that a decision kept from being run, and that
+// leaves no other record.
+func (b *batch) emitRefused(decision *placed, c chat.Call) {
+	n := decision.n
+	e := base(n)
+	e.EventType = semconv.TypeToolCall
+	e.Timestamp = decision.ev.Timestamp
+	e.Outcome = semconv.OutcomeDenied
+	e.ToolName, e.ToolCallID, e.ToolInput = c.Name, c.ID, c.Arguments
+	e.ApprovalStatus, e.ApproverID = decision.ev.ApprovalStatus, decision.ev.ApproverID
+	p := b.place(n, e, semconv.RecordEventID(decision.ev.EventID, "denied"), -1)
+	p.ev.ParentEventID = decision.ev.EventID
+}

@@ -119,7 +119,7 @@ func TestWindowByTiles(t *testing.T) {
 		require.NoError(t, err)
 		return report, counted.n.Load()
 	}
-	without := &between{Reader: l, hidden: func(v ledger.Version) bool { return false }, denied: func(key string) bool {
+	without := &between{Reader: l, denied: func(key string) bool {
 		return len(key) > 7 && key[:7] == "tlog/v1"
 	}}
 	for name, o := range questions {
@@ -146,7 +146,7 @@ func TestWindowByTiles(t *testing.T) {
 	t.Run("whatever happens to the tiles", func(t *testing.T) {
 		l := newLongLog(t, 1200)
 		o := ledger.VerifyOptions{Keys: []ledger.PublicKey{l.key}, Since: l.minute(570), Until: l.minute(660), Checkpoints: l.held[1:]}
-		ask := func(t *testing.T, r ledger.Reader, o ledger.VerifyOptions) (*ledger.Report, error) {
+		ask := func(_ *testing.T, r ledger.Reader, o ledger.VerifyOptions) (*ledger.Report, error) {
 			return ledger.Verify(ctx, r, o)
 		}
 		want, _ := ask(t, l, o)

@@ -3,7 +3,6 @@ package adversary
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"pgregory.net/rapid"
 )
@@ -43,9 +42,6 @@ func (a *attacker) restore() {
 	n := rapid.IntRange(1, len(a.w.grave)).Draw(a.t, "n")
 	from := rapid.IntRange(0, len(a.w.grave)-n).Draw(a.t, "first")
 	for _, g := range a.w.grave[from : from+n] {
-		if _, st := unseal(g.v.body); unmended["F12"] && st != nil && strings.HasSuffix(st.PredicateType, "v1") {
-			continue
-		}
 		a.say("puts back what had expired")
 		a.lay(g.key, version{body: g.v.body})
 	}
@@ -79,9 +75,6 @@ func (a *attacker) layTwin() {
 	format := rapid.IntRange(1, 2).Draw(a.t, "twin version")
 	chain := a.twinOf(l, format)
 	from := rapid.IntRange(0, len(chain)-1).Draw(a.t, "first")
-	if unmended["F9"] && format == 1 || unmended["F18"] && len(a.w.grave) > 0 {
-		return
-	}
 	to := rapid.IntRange(from, len(chain)-1).Draw(a.t, "last")
 	for _, f := range chain[from : to+1] {
 		a.say("replays manifest %d of another trail's %s", f.Seq, l.name)

@@ -102,7 +102,7 @@ func otherCase(payload []byte) []byte {
 
 // place lays the manifests of a chain from a place on, and tiles of it perhaps.
 func (a *attacker) place(chain []*fact, from int) {
-	if !unmended["F15"] && len(chain) > 1 && rapid.Bool().Draw(a.t, "with tiles") {
+	if len(chain) > 1 && rapid.Bool().Draw(a.t, "with tiles") {
 		a.tiles(chain)
 	}
 	for _, f := range chain[from:] {
@@ -126,9 +126,6 @@ func (a *attacker) fork() {
 		at = len(base) - 1
 	}
 	n := rapid.IntRange(1, len(base)-at+2).Draw(a.t, "n")
-	if (unmended["F17"] || unmended["F21"]) && len(a.w.grave) > 0 {
-		return
-	}
 	a.place(a.make(l.name, base[:at], n, a.key), at)
 }
 
@@ -139,9 +136,6 @@ func (a *attacker) privateTree() {
 	base := l.chain()
 	at := rapid.IntRange(1, len(base)).Draw(a.t, "fork at")
 	chain := base[:at:at]
-	if unmended["F21"] && len(a.w.grave) > 0 {
-		return
-	}
 	when := times(base)
 	for i := at; i < len(base)+rapid.IntRange(1, 3).Draw(a.t, "behind the end"); i++ {
 		p := follow(l.name, chain, 2, when[min(i, len(when)-1)], promise{a.w.mode, a.w.now.Add(30 * day)})
@@ -153,9 +147,7 @@ func (a *attacker) privateTree() {
 	for _, f := range chain[at:] {
 		a.lay(manifestKey(l.name, f.Seq), version{body: f.body})
 	}
-	if !unmended["F15"] {
-		a.tiles(chain)
-	}
+	a.tiles(chain)
 }
 
 // rewrite takes the end of a log away and writes another.
@@ -248,9 +240,6 @@ func (a *attacker) beginOther() {
 			a.vanish(manifestKey(l.name, seq))
 		}
 		a.forget(l, 0)
-	}
-	if unmended["F19"] && len(a.w.grave) > 0 {
-		return
 	}
 	a.place(a.make(l.name, nil, rapid.IntRange(1, 3).Draw(a.t, "n"), a.key), 0)
 }

@@ -22,17 +22,23 @@ type step struct {
 }
 
 var steps = []step{
-	{"commit", (*world).batch}, {"commit", (*world).batch}, {"commit", (*world).batch},
+	{"commit", (*world).batch},
+	{"commit", (*world).batch},
+	{"commit", (*world).batch},
 	{"heartbeat", func(w *world, l *logTruth) { w.commit(l, ledger.KindHeartbeat, nil) }},
 	{"crash", func(w *world, l *logTruth) { w.reopen(l) }},
 	{"close", (*world).closed},
 	{"lost answer", (*world).lostAnswer},
 	{"rotate", (*world).rotate},
-	{"watch", (*world).watch}, {"watch", (*world).watch},
-	{"checkpoint", (*world).checkpoint}, {"checkpoint", (*world).checkpoint},
+	{"watch", (*world).watch},
+	{"watch", (*world).watch},
+	{"checkpoint", (*world).checkpoint},
+	{"checkpoint", (*world).checkpoint},
 	{"retention", (*world).retain},
-	{"time", (*world).wait}, {"time", (*world).wait},
-	{"lifecycle", (*world).expire}, {"lifecycle", (*world).expire},
+	{"time", (*world).wait},
+	{"time", (*world).wait},
+	{"lifecycle", (*world).expire},
+	{"lifecycle", (*world).expire},
 	{"clock", (*world).clock},
 	{"squat", (*world).squat},
 	{"upgrade", (*world).upgrade},
@@ -335,9 +341,6 @@ func (w *world) wait(*logTruth) {
 }
 
 func (w *world) clock(l *logTruth) {
-	if unmended["F7"] && l.old {
-		return
-	}
 	skews := []time.Duration{0, -2 * time.Minute, -day, -2 * day, 3 * time.Hour, 2 * day}
 	l.skew = rapid.SampledFrom(skews).Draw(w.t, "skew")
 	w.say("the clock of %s is %v off", l.name, l.skew)
@@ -381,9 +384,6 @@ func (w *world) squat(l *logTruth) {
 		w.b.add(next, version{body: []byte("garbage")})
 		w.say("garbage at %s", next)
 	case "marker":
-		if unmended["F16"] {
-			return
-		}
 		at := manifestKey(l.name, len(l.chain())-1)
 		w.b.add(at, version{marker: true})
 		w.say("a delete marker over %s", at)

@@ -23,13 +23,7 @@ func (w *world) judge(a *attacker, q *question, r *ledger.Report) string {
 // accused judges NOT CONFIRMED: nobody makes a trail that without a key of it and without
 // the means to remove.
 func (w *world) accused(a *attacker, q *question, r *ledger.Report) string {
-	if unmended["F13"] && a.r.denies && (!q.o.Until.IsZero() || q.how == pinnedKeys) {
-		return ""
-	}
 	if a.r.spoils() {
-		return ""
-	}
-	if unmended["F14"] && q.how == pinnedKeys && len(w.grave) > 0 {
 		return ""
 	}
 	for _, f := range r.Findings {
@@ -161,15 +155,15 @@ func (s *scope) places() string {
 		case f.Seq < int(s.l.First) || have == f:
 		case have == nil:
 			what := cut
-			if s.path[0].forged && !s.w.forgedBy(s.path[0], s.a) {
+			if s.path[0].forged && !s.w.forged(s.path[0]) {
 				what = swapped
 			}
-			if wrong := s.excused(what, f.Seq); wrong != "" && !(what == swapped && s.gone()) {
+			if wrong := s.excused(what, f.Seq); wrong != "" && (what != swapped || !s.gone()) {
 				return wrong
 			}
 		case s.a.key != nil && s.goneFrom(f.Seq):
 			// Expired, with all that followed: who has the key may go on from there.
-		case s.w.forgedBy(have, s.a):
+		case s.w.forged(have):
 			what := rewrote
 			if s.l.First == 0 && s.path[0] != s.chain[0] && allowed(took, s.a.r, s.q) {
 				what = took
@@ -190,18 +184,18 @@ func (s *scope) places() string {
 		return ""
 	}
 	for _, what := range []string{appended, rewrote, took} {
-		if s.w.forgedBy(last, s.a) && allowed(what, s.a.r, s.q) {
+		if s.w.forged(last) && allowed(what, s.a.r, s.q) {
 			return ""
 		}
 	}
-	if !s.w.forgedBy(last, s.a) && (allowed(swapped, s.a.r, s.q) || s.gone()) {
+	if !s.w.forged(last) && (allowed(swapped, s.a.r, s.q) || s.gone()) {
 		return ""
 	}
 	return fmt.Sprintf("CONFIRMED with a forged manifest at %d", last.Seq)
 }
 
-// forgedBy reports whether a manifest was written by the attacker, and not replayed.
-func (w *world) forgedBy(f *fact, a *attacker) bool {
+// forged reports whether a manifest was written by the attacker, and not replayed.
+func (w *world) forged(f *fact) bool {
 	return f.forged && f.Writer.Version != "elsewhere"
 }
 
@@ -263,9 +257,6 @@ func (s *scope) witness(seq int) string {
 // chain that he sees, or since he named the key for it.
 func (s *scope) believed(k *keypair, size int) bool {
 	for i := range s.q.o.Keys {
-		if unmended["F8"] {
-			break
-		}
 		if given := &s.q.o.Keys[i]; given.ID == k.id && given.Names(s.l.Log) && given.May.NotAfter.IsZero() {
 			return true
 		}
@@ -300,7 +291,7 @@ func (s *scope) there(key string, body []byte) bool {
 // beginning judges what is before the oldest manifest of the report: it must have expired.
 func (s *scope) beginning() string {
 	for _, f := range s.chain[:min(len(s.chain), int(s.l.First))] {
-		if s.path[0].forged && !s.w.forgedBy(s.path[0], s.a) {
+		if s.path[0].forged && !s.w.forged(s.path[0]) {
 			if wrong := s.excused(swapped, f.Seq); wrong != "" && !s.gone() {
 				return wrong
 			}
@@ -360,8 +351,8 @@ func (s *scope) rules() string {
 		}
 	}
 	seen := map[string]bool{}
-	for i, k := range s.l.Keys {
-		if seen[k.KeyID] && !(unmended["F20"] && i == 1) {
+	for _, k := range s.l.Keys {
+		if seen[k.KeyID] {
 			return "CONFIRMED, and a key that was replaced came back"
 		}
 		seen[k.KeyID] = true
@@ -419,9 +410,6 @@ func (s *scope) counted() string {
 	n := int64(0)
 	for _, f := range s.inside() {
 		n += events(f)
-	}
-	if unmended["F10"] && s.l.First > 0 && s.l.Events > n {
-		return ""
 	}
 	if n != s.l.Events {
 		return fmt.Sprintf("CONFIRMED over %d events, there are %d in its scope", s.l.Events, n)

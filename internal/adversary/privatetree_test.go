@@ -12,9 +12,6 @@ import (
 // TestPrivateTree is a single history that chance draws rarely: the thief of a replaced key
 // lays a whole fork over a log, to behind its end, and tiles that lead a window into it.
 func TestPrivateTree(t *testing.T) {
-	if unmended["F15"] {
-		t.Skip("F15 is not mended")
-	}
 	rapid.Check(t, func(rt *rapid.T) {
 		w := newWorld(rt)
 		w.used = 1

@@ -48,7 +48,7 @@ func (s *scene) open(earlier ...ledger.PublicKey) {
 	var err error
 	s.chain, err = ledger.OpenChain(ctx, s, ledger.ChainOptions{
 		Log: s.log, Signer: s.signer, Earlier: earlier, Now: func() time.Time { return s.now },
-		Retention: func(now time.Time) ledger.Retention { return s.retention() },
+		Retention: func(time.Time) ledger.Retention { return s.retention() },
 	})
 	require.NoError(s.t, err)
 }
@@ -426,7 +426,7 @@ func TestAttackAbsenceBeginning(t *testing.T) {
 		"the beginning": {0, 1}, "all but the newest": {0, 1, 2}, "what is guilty": {1}, "the newest": {3}, "all but the first": {1, 2, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
-			lie := edit(t, z, func(files map[string][]byte, b *evidence.Bundle) {
+			lie := edit(t, z, func(_ map[string][]byte, b *evidence.Bundle) {
 				b.Claim.Session = "guilty"
 				without(&b.Logs[0], seqs...)
 			})
@@ -519,7 +519,7 @@ func TestAttackMixed(t *testing.T) {
 	z = make("gw-1").proven(evidence.Options{Session: "s2"})
 	lie := editLog(t, z, func(l *evidence.Log) { l.Log = "gw-0" })
 	requireVerdict(t, ledger.NotConfirmed, check(lie, trust(a.key)), "a manifest of another log")
-	lie = edit(t, z, func(files map[string][]byte, b *evidence.Bundle) { b.Logs = append(b.Logs, b.Logs[0]) })
+	lie = edit(t, z, func(_ map[string][]byte, b *evidence.Bundle) { b.Logs = append(b.Logs, b.Logs[0]) })
 	requireVerdict(t, ledger.NotConfirmed, check(lie, trust(a.key)), "is there twice")
 	// A log of which another key is named is not this one.
 	requireVerdict(t, ledger.NoVerdict, check(z, trust(a.key, named(ledgertest.Public(t, ledgertest.NewSigner(t, "ed25519")), "gw-1"))), "not trusted for this log")
@@ -719,7 +719,7 @@ func TestNewerManifest(t *testing.T) {
 	s.commit(ledger.KindClose)
 	m, _ := s.manifest(1)
 	newer := s.sign(bytes.Replace(m.Payload, []byte("manifest/v2"), []byte("manifest/v3"), 1))
-	z := edit(t, s.proven(evidence.Options{Session: "s"}), func(files map[string][]byte, b *evidence.Bundle) {
+	z := edit(t, s.proven(evidence.Options{Session: "s"}), func(files map[string][]byte, _ *evidence.Bundle) {
 		files["manifests/gw-0/000000000001.json"] = newer
 	})
 	requireVerdict(t, ledger.NoVerdict, check(z, trust(s.key)), "newer version of this program")

@@ -134,7 +134,8 @@ func (c *Claim) window() (w window) {
 
 // before reports whether a time is before the window, and after whether it is behind.
 func (w window) before(at time.Time) bool { return !w.since.IsZero() && at.Before(w.since.Add(-skew)) }
-func (w window) after(at time.Time) bool  { return !w.until.IsZero() && at.After(w.until.Add(skew)) }
+
+func (w window) after(at time.Time) bool { return !w.until.IsZero() && at.After(w.until.Add(skew)) }
 
 // String says from when to when.
 func (w window) String() string {

@@ -133,7 +133,7 @@ func TestExpiredBeginning(t *testing.T) {
 	}
 	cp := s.checkpoint()
 	whole := s.proven(evidence.Options{Session: "nobody"})
-	cut := edit(t, whole, func(files map[string][]byte, b *evidence.Bundle) {
+	cut := edit(t, whole, func(_ map[string][]byte, b *evidence.Bundle) {
 		b.Claim.Session = "old"
 		without(&b.Logs[0], 0, 1, 2, 3)
 	})
@@ -186,7 +186,7 @@ func TestOldBundle(t *testing.T) {
 	requireVerdict(t, ledger.Confirmed, check(old(nothing), trust(s.key)), "1 sealed events")
 	begun := old(func(_ map[string][]byte, b *evidence.Bundle) { without(&b.Logs[0], 0) })
 	requireVerdict(t, ledger.NoVerdict, check(begun, trust(s.key)), "made by an older version: make it again")
-	topped := old(func(files map[string][]byte, b *evidence.Bundle) {
+	topped := old(func(_ map[string][]byte, b *evidence.Bundle) {
 		l := &b.Logs[0]
 		l.Tree = evidence.Tree{Size: cp.Size, Root: cp.Root, File: l.Consistency[0].File}
 		tree := ledger.NewProofTree(ledger.NewTree())

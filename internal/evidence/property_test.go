@@ -72,8 +72,18 @@ func TestEditedBundles(t *testing.T) {
 	names := []string{"ann", "bob", "carol", "dave", "r1", "r2", "nobody"}
 	var bundles [][]byte
 	for _, o := range []evidence.Options{
-		{Session: "ann"}, {Session: "bob"}, {Session: "carol"}, {Session: "r1"}, {Event: "b1"}, {Event: "m1"}, {Event: "a9"}, {Event: "b4"}, {Session: "nobody"},
-		{Session: "ann", Since: hour(1), Until: hour(2)}, {Session: "dave", Until: hour(3)}, {Session: "bob", Since: hour(5)},
+		{Session: "ann"},
+		{Session: "bob"},
+		{Session: "carol"},
+		{Session: "r1"},
+		{Event: "b1"},
+		{Event: "m1"},
+		{Event: "a9"},
+		{Event: "b4"},
+		{Session: "nobody"},
+		{Session: "ann", Since: hour(1), Until: hour(2)},
+		{Session: "dave", Until: hour(3)},
+		{Session: "bob", Since: hour(5)},
 	} {
 		o.Keys = []ledger.PublicKey{genesis}
 		bundles = append(bundles, s.proven(o))

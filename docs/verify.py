@@ -241,8 +241,8 @@ class Copy:
 def held(versions, lock, now):
     """Whether one of them is locked as was promised, or the promise is over."""
     rank = {"COMPLIANCE": 2, "GOVERNANCE": 1}
-    until = nanos(lock["until"]) if lock and lock.get("until") else 0
-    return until <= now or any(not v.get("gone") and rank.get(v.get("mode"), 0) >= rank.get(lock.get("mode"), 0) and v.get("until") and nanos(v["until"]) >= until for v in versions)
+    until = instant((lock or {}).get("until") or NEVER_SAID)
+    return until <= now or any(not v.get("gone") and rank.get(v.get("mode"), 0) >= rank.get(lock.get("mode"), 0) and v.get("until") and instant(v["until"]) >= until - until % 10**9 for v in versions)
 
 def check_object(c, o, where, now, schema, wrong):
     """Judges one object that a manifest names; returns its number of events."""
@@ -517,7 +517,7 @@ class Log:
         """Holds a checkpoint against the log: one that the auditor keeps, or one that others laid there and that says nothing unless the log's key signed it."""
         other, signed, beyond = bool(k.genesis and self.at.genesis and k.genesis != self.at.genesis), self.signer(k), k.size > self.at.seq + 1
         doubt = beyond and self.at.until <= self.now  # what followed may have expired
-        if kept: doubt = doubt or other or not signed or self.stuck
+        if kept: doubt = doubt or other or not signed or beyond and self.stuck
         elif other or not signed:
             if beyond and not other and not self.stuck and self.follows(k): self.doubt(f"{where}: of manifests that are not there, by a key that was named for the log, and no rotation to it is")
             else: self.c.notes.append(f"{where}: no key of the log signed it: not believed")
@@ -533,7 +533,10 @@ class Log:
         c, events = self.c, 0
         for v, m in self.manifests:
             where = f"log {self.name}, manifest {m.seq}:"
-            if m.version == 2 and not held([v], m.p.get("retention"), self.now): self.wrong(m.seq, "not locked as was promised")
+            locks = [m.p.get("retention") or {"mode": "GOVERNANCE"}] + [o.get("retention") or {} for o in m.objects]
+            lock = {"mode": "COMPLIANCE" if any(l.get("mode") == "COMPLIANCE" for l in locks[1:]) else locks[0].get("mode"),
+                    "until": max((l.get("until") or NEVER_SAID for l in locks), key=instant)}
+            if not held([v], lock, self.now): self.wrong(m.seq, "not locked as was promised")
             for o in m.objects:
                 try: events += check_object(c, o, where, self.now, schema, lambda why: self.wrong(m.seq, why)) or 0
                 except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as e: self.wrong(m.seq, f"{o.get('key')}: {e!r}")

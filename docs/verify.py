@@ -13,19 +13,32 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-PAYLOAD, MANIFEST = "application/vnd.in-toto+json", "https://agentaudit.dev/manifest/v"
+PAYLOAD, STATEMENT, MANIFEST = "application/vnd.in-toto+json", "https://in-toto.io/Statement/v1", "https://agentaudit.dev/manifest/v"
+KINDS = ("open", "batch", "heartbeat", "key_rotation", "close", "retire", "tombstone")
 
 # ---- bytes, times, trees, keys
 
 def sha(b): return hashlib.sha256(b).digest()
 def unbase64(s): return base64.b64decode(s, validate=True)
+def strict64(s):
+    if base64.b64encode(b := unbase64(s)).decode() != s: raise ValueError("another spelling of base64")
+    return b
+
+def instant(s):
+    """RFC 3339, as nanoseconds."""
+    m = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(?:Z|([+-])([01]\d|2[0-3]):([0-5]\d))", s, re.ASCII)
+    if not m: raise ValueError(f"not a time: {s}")
+    t = datetime.strptime(m[1], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
+    ahead = int((m[3] or "+") + "1") * (int(m[4] or 0) * 60 + int(m[5] or 0)) * 60
+    return ((t - datetime(1970, 1, 1, tzinfo=timezone.utc)) // (t.resolution * 1000000) - ahead) * 10**9 + int((m[2] or "0")[:9].ljust(9, "0"))
 
 def nanos(s):
     """RFC 3339 in UTC, as nanoseconds."""
-    m = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?Z", s, re.ASCII)
-    if not m: raise ValueError(f"not a time: {s}")
-    t = datetime.strptime(m[1], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
-    return (t - datetime(1970, 1, 1, tzinfo=timezone.utc)) // (t.resolution * 1000000) * 10**9 + int((m[2] or "0")[:9].ljust(9, "0"))
+    if not s.endswith("Z"): raise ValueError(f"not in UTC: {s}")
+    return instant(s)
+
+NEVER_SAID = "0001-01-01T00:00:00Z"
+NEVER = instant(NEVER_SAID)
 
 def fold(hashes):
     """The root that the roots of complete subtrees give, from the largest to the smallest."""
@@ -67,21 +80,22 @@ def no_number(s): raise ValueError(f"the number {s}")
 def number(s): return float(s) if abs(float(s)) != float("inf") else no_number(s)
 def parse(b): return json.loads(b.decode("utf-8"), object_pairs_hook=once, parse_constant=no_number, parse_float=number)
 
-LOCK = {"mode": str, "until": nanos}
-SHAPE = {"_type": str, "subject": [{"name": str, "digest": {"sha256": str}}], "predicateType": str, "predicate": {
-    "log": str, "genesis": str, "seq": int, "kind": str, "previous": str, "written_at": nanos, "time": nanos, "retention": LOCK,
-    "past_until": nanos, "tree": {"size": int, "root": str, "frontier": [str]}, "objects": [{"key": str, "kind": str, "of": str,
+LOCK = {"mode": str, "until": instant}
+NAME = {"_type": str, "predicateType": str, "predicate": {"log": str, "genesis": str, "seq": int}}  # of every version
+SHAPE = {"_type": str, "subject": [{"name": str, "digest": {"*": str}}], "predicateType": str, "predicate": {
+    "log": str, "genesis": str, "seq": int, "kind": str, "previous": str, "written_at": instant, "time": instant, "retention": LOCK,
+    "past_until": instant, "tree": {"size": int, "root": str, "frontier": [str]}, "objects": [{"key": str, "kind": str, "of": str,
         "frames": {"count": int, "root": str}, "sha256": str, "bytes": int, "events": int, "uncompressed_bytes": int, "merkle_root": str,
-        "min_timestamp": str, "max_timestamp": str, "event_types": {"*": int}, "missing_fields": {"*": int}, "retention": {"class": str, **LOCK},
+        "min_timestamp": instant, "max_timestamp": instant, "event_types": {"*": int}, "missing_fields": {"*": int}, "retention": {"class": str, **LOCK},
         "sessions": {"count": int, "prefixes": [str], "bloom": {"hashes": int, "bits": str}}}],
-    "heads": [{"log": str, "seq": int, "sha256": str, "note": str}], "writer": {"version": str, "config_sha256": str, "host": str},
+    "heads": [{"log": str, "seq": int, "sha256": str, "note": str}], "writer": {"version": str, "config_sha256": str, "rules_sha256": str, "host": str},
     "instance": str, "key_store": str, "next_key": {"key_id": str, "public_key": str}, "rotated_at": int}}
 ENVELOPE = {"payloadType": str, "payload": str, "signatures": [{"keyid": str, "sig": str}]}
 
 def shape(v, want, strict=False):
     """Raises where v is not of the shape; names that are not known are ignored, or refused where strict."""
     if v is None: return  # as absent
-    if want is nanos: nanos(v)
+    if want is instant: instant(v)
     elif isinstance(want, list):
         if type(v) is not list: raise ValueError("no list")
         for e in v: shape(e, want[0], strict)
@@ -90,37 +104,49 @@ def shape(v, want, strict=False):
         for name, e in v.items():
             if name in want or "*" in want: shape(e, want.get(name, want.get("*")), strict)
             elif strict or name.casefold() in map(str.casefold, want): raise ValueError(f"the name {name}")
-    elif type(v) is not want: raise ValueError(f"{v!r} is no {want.__name__}")
+    elif type(v) is not want or want is int and not -2**63 <= v < 2**63: raise ValueError(f"{v!r} is no {want.__name__}")
 
 class Manifest:
-    """What stands at a manifest's key; raises where it is none. version is 1, 2, or 0 where it is not known."""
+    """What stands at a manifest's key; raises where it does not even say whose it is. version is 1, 2, or 0 where it is not known;
+    malformed is why it is no manifest of its version."""
     def __init__(self, body):
         e = parse(body)
         shape(e, ENVELOPE, strict=True)
-        if e["payloadType"] != PAYLOAD: raise ValueError("another payload type")
-        self.payload, self.sigs = unbase64(e["payload"]), [(s.get("keyid"), unbase64(s["sig"])) for s in e["signatures"]]
+        if e["payloadType"] != PAYLOAD or not 1 <= len(e["signatures"]) <= 16: raise ValueError("no signed statement")
+        self.payload, self.sigs = strict64(e["payload"]), [(s.get("keyid"), strict64(s["sig"])) for s in e["signatures"]]
         st = parse(self.payload)
-        if not re.fullmatch(re.escape(MANIFEST) + r"\d+", st["predicateType"]): raise ValueError("another predicate")
+        shape(st, NAME)
+        if st["_type"] != STATEMENT or not st["predicateType"].startswith(MANIFEST): raise ValueError("another statement")
+        p = st["predicate"]
         self.version = {MANIFEST + "1": 1, MANIFEST + "2": 2}.get(st["predicateType"], 0)
-        if self.version: shape(st, SHAPE)
-        if self.version and st["_type"] != "https://in-toto.io/Statement/v1": raise ValueError("no in-toto Statement")
+        self.log, self.seq, self.sha = p["log"], p.get("seq") or 0, sha(self.payload).hex()
+        self.genesis, self.malformed, self.p = p.get("genesis") or "", None, {}
+        try: self.version and self.read(st)
+        except Exception as why: self.malformed = f"malformed: {why}"
+        p = self.p
+        self.objects, self.heads, self.tree = p.get("objects") or [], p.get("heads") or [], p.get("tree") or {}
+        self.previous, self.rotated, self.rotation, self.next = p.get("previous") or "", p.get("rotated_at"), p.get("kind") == "key_rotation", None
+        self.written = instant(p.get("written_at") or NEVER_SAID)
+        self.time, self.past = (instant(p[f]) if self.version == 2 and p.get(f) else None for f in ("time", "past_until"))
+        self.until = instant((p.get("retention") or {}).get("until") or NEVER_SAID)
+        self.sealed = self.written if self.time is None else self.time
+        try: self.next = Key(p["next_key"]["public_key"].encode()) if self.rotation else None
+        except Exception: pass
+        if self.next and self.next.id != p["next_key"]["key_id"]: self.next = None
+    def read(self, st):
+        shape(st, SHAPE)
         p = self.p = st["predicate"]
-        self.log, self.seq, self.sha, self.subject = p["log"], p["seq"], sha(self.payload).hex(), st.get("subject") or []
-        if not self.version: return
-        self.objects, self.heads, self.rotation, self.next = p.get("objects") or [], p.get("heads") or [], p["kind"] == "key_rotation", None
-        self.written, self.time, self.past = nanos(p["written_at"]) if p.get("written_at") else 0, self.get("time"), self.get("past_until")
-        self.until = nanos(p["retention"].get("until") or "1970-01-01T00:00:00Z") if self.version == 2 and p.get("retention") is not None else None
-        self.genesis = p.get("genesis") or None if self.version == 2 else None
-        self.tree = p.get("tree") or {}
-        self.frontier = [bytes.fromhex(h) if re.fullmatch("[0-9a-f]{64}", h or "") else b"" for h in self.tree.get("frontier") or []]
-        named = [(o["key"], o["sha256"]) for o in self.objects]
-        if named != [(s["name"], s["digest"]["sha256"]) for s in self.subject]: raise ValueError("subject and objects differ")
-        if self.version == 2 and (self.time is None or self.until is None): raise ValueError("no time, or no lock")
-        if self.rotation:
-            try: self.next = Key(p["next_key"]["public_key"].encode())
-            except Exception: pass
-            if self.next and self.next.id != p["next_key"]["key_id"]: self.next = None
-    def get(self, name): return nanos(self.p[name]) if self.version == 2 and self.p.get(name) else None
+        if p.get("kind") not in KINDS: raise ValueError("an unknown kind")
+        if [(o.get("key") or "", o.get("sha256") or "") for o in p.get("objects") or []] != \
+           [(s.get("name") or "", (s.get("digest") or {}).get("sha256") or "") for s in st.get("subject") or []]: raise ValueError("subject and objects differ")
+        if self.version == 2 and (p.get("time") is None or p.get("retention") is None): raise ValueError("no time, or no lock")
+    def before(self):
+        """The tree that it says was before it; None where it contradicts itself."""
+        f = self.tree.get("frontier") or []
+        if self.malformed or (self.tree.get("size") or 0) != self.seq or len(f) != bin(self.seq).count("1"): return None
+        if not all(re.fullmatch("[0-9a-fA-F]{64}", h or "") for h in f): return None
+        tree = Tree(self.seq, map(bytes.fromhex, f))
+        return tree if tree.root().hex() == self.tree.get("root") else None
     def signed_by(self, key):
         pae = b"DSSEv1 %d %s %d %s" % (len(PAYLOAD), PAYLOAD.encode(), len(self.payload), self.payload)
         return any(by in (None, "", key.id) and key.signed(s, pae) for by, s in self.sigs)
@@ -215,12 +241,12 @@ class Copy:
 def held(versions, lock, now):
     """Whether one of them is locked as was promised, or the promise is over."""
     rank = {"COMPLIANCE": 2, "GOVERNANCE": 1}
-    until = nanos(lock["until"]) if lock and lock.get("until") else 0
-    return until <= now or any(not v.get("gone") and rank.get(v.get("mode"), 0) >= rank.get(lock.get("mode"), 0) and v.get("until") and nanos(v["until"]) >= until for v in versions)
+    until = instant((lock or {}).get("until") or NEVER_SAID)
+    return until <= now or any(not v.get("gone") and rank.get(v.get("mode"), 0) >= rank.get(lock.get("mode"), 0) and v.get("until") and instant(v["until"]) >= until - until % 10**9 for v in versions)
 
-def check_object(c, o, where, now, schema):
+def check_object(c, o, where, now, schema, wrong):
     """Judges one object that a manifest names; returns its number of events."""
-    def bad(why): c.bad.append(f"{where} {o['key']}: {why}")
+    def bad(why): wrong(f"{o['key']}: {why}")
     all_ = c.versions(o["key"])
     found = [(v, b) for v, b in all_ if b is not None and sha(b).hex() == o["sha256"]]
     if not found:
@@ -263,13 +289,11 @@ def check_object(c, o, where, now, schema):
     if tree.root().hex() != o["merkle_root"]: bad("another Merkle root")
     if tree.size != (o.get("events") or 0): bad("another number of events")
     if types != (o.get("event_types") or {}) or missing != (o.get("missing_fields") or {}): bad("other counts of event types or missing fields")
-    if (o.get("min_timestamp") or None, o.get("max_timestamp") or None) != ((stamp(min(stamps)), stamp(max(stamps))) if stamps else (None, None)) and of_key == "events": bad("other times")
+    if of_key == "events" and [instant(o.get(f) or NEVER_SAID) for f in ("min_timestamp", "max_timestamp")] != ([min(stamps), max(stamps)] if stamps else [NEVER] * 2): bad("other times")
     try:
         if not sessions_fit(o.get("sessions") or {}, ids): bad("another set of sessions")
     except Exception: bad("no set of sessions")
     return tree.size
-
-def stamp(n): return datetime.fromtimestamp(n // 10**9, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S") + ".%09dZ" % (n % 10**9)
 
 # ---- checkpoints
 
@@ -288,160 +312,234 @@ class Checkpoint:
 
 # ---- a log
 
-OTHER_LOG = "another genesis"
+class Place:
+    """A place in a log: what the manifests up to it give for the next one."""
+    def __init__(self):
+        self.seq, self.sha, self.genesis, self.version, self.tree = -1, "", "", 0, Tree()
+        self.clock, self.until, self.rotated, self.key = NEVER, NEVER, None, None  # until: the latest lock so far, where all were signed
+
+    def then(self, m, key):
+        """The place of m, which key signed, on this one, whether or not it fits."""
+        at = Place()
+        at.seq, at.sha, at.version, at.clock, at.key, at.rotated = m.seq, m.sha, m.version, m.sealed, m.next or key, m.seq if m.next else self.rotated
+        at.genesis = m.sha if m.seq == 0 else self.genesis or (m.genesis if m.version == 2 else "")
+        at.tree = Tree(self.tree.size, self.tree.frontier)
+        at.tree.add(m.payload)
+        if m.version == 2 and self.version != 1 and (self.seq < 0 or self.until > NEVER): at.until = max(self.until, m.until)
+        return at
+
+    def misfit(self, m):
+        """Why m does not continue the log here; None where it does."""
+        if m.malformed: return m.malformed
+        if m.version < self.version: return "an older version"
+        if m.previous != self.sha: return "another manifest before it"
+        if (m.tree.get("size") or 0, m.tree.get("root")) != (self.tree.size, self.tree.root().hex()) or not m.before(): return "another tree"
+        if m.rotated != self.rotated and (m.version == 2 or m.rotated is not None): return "another rotated_at"
+        if m.rotation and not m.next: return "a rotation that names no key"
+        if m.version == 1: return None
+        if m.genesis != self.genesis and not (self.version == 1 and not self.genesis): return "another genesis"
+        if m.time != max(self.clock, m.written): return "another time"
+        if m.past != (self.until if self.until > NEVER else None): return "another past_until"
+        if m.past is not None and m.until < m.past: return "a lock that ends before those before it"
+
+def itself(m, key):
+    """The places before and of a manifest, for which its own word is taken; None where it contradicts itself."""
+    if not (tree := m.before()): return None
+    at = Place()
+    at.seq, at.sha, at.genesis, at.version, at.tree, at.clock, at.rotated, at.key = m.seq - 1, m.previous, m.genesis, m.version if m.seq else 0, tree, m.sealed, m.rotated, key
+    at.until = NEVER if m.past is None else m.past
+    return at, at.then(m, key)
 
 class Log:
     """Finds the manifests that count, from the log's beginning to its end."""
     def __init__(self, c, name, keys, kept, now):
         self.c, self.name, self.now, self.kept = c, name, now, [k for k in kept if k.log == name]
-        self.given = [k for k in keys if name in k.logs] or [k for k in keys if not k.logs]  # that may begin it
-        self.at, self.anchor = {}, True
+        self.named = any(name in k.logs for k in keys)
+        self.all = {k.id: k for k in keys}
+        self.given = {k.id: k for k in keys if (name in k.logs if self.named else not k.logs)}  # that may begin it, and those that followed
+        self.at, self.first, self.ended, self.manifests, self.rivals, self.bad = None, None, {}, [], [], []
+        self.dark = self.stuck = self.doubted = self.again = self.two = False
+        versions = {}
         for key in c.at:
-            if m := re.fullmatch(r"manifests/v1/" + re.escape(name) + r"/(\d{12})\.json", key): self.at[int(m[1])] = [(v, self.manifest(b)) for v, b in c.versions(key)]
-        self.begin()
-        if not self.counted: return
-        while True:
-            self.walk()
-            later = [n for n in self.at if n > self.end and self.claimed(n, [self.key] + [k for k in self.given if name in k.logs])]
-            if self.stopped or not later: break
-            self.behind_gap(later, self.end)  # a gap: expired, or somebody removed what stood there
-            if self.stopped: break
-        if not self.anchor and not any(k.size >= self.first and self.agrees(k) for k in self.kept):
-            self.no_verdict(f"{self.first} is the oldest manifest, and either nothing tells when those before expire, or whether its key is the log's: give a checkpoint, or name the key (LOG=FILE)")
-        if not self.stopped and any(b is None for n in self.at if n >= self.end for _, b in self.at[n]): self.no_verdict(f"the store did not give all that stands behind manifest {self.end - 1}")
-        if not self.stopped and self.rivals: self.no_verdict(f"several versions of {self.end - 1}, the newest manifest, fit, and which is the oldest only the maker of the copy says")
-        later = [n for n in self.at if n >= self.end and self.claimed(n, self.given)]
-        for m in (m for n in later for m in self.claimed(n, self.given)):
-            if not self.stopped and m.version == 2 and m.genesis != self.genesis: self.no_verdict(f"a key that was given signed manifest {m.seq} of another log of this name")
-            if not self.stopped and m.p.get("rotated_at") not in (None, self.rotated): self.no_verdict(f"a key that was given says by manifest {m.seq} that it follows the log's by a rotation that is not there: name the log's keys (LOG=FILE)")
-        if later and not self.stopped: c.notes.append(f"log {name}: a key that was given, and is not the log's, signed {later[0]}: passed over")
+            if m := re.fullmatch(r"manifests/v1/" + re.escape(name) + r"/(\d{12})\.json", key): versions[int(m[1])] = [(v, self.manifest(b)) for v, b in c.versions(key)]
+        self.versions = versions
+        for seq in sorted(versions):
+            taken = self.place(seq, [(v, m) for v, m in versions[seq] if m and m.log == name and m.seq == seq and any(m.signed_by(k) for k in self.all.values())])
+            if self.stuck: break
+            self.dark = self.dark or not taken and any(m is None for _, m in versions[seq])
+        if self.rivals and not self.stuck: self.doubt(f"several versions of {self.at.seq}, the newest manifest, fit, and which is the oldest only the maker of the copy says")
+        if self.dark: self.refused()
+        if self.first: self.beginning()
 
     def manifest(self, body):
         try: return Manifest(body) if body is not None else None
         except Exception: return False  # None: not given by the store
-    def claimed(self, n, keys):
-        return [m for _, m in self.at.get(n, ()) if m and m.log == self.name and m.seq == n and any(m.signed_by(k) for k in keys)]
-    def wrong(self, why): self.stopped = not self.c.bad.append(f"log {self.name}: {why}")
-    def no_verdict(self, why): self.stopped = not self.c.unknown.append(f"log {self.name}: {why}")
+    def wrong(self, seq, why): self.doubted = not self.bad.append((seq, f"log {self.name}, manifest {seq}: {why}"))
+    def doubt(self, why, enough=False): self.doubted = not self.c.unknown.append(f"log {self.name}: {why}"); self.stuck = self.stuck or enough
+    def settle(self):
+        """Says what does not hold: not of what stands before the beginning, nor where it may be of another log of this name."""
+        for seq, why in self.bad: (self.c.notes if self.again and seq < self.first else self.c.unknown if self.two else self.c.bad).append(why)
+    def refused(self): self.doubt(f"the store did not give all that stands behind manifest {self.at.seq if self.at else -1}", enough=True)
 
-    def begin(self):
-        """The key that signed manifest 0, or the place behind the last gap."""
-        self.counted, self.stopped = [], False
-        self.start(0, Tree(), None)
-        begun = [k for k in self.given if any(m.version and not self.misfit(m) for m in self.claimed(0, [k]))]
-        if len(begun) > 1: return self.no_verdict("several keys signed a manifest 0: name the log's (LOG=FILE)")
-        if begun: self.key = begun[0]; self.counted = True; return
-        if claims := [n for n in self.at if self.claimed(n, self.given)]: self.behind_gap(claims, 0)
-
-    def behind_gap(self, claims, gone):
-        n = max(claims)
-        while n - 1 in claims: n -= 1
-        if n == 0:
-            first = self.claimed(0, self.given)
-            doubt = any(m.version != 2 or m.genesis for m in first) or any(m.genesis not in [f.sha for f in first] for k in claims if k for m in self.claimed(k, self.given))
-            return (self.no_verdict if doubt else self.wrong)("manifest 0 does not begin a log, though a key that was given signed it")
-        m = self.claimed(n, self.given + ([self.key] if self.counted else []))[0]
-        if not self.counted and any(b and b.sha == m.p.get("previous") for _, b in self.at.get(n - 1, ())): return self.no_verdict(f"the key that signed {n-1} was not given")
-        if m.version == 0: return self.no_verdict(f"manifest {n} is of a newer version")
-        if any(v.get("unreadable") for p in range(gone, n) for v, b in self.at.get(p, ())): return self.no_verdict(f"the store did not give manifests before {n}")
-        if m.past and m.past > self.now: return self.wrong(f"manifests {gone} to {n-1} are gone before their time")
-        if gone and not m.past: return self.no_verdict(f"manifests {gone} to {n-1} are gone, and nothing tells whether their time was over")
-        by = [k for k in self.given if (self.kept or self.name in k.logs) and m.signed_by(k)]
-        if not by: return self.no_verdict(f"it begins with {n}, and whether the key that signed that is the log's must be said: LOG=FILE")
-        try: tree = Tree(n, m.frontier) if bin(n).count("1") == len(m.frontier) and fold(m.frontier).hex() == m.tree.get("root") else None
-        except Exception: tree = None
-        if not tree: return self.wrong(f"manifest {n}: its frontier does not give its root")
-        self.start(n, tree, m)
-        self.counted, self.key, self.anchor = True, by[0], m.past is not None and self.name in by[0].logs
-
-    def start(self, n, tree, m):
-        self.first = self.end = n
-        self.tree, self.previous, self.rotated, self.genesis = (tree, m.p["previous"], m.p.get("rotated_at"), m.genesis) if m else (tree, "", None, None)
-        self.time, self.past, self.version = m and (m.time if m.version == 2 else m.written), m and m.past, m.version if m else 0
-        self.past_known = not m or m.past is not None  # by every manifest so far
-        self.manifests, self.signer, self.roots = [], [], {tree.size: tree.root()}
-        self.used = set()
-
+    def may(self, key): return key.id in self.given and (not key.logs or self.name in key.logs)
+    def over(self, m): return m.past is not None and m.past <= self.now  # everything before it may be gone
+    def expired(self, m): return self.over(m) and m.past >= self.at.until
+    def signed(self, m, key): return self.may(key) and m.seq <= self.ended.get(key.id, m.seq) and m.signed_by(key)
+    def due(self, m): return self.signed(m, self.at.key)
     def misfit(self, m):
-        """Why m is not the manifest at the next place; None where it is."""
-        p, tree = m.p, m.tree
-        if m.version == 2 and self.end and m.genesis != self.genesis and not (self.version == 1 and self.genesis is None): return OTHER_LOG
-        if m.version == 2 and not self.end and m.genesis: return OTHER_LOG
-        if (p.get("previous") or "") != self.previous: return "another manifest before it"
-        if tree.get("size", 0) != self.end or tree.get("root") != self.tree.root().hex() or m.frontier != self.tree.frontier: return "another tree"
-        if p.get("rotated_at") != self.rotated: return "another rotated_at"
-        if m.version == 2:
-            if m.time != max(self.time or m.written, m.written): return "another time"
-            if m.past != (self.past if self.past_known else None): return "another past_until"
-            if m.past and (m.until or 0) < m.past: return "a lock that ends before those before it"
-        if m.rotation and (not m.next or m.next.id in self.used | {self.key.id if self.end > self.first or self.counted else ""}): return "a rotation to no new key"
+        if m.version == 0: return "a newer version"
+        if why := self.at.misfit(m): return why
+        if m.next and m.next.id in [self.at.key.id] + [k.id for _, k in self.epochs]: return "a rotation to a key that has signed the log"
 
-    def walk(self):
-        while True:
-            fits, why, dark, newer, rotation = [], None, False, False, None
-            for v, m in self.at.get(self.end, ()):
-                if m is None: dark = True
-                if not m or m.log != self.name or m.seq != self.end or not m.signed_by(self.key): continue
-                if m.version == 0: newer = newer or not fits
-                elif m.version < self.version: pass  # of an older state of a log of this name
-                elif reason := self.misfit(m): why = (m, reason)
-                else:
-                    if m.rotation: rotation = rotation or m
-                    fits.append((v, m))
-            if newer: return self.no_verdict(f"manifest {self.end} is of a newer version than this program knows")
-            if not fits and why:  # version 1 does not say of which log of this name it is
-                return (self.no_verdict if why[0].version == 1 or why[1] == OTHER_LOG else self.wrong)(f"manifest {self.end} does not continue the log ({why[1]}): it was rewritten or forked")
-            if not fits and dark: return self.no_verdict(f"the store did not give what stands at manifest {self.end}")
-            if not fits: return
-            self.rivals = len(fits) > 1  # which one counts, the next manifest says
-            if not self.continued(fits[0][1]) and any(self.continued(m) for _, m in fits[1:]):
-                return self.no_verdict(f"it goes on from a version of manifest {self.end} that is not the oldest: it was forked, or the order in the copy is wrong")
-            fit = fits[0]
-            self.accept(*fit)
-            if rotation: self.used.add(self.key.id); self.key, self.rotated = rotation.next, self.rotated if rotation is not fit[1] else self.end - 1
+    def place(self, seq, found):
+        """Judges what stands at a place, oldest version first: (version, manifest of this log and place that a known key signed)."""
+        if not found: return False
+        if not self.at: return self.begin(seq, found)
+        if seq > self.at.seq + 1: return self.gap(seq, found)
+        fits = [(v, m) for v, m in found if self.due(m) and not self.misfit(m)]
+        if not fits: return self.refuse(found)
+        for v, m in found[:[v for v, _ in found].index(fits[0][0])]:  # older than what continues the log
+            if not self.due(m) or m.version < 2: continue
+            if m.genesis != self.at.genesis:
+                if modified(v) <= self.stored: self.namesake(m)
+            elif self.over(m) and self.at.seq > 0: return self.restart(v, m, self.at.key)
+            else: self.doubt(f"an older manifest {seq} stands beside the one that continues the log")
+        return self.take([(v, m, self.at, self.at.then(m, self.at.key), self.at.key) for v, m in fits])
 
-    def continued(self, m):
-        """Whether a key that may sign the next place continues m there."""
-        return any(n.version and n.p.get("previous") == m.sha for n in self.claimed(self.end + 1, [m.next if m.rotation else self.key]))
+    def begin(self, seq, found):
+        tips, bad, none = [], None, Place()
+        for v, m in found:
+            for key in [k for k in self.given.values() if m.signed_by(k)]:
+                if m.version == 0: return self.newer(m)
+                if seq: why = None if itself(m, key) else m.malformed or "its frontier does not give its root"
+                else: why = none.misfit(m) or ("a rotation to the key that signs it" if m.next and m.next.id == key.id else None)
+                if why: bad = (why, (v, m, none, none.then(m, key), key))
+                else: tips.append((v, m, *(itself(m, key) if seq else (none, none.then(m, key))), key))
+        if len({t[4].id for t in tips}) > 1:
+            self.two = True
+            return self.doubt(f"several keys signed a manifest {seq}: name the log's (LOG=FILE)", enough=True) or True
+        if not tips and not bad: return False
+        if not tips: self.wrong(seq, f"it does not begin a log ({bad[0]}), though a key that was given signed it")
+        return self.refused() or True if self.dark else self.take(tips or [bad[1]])
 
-    def accept(self, v, m):
-        if m.version == 2 and not held([v], m.p.get("retention"), self.now): self.c.bad.append(f"log {self.name}: manifest {m.seq} is not locked as was promised")
-        if m.version == 1: self.past_known, self.past = False, None
-        elif self.past_known: self.past = max(self.past or 0, m.until or 0) or None
-        if self.end == 0: self.genesis = m.sha
-        elif self.version == 1 and m.version == 2: self.genesis = m.genesis
-        self.time, self.version = max(self.time or 0, m.written), m.version
-        self.manifests.append(m); self.signer.append(self.key)
-        self.previous, self.end = m.sha, self.end + 1
-        self.tree.add(m.payload); self.roots[self.end] = self.tree.root()
+    def take(self, tips):
+        """Goes on to the oldest version of those that fit."""
+        v, m, before, self.at, key = tips[0]
+        self.rivals = [t[3] for t in tips[1:] if t[1].sha != m.sha and t[1].previous == m.previous and (m.seq == 0 or t[3].genesis == self.at.genesis)]
+        if self.first is None:
+            self.first, self.past, self.stored, self.epochs, self.roots = m.seq, m.past, modified(v), [(m.seq, key)], {m.seq: before.tree.root()}
+            self.older = any(b and b.sha == m.previous and not any(b.signed_by(k) for k in self.all.values()) for _, b in self.versions.get(m.seq - 1, ()))
+        if m.next:
+            self.ended.setdefault(key.id, m.seq)
+            self.at.key = self.all.setdefault(m.next.id, m.next)
+            self.given.setdefault(m.next.id, self.at.key)
+            self.epochs.append((m.seq + 1, self.at.key))
+        self.roots[m.seq + 1] = self.at.tree.root()
+        self.manifests.append((v, m))
+        return True
 
-    def agrees(self, k):
-        """Whether the log's tree is that of the checkpoint; None where the log does not tell."""
-        if k.genesis and k.genesis != self.genesis and self.genesis: return False
-        return k.root == self.roots[k.size] if k.size in self.roots else None if k.size < self.first else False
-    def may_sign(self, k):
-        """The log's keys from the one of the last manifest in the tree on; behind the end, the one that is due."""
-        keys = [*self.signer, self.key][max(k.size - 1 - self.first, 0):] or [self.key] + [g for g in self.given if self.name in g.logs]
-        return any(k.signed_by(key) for key in keys)
+    def resume(self, v, m, key):
+        """Goes on behind what is missing."""
+        before, at = itself(m, key) or (self.at, self.at.then(m, key))
+        return self.take([(v, m, before, at, key)])
+    def restart(self, v, m, key):
+        """Begins anew at a manifest before which everything may have expired."""
+        if itself(m, key): self.first, self.again = None, True
+        else: self.wrong(m.seq, "it contradicts itself")
+        return self.resume(v, m, key)
+    def newer(self, m): return self.doubt(f"manifest {m.seq} is of a newer version than this program knows", enough=True) or True
+
+    def refuse(self, found):
+        """A place at which nothing continues the log."""
+        for v, m in found:
+            if not self.due(m): self.stranger(m); continue
+            why = self.misfit(m)
+            if self.first and (self.expired(m) or self.at.seq == self.first and self.over(m)): return self.restart(v, m, self.at.key)
+            if m.version == 0: return self.newer(m)
+            if m.version == 2 and self.at.genesis and m.genesis != self.at.genesis: self.namesake(m); continue
+            if m.version < self.at.version: continue  # of an older state of a log of this name
+            if m.version == 2 and any(not r.misfit(m) for r in self.rivals):
+                self.doubt(f"it goes on from a version of manifest {self.at.seq} that is not the oldest: it was forked, or the order in the copy is wrong")
+                return self.resume(v, m, self.at.key)
+            why = f"it does not continue the log ({why}), which was rewritten or forked"
+            if m.version == 1: return self.doubt(f"manifest {m.seq}: {why}, or it is of another of this name", enough=True) or True
+            self.wrong(m.seq, why)
+            return self.resume(v, m, self.at.key)
+        return False
+
+    def gap(self, seq, found):
+        """What stands behind places at which nothing counts."""
+        for v, m in found:
+            other = m.version != 1 and self.at.genesis and m.genesis != self.at.genesis
+            after = [k for k in self.given.values() if self.named and m.rotated is not None and m.rotated > self.at.seq and self.signed(m, k)]
+            if self.due(m) and not other: key = self.at.key
+            elif after and not other: key = after[0]
+            else: (self.namesake if self.due(m) else self.stranger)(m); continue
+            gone = f"manifests {self.at.seq + 1} to {seq - 1} are gone"
+            if self.dark: return self.refused() or True
+            if m.version == 0: return self.newer(m)
+            if self.expired(m): return self.restart(v, m, key)
+            if m.past is not None: self.wrong(self.at.seq + 1, gone + " before their time")
+            else: self.doubt(f"{gone}, and nothing tells whether their time was over", enough=m.version == 1)
+            return self.stuck or self.resume(v, m, key)
+        return False
+
+    def stranger(self, m):
+        """What the key that is due did not sign: nothing, unless it speaks of a rotation that is not there, or of another log of this name."""
+        ours = m.version == 1 or m.genesis == self.at.genesis
+        for k in list(self.all.values()):
+            if m.version == 0 or k.id in [e.id for _, e in self.epochs] or m.seq > self.ended.get(k.id, m.seq) or not m.signed_by(k): continue
+            if ours and m.rotated is not None and m.rotated > self.at.seq and (not k.logs or self.name in k.logs):
+                return self.doubt(f"a key that was given says by manifest {m.seq} that it follows the log's by a rotation that is not there: name the log's keys (LOG=FILE)")
+            if (m.version == 1 or m.genesis != self.at.genesis) and self.may(k): return self.namesake(m)
+    def namesake(self, m):
+        if self.at.genesis in [k.genesis for k in self.kept]: return
+        self.two = True
+        self.doubt(f"a key that was given signed manifest {m.seq} of another log of this name")
+
+    def beginning(self):
+        gone = f"manifests 0 to {self.first - 1} are gone"
+        if self.older: self.doubt(f"the key that signed {self.first - 1} was not given")
+        elif self.past is not None and self.past > self.now: self.wrong(self.first, gone + " before their time")
+        elif any(self.roots.get(k.size) == k.root for k in self.kept): pass
+        elif self.past is None: self.doubt(gone + ", and nothing tells whether their time was over: give a checkpoint")
+        elif self.name not in self.epochs[0][1].logs: self.doubt(gone + f", and whether the key that signed {self.first} is the log's must be said: give a checkpoint, or name the key (LOG=FILE)")
+
+    def signer(self, k):
+        """Whether a checkpoint is signed by the key of its last manifest, or by the next one's."""
+        last = k.size - 1
+        due = {k.id for n in (last, last + 1) for k in [key for at, key in self.epochs if at <= n][-1:]}
+        return any(k.signed_by(self.all[i]) and self.may(self.all[i]) and last <= self.ended.get(i, last) for i in due)
+    def follows(self, k):
+        """Whether a key that was named for the log signed it for manifests that are not there."""
+        return self.named and k.size > self.at.seq + 1 and any(k.signed_by(g) and self.may(g) and k.size - 1 <= self.ended.get(i, k.size) for i, g in self.given.items())
     def judge(self, k, where, kept=False):
         """Holds a checkpoint against the log: one that the auditor keeps, or one that others laid there and that says nothing unless the log's key signed it."""
-        other, signed = bool(k.genesis and self.genesis and k.genesis != self.genesis), self.may_sign(k)
-        if not kept and (other or not signed): return self.c.notes.append(f"{where}: no key of the log signed it: not believed")
-        ok = self.agrees(k)
-        if ok is None: return (self.c.unknown if kept else self.c.notes).append(f"{where}: of {k.size} manifests, and the log begins with {self.first}: not compared")
-        if ok: return
-        doubt = other or not signed or (not kept and not k.genesis)  # another log of this name?
-        if k.size > self.end and (self.past_known and self.past or 0) <= self.now: doubt = True  # what followed may have expired
-        (self.c.unknown if doubt else self.c.bad).append(f"log {self.name}: {where} is of {k.size} manifests " + ("that are not there" if k.size > self.end else "of another tree"))
+        other, signed, beyond = bool(k.genesis and self.at.genesis and k.genesis != self.at.genesis), self.signer(k), k.size > self.at.seq + 1
+        doubt = beyond and self.at.until <= self.now  # what followed may have expired
+        if kept: doubt = doubt or other or not signed or beyond and self.stuck
+        elif other or not signed:
+            if beyond and not other and not self.stuck and self.follows(k): self.doubt(f"{where}: of manifests that are not there, by a key that was named for the log, and no rotation to it is")
+            else: self.c.notes.append(f"{where}: no key of the log signed it: not believed")
+            return
+        else: doubt = doubt or not k.genesis  # version 1 does not say of which log of this name it is
+        if k.size < self.first + (not kept): return (self.doubt if kept else self.c.notes.append)(f"{where}: of {k.size} manifests, and the log begins with {self.first}: not compared")
+        if self.roots.get(k.size, b"" if beyond else k.root) == k.root or beyond and self.stuck and not kept: return  # or of a gap, which was told
+        why = f"{where} is of {k.size} manifests " + ("that are not there" if beyond else "of another tree")
+        self.doubt(why) if doubt else self.wrong(k.size - 1, why)
 
     def check(self, schema):
         """Objects, checkpoints in the store, and what this log saw of others, which is returned."""
         c, events = self.c, 0
-        for m in self.manifests:
+        for v, m in self.manifests:
             where = f"log {self.name}, manifest {m.seq}:"
+            locks = [m.p.get("retention") or {"mode": "GOVERNANCE"}] + [o.get("retention") or {} for o in m.objects]
+            lock = {"mode": "COMPLIANCE" if any(l.get("mode") == "COMPLIANCE" for l in locks[1:]) else locks[0].get("mode"),
+                    "until": max((l.get("until") or NEVER_SAID for l in locks), key=instant)}
+            if not held([v], lock, self.now): self.wrong(m.seq, "not locked as was promised")
             for o in m.objects:
-                try: events += check_object(c, o, where, self.now, schema) or 0
-                except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as e: c.bad.append(f"{where} {o.get('key')}: {e!r}")
+                try: events += check_object(c, o, where, self.now, schema, lambda why: self.wrong(m.seq, why)) or 0
+                except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as e: self.wrong(m.seq, f"{o.get('key')}: {e!r}")
         for key in c.at:
             for _, b in c.versions(key) if re.fullmatch(r"checkpoints/v1/" + re.escape(self.name) + r"/\d{12}\.txt", key) else ():
                 try: k = Checkpoint(b)
@@ -449,17 +547,20 @@ class Log:
                 if k and k.log == self.name: self.judge(k, key)
                 else: c.notes.append(f"{key}: no checkpoint of the log: not believed")
         print(f"log {self.name}: {len(self.manifests)} manifests, {events} events" + (f", from manifest {self.first} on" if self.first else ""))
-        return [h for m in self.manifests for h in m.heads if h]
+        return [h for _, m in self.manifests for h in m.heads if h]
+
+def modified(v): return instant(v["last_modified"]) if v.get("last_modified") else NEVER
 
 def judge_head(c, logs, by, h):
-    log = logs.get(h["log"])
-    if not log or not log.counted: return
+    log = logs.get(h.get("log"))
+    if not log or not log.at: return
     try: k = Checkpoint(h["note"].encode()) if h.get("note") else None
     except Exception: k = None
+    seq = h.get("seq") or 0
+    if seq < log.first or seq <= log.at.seq and seq + 1 not in log.roots or log.stuck and seq > log.at.seq: return
     if k and k.log == log.name: log.judge(k, f"the checkpoint that log {by} saw")
-    at = h["seq"] - log.first
-    if h["seq"] >= log.end or at >= 0 and log.manifests[at].sha != h["sha256"]:
-        c.notes.append(f"log {by} says that it saw another manifest {h['seq']} of log {log.name}: its word alone")
+    if seq > log.at.seq or {m.seq: m.sha for _, m in log.manifests}[seq] != h.get("sha256"):
+        c.notes.append(f"log {by} says that it saw another manifest {seq} of log {log.name}: its word alone")
 
 def main(args, now=None):
     keys, kept, c, args = {}, [], None, list(args)
@@ -476,20 +577,21 @@ def main(args, now=None):
         c = Copy(dir)
         names = sorted({m[1] for key in c.at if (m := re.match(r"manifests/v1/([a-z0-9.-]{1,63})/\d{12}\.json$", key))})
         signed = [k for _, k in kept if any((not key.logs or k.log in key.logs) and k.signed_by(key) for key in keys.values())]
-        logs = {n: Log(c, n, keys.values(), signed, now) for n in names}
+        logs = {n: Log(c, n, list(keys.values()), signed, now) for n in names}
         for n in sorted({l for k in keys.values() for l in k.logs} - set(names)): c.unknown.append(f"log {n}: there is no such log")
-        heads = [(n, h) for n, log in logs.items() if log.counted for h in log.check(schema)]
+        heads = [(n, h) for n, log in logs.items() if log.at for h in log.check(schema)]
         for n, h in heads: judge_head(c, logs, n, h)
         for n, log in logs.items():
-            if not log.counted and not log.stopped: c.notes.append(f"log {n}: no key that was given signed any of it: nothing is said of it")
+            if not log.at and not log.doubted: (c.unknown if log.named else c.notes).append(f"log {n}: no key that was given signed any of it: nothing is said of it")
         for file, k in kept:
             log = logs.get(k.log)
-            if k in signed or log and log.counted and log.may_sign(k):
-                if log and log.counted: log.judge(k, file, kept=True)
+            if k in signed or log and log.at and log.signer(k):
+                if log and log.at: log.judge(k, file, kept=True)
                 else: c.unknown.append(f"{file}: its log {k.log} is not there")
             else: c.unknown.append(f"{file}: no key that was given signed it")
-        if not any(l.counted for l in logs.values()): c.unknown.append("there is no log that a given key signed")
-        named = {o["key"]: o for l in logs.values() if l.counted for m in l.manifests for o in m.objects}
+        if not any(l.at for l in logs.values()): c.unknown.append("there is no log that a given key signed")
+        for l in logs.values(): l.settle()
+        named = {o["key"]: o for l in logs.values() if l.at for _, m in l.manifests for o in m.objects}
         for digest, where in c.names.items():
             if not any(k.startswith("blobs/v1/") and k.endswith(f"/{digest}.gz") for k in named): c.notes.append(f"{where[0]}: its full text {digest} is named by no manifest")
         if n := sum(key.split("/")[0] in ("data", "quarantine") and key not in named for key in c.at): c.notes.append(f"{n} data objects that no manifest names: no part of the trail")

@@ -180,7 +180,7 @@ func (c *checks) stored(ctx context.Context, at *link) error {
 	switch {
 	case err != nil:
 		foreign(err.Error())
-	case cp.Log != c.w.log || cp.Size != c.size || cp.Genesis != "" && cp.Genesis != c.w.genesis:
+	case cp.Log != c.w.log || cp.Size != c.size || cp.Genesis != "" && c.w.genesis != "" && cp.Genesis != c.w.genesis:
 		foreign("a checkpoint of " + cp.Origin() + ", size " + strconv.FormatInt(cp.Size, 10))
 	case at == nil && !c.w.signs(cp.KeyID, cp.Size-1) && c.w.mayFollow(cp):
 		c.missed = true
@@ -222,7 +222,7 @@ func (c *checks) judge(cp *Checkpoint, object string, at *link) {
 		severity = SeverityUnknown
 	case object == "" && !c.w.signs(cp.KeyID, cp.Size-1):
 		severity = SeverityUnknown
-	case object != "" && cp.Genesis == "":
+	case object != "" && (cp.Genesis == "" || c.w.genesis == ""):
 		severity = SeverityUnknown // version 1 does not say of which log of this name it is
 	case at == nil && !c.w.locked():
 		severity = SeverityUnknown // what followed may have expired

@@ -174,6 +174,9 @@ func (m *Manifest) parse() error {
 	}
 	m.Statement = st
 	p := &m.Predicate
+	if m.version() == 1 { // which has none of these, whatever a signer puts there
+		p.Genesis, p.Time, p.Retention, p.PastUntil = "", nil, nil, nil
+	}
 	if len(m.Subject) != len(p.Objects) || !slices.Contains(kinds, p.Kind) {
 		return errMalformed
 	}

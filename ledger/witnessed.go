@@ -89,7 +89,7 @@ func (v *verifier) noted(of *walker, s sighting) {
 		return
 	}
 	f = Finding{Severity: SeverityError, Log: cp.Log, Seq: cp.Size - 1, Object: ManifestKey(s.by, s.seq), Expected: cp.signed() + s.source(), Found: of.treeAt(of.at)}
-	if cp.Genesis == "" {
+	if cp.Genesis == "" || of.genesis == "" {
 		f.Severity = SeverityUnknown // version 1 does not say of which log of this name it is
 	}
 	if s.root == "" && !of.locked() {

@@ -281,6 +281,9 @@ func (c *Chain) retention(objects []Object) Lock {
 // write puts the pending manifest into its place, and builds it anew behind
 // manifests of others that took the place first.
 func (c *Chain) write(ctx context.Context) error {
+	if err := c.overdue(ctx); err != nil || c.pending == nil {
+		return err
+	}
 	over := "" // the ETag of what squats the place
 	for {
 		p := c.pending
@@ -333,6 +336,30 @@ func (c *Chain) write(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// overdue settles a manifest whose promised lock has run out before it was known to be
+// written: no store takes a lock that is over. Where it is not there it is built anew.
+func (c *Chain) overdue(ctx context.Context) error {
+	p := c.pending
+	if p.lock.Until.IsZero() || p.lock.Until.After(c.o.Now()) {
+		return nil
+	}
+	versions, err := c.store.Versions(ctx, ManifestKey(c.o.Log, p.manifest.Predicate.Seq))
+	if err != nil {
+		return err
+	}
+	there, _, _, err := c.standing(ctx, versions)
+	switch {
+	case err != nil:
+		return err
+	case there == nil:
+		return c.build(ctx, p.kind, p.objects)
+	case bytes.Equal(there.Payload, p.manifest.Payload):
+		c.advance(there)
+		return nil
+	}
+	return c.adopt(ctx, there)
 }
 
 // standing finds the manifest at the next place among its versions; refused is why the

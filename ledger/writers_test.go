@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -175,4 +176,44 @@ func TestPods(t *testing.T) {
 	require.Equal(t, ledger.Confirmed, r.Verdict)
 	require.Empty(t, codes(r, ledger.SeverityWarning))
 	require.Len(t, r.Logs, pods)
+}
+
+// TestOverdue: a manifest that was built and, for all that was known, not written, until
+// its promised lock had run out, is settled or built anew.
+func TestOverdue(t *testing.T) {
+	for _, written := range []bool{true, false} {
+		s, signer, now := ledgertest.New(), newSigner(t), time.Now()
+		o := options(signer)
+		o.Now = func() time.Time { return now }
+		o.Retention = func(at time.Time) ledger.Retention {
+			return ledger.Retention{Mode: ledger.Compliance, Until: at.Add(24 * time.Hour)}
+		}
+		c, err := ledger.OpenChain(ctx, s, o)
+		require.NoError(t, err)
+		require.NoError(t, c.Commit(ctx, ledger.KindOpen, nil))
+		s.Fail = func(_ string, done bool) error {
+			if done == written {
+				return context.DeadlineExceeded
+			}
+			return nil
+		}
+		require.Error(t, c.Commit(ctx, ledger.KindHeartbeat, nil))
+		now = now.Add(48 * time.Hour)
+		s.Fail = nil
+		refused := &late{Store: s, now: func() time.Time { return now }}
+		require.NoError(t, c.On(refused).Commit(ctx, ledger.KindHeartbeat, nil), "written: %t", written)
+	}
+}
+
+// late is a store that refuses locks that are over, as S3 does.
+type late struct {
+	ledger.Store
+	now func() time.Time
+}
+
+func (l *late) Put(ctx context.Context, key string, body []byte, o ledger.PutOptions) (string, error) {
+	if !o.Retention.Until.After(l.now()) {
+		return "", fmt.Errorf("InvalidRequest: the lock of %s would end in the past", key)
+	}
+	return l.Store.Put(ctx, key, body, o)
 }

@@ -13,7 +13,7 @@ import (
 func (w *world) judge(a *attacker, q *question, r *ledger.Report) string {
 	switch r.Verdict {
 	case ledger.NotConfirmed:
-		return w.accused(a, q, r)
+		return w.accused(a, r)
 	case ledger.Confirmed:
 		return w.confirmed(a, q, r)
 	}
@@ -22,7 +22,7 @@ func (w *world) judge(a *attacker, q *question, r *ledger.Report) string {
 
 // accused judges NOT CONFIRMED: nobody makes a trail that without a key of it and without
 // the means to remove.
-func (w *world) accused(a *attacker, q *question, r *ledger.Report) string {
+func (w *world) accused(a *attacker, r *ledger.Report) string {
 	if a.r.spoils() {
 		return ""
 	}

@@ -97,17 +97,22 @@ func write(b *testing.B, s ledger.Store, signer ledger.Signer, log string, n int
 	require.NoError(b, c.WriteTiles(b.Context(), ledger.Removable))
 }
 
-// BenchmarkWindow verifies an hour of a long log, and all of it.
+// BenchmarkWindow verifies an hour of a long log from a checkpoint that is held, and all of it.
 func BenchmarkWindow(b *testing.B) {
 	s := ledgertest.New()
 	key := longLog(b, s, "gw-0", *manifests)
+	note, err := s.Get(b.Context(), ledger.CheckpointKey("gw-0", int64(*manifests)), "")
+	require.NoError(b, err)
+	cp, err := ledger.ParseCheckpoint(note, []ledger.PublicKey{key}, nil)
+	require.NoError(b, err)
+	held := []*ledger.Checkpoint{cp}
 	now := time.Now()
 	ago := func(share float64) time.Time {
 		return now.Add(-time.Duration(share * float64(*manifests) * float64(time.Minute)))
 	}
 	for name, o := range map[string]ledger.VerifyOptions{
-		"last hour":      {Since: now.Add(-time.Hour)},
-		"hour in middle": {Since: ago(0.5), Until: ago(0.5).Add(time.Hour)},
+		"last hour":      {Since: now.Add(-time.Hour), Checkpoints: held},
+		"hour in middle": {Since: ago(0.5), Until: ago(0.5).Add(time.Hour), Checkpoints: held},
 		"whole":          {},
 	} {
 		b.Run(fmt.Sprintf("%s/%d", name, *manifests), func(b *testing.B) {

@@ -100,10 +100,7 @@ func newWorld(t testing.TB, server *s3test.Server, cfg store.Config, n int) *wor
 func (w *world) options(log string, by ledger.Signer) ledger.ChainOptions {
 	return ledger.ChainOptions{
 		Log: log, Signer: by, Retention: func(time.Time) ledger.Retention { return w.lock },
-		Now: func() time.Time {
-			w.now = w.now.Add(30 * time.Second) // a manifest asks twice: for its time, and for its lock
-			return w.now
-		},
+		Now: func() time.Time { return w.now },
 	}
 }
 
@@ -116,6 +113,7 @@ func (w *world) chain(log string, by ledger.Signer, earlier ...ledger.PublicKey)
 }
 
 func (w *world) commit(c *ledger.Chain, kind ledger.Kind, objects ...ledger.Object) {
+	w.now = w.now.Add(time.Minute)
 	require.NoError(w.t, c.Commit(ctx, kind, objects))
 }
 

@@ -127,6 +127,8 @@ func (w *walker) beginning() {
 		w.doubt(CodeStartMissing, w.first, at, "manifest 0, or a checkpoint of this log that you hold", "none", gone+" are gone, and no manifest says how long they were locked: give a checkpoint that was kept elsewhere (--checkpoint)")
 	case !w.ring.pinned(key, w.genesis):
 		w.doubt(CodeStartMissing, w.first, at, "a key that is named for this log", "key "+key, gone+" have expired, and with them what shows that the key is the log's: name it (--key LOG=FILE), or give a checkpoint that was kept elsewhere (--checkpoint)")
+	case w.under && !w.ring.knows(w.genesis):
+		w.doubt(CodeStartMissing, w.first, at, "the oldest manifest of the log", "one that was laid over another", gone+" are gone, and an older manifest than the one that counts stands at its place, which no given key signed: give the key that signed it, or the log's genesis")
 	default:
 		w.note(Finding{Severity: SeverityInfo, Code: CodeStartExpired, Log: w.log, Seq: w.first, Object: at.Key, Expected: "until " + stamp(*w.expiry), Message: gone + " are gone, as their retention promised"})
 	}

@@ -49,6 +49,8 @@ type walker struct {
 	others  bystanders
 	unread  map[string]int64 // digests of manifests that no given key signed, to their place; the newest places only
 	older   bool             // what is before the oldest manifest is there, and no given key signed it
+	strange Version          // the oldest version at the newest place that is a manifest which no given key signed
+	under   bool             // such a one is older than the oldest manifest of the log, at its place
 	doubted bool             // something keeps the log from a verdict
 	stuck   bool             // nothing is known of what follows the newest place
 	again   bool             // the walk has begun anew, behind what has expired
@@ -341,6 +343,7 @@ func (w *walker) open(t *tip) error {
 	w.first, w.expiry, w.start, w.stored = t.seq, t.m.Predicate.PastUntil, t.at, t.v.LastModified
 	seq, there := w.unread[t.m.Predicate.Previous]
 	w.older = there && seq == t.seq-1
+	w.under = w.strange.Key == t.v.Key && w.strange.LastModified.Before(t.v.LastModified)
 	w.others.flush(w.note)
 	if w.began == nil {
 		return nil

@@ -18,6 +18,10 @@ func (w *walker) refuse(seq int64, list []candidate) (bool, error) {
 		err := w.acceptable(w.at, c.m)
 		version := c.m.version()
 		switch {
+		case w.first > 0 && w.at.version == 1 && version > 1 && w.over(c.m):
+			// Version 1 did not sign how long it is locked: the word of another manifest is all there is.
+			w.doubt(CodeChainBroken, seq, c.v, "a manifest that continues the log", err.Error(), "a manifest says that all before it has expired, and what is before it is there, of a version that did not say how long")
+			return true, errEnough
 		case w.first > 0 && (w.expired(w.at, c.m) || w.at.seq == w.first && w.over(c.m)):
 			// What stands before it was put back, or is a version that did not count.
 			return true, w.restart(c, w.at.key)

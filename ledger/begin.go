@@ -103,8 +103,11 @@ func (w *walker) end() error {
 			w.fail(CodeLogRewound, w.at.seq, Version{Key: ManifestKey(w.log, w.at.seq)}, "manifest "+last+", the last that key "+e.key+" signs", "none", "the manifest that ends the time of a key, as it was pinned, is not in the log")
 		}
 	}
-	if w.first > 0 {
+	switch {
+	case w.first > 0:
 		w.beginning()
+	case w.early.Key != "" && !w.ring.knows(w.genesis) && (w.anchored == nil || !w.anchored()):
+		w.doubt(CodeLogAmbiguous, w.first, w.early, "manifests behind manifest 0, stored after it", "an older one, which no given key signed", "manifest 0 was stored after what stands behind it: it may lie in the place of one that has expired; give the key that signed the older one, the log's genesis, or a checkpoint that you hold")
 	}
 	return nil
 }

@@ -72,6 +72,9 @@ func (w *walker) foreign(seq int64, v Version, m *Manifest, err error) {
 		if w.strange.Key != v.Key {
 			w.strange = v
 		}
+		if w.first == 0 && w.early.Key == "" && m.version() > 1 && v.LastModified.Before(w.stored) {
+			w.early = v
+		}
 	}
 	w.others.add(Finding{Severity: SeverityWarning, Code: CodeForeignManifest, Log: w.log, Seq: seq, Object: v.Key, Version: v.ID, Expected: "a manifest signed by a key of the log", Found: err.Error(), Message: "something else stands at the key of a manifest; it is not believed"}, m, w.note)
 }

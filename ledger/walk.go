@@ -51,6 +51,7 @@ type walker struct {
 	older   bool             // what is before the oldest manifest is there, and no given key signed it
 	strange Version          // the oldest version at the newest place that is a manifest which no given key signed
 	under   bool             // such a one is older than the oldest manifest of the log, at its place
+	early   Version          // a later place's manifest, which no given key signed, stored before manifest 0 was
 	doubted bool             // something keeps the log from a verdict
 	stuck   bool             // nothing is known of what follows the newest place
 	again   bool             // the walk has begun anew, behind what has expired

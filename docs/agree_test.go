@@ -978,29 +978,17 @@ func TestIndependentVerifierAgreesOnExpiry(t *testing.T) {
 			w.s.Overwrite(key, b)
 		}},
 		{"a key that was replaced in what has expired", yes, func(w *scene) {
-			next := ledgertest.NewSigner(w.t, "ecdsa")
-			require.NoError(w.t, w.chain("gw-0", w.key).Rotate(w.t.Context(), ledgertest.Public(w.t, next)))
-			c := w.chain("gw-0", next, w.key)
-			w.commit(c, ledger.KindOpen)
-			w.commit(c, ledger.KindBatch, w.object(nil))
+			rotated(w)
 			purge(w, 0, 4)
 			named(w)
 		}},
 		{"a key that was replaced in what has expired, both named", yes, func(w *scene) {
-			next := ledgertest.NewSigner(w.t, "ecdsa")
-			require.NoError(w.t, w.chain("gw-0", w.key).Rotate(w.t.Context(), ledgertest.Public(w.t, next)))
-			c := w.chain("gw-0", next, w.key)
-			w.commit(c, ledger.KindOpen)
-			w.commit(c, ledger.KindBatch, w.object(nil))
+			next := rotated(w)
 			purge(w, 0, 4)
 			w.extra = &auditor{keys: []namedKey{{"gw-0", w.key}, {"gw-0", next}}}
 		}},
 		{"the beginning behind a rotation that is there", yes, func(w *scene) {
-			next := ledgertest.NewSigner(w.t, "ecdsa")
-			require.NoError(w.t, w.chain("gw-0", w.key).Rotate(w.t.Context(), ledgertest.Public(w.t, next)))
-			c := w.chain("gw-0", next, w.key)
-			w.commit(c, ledger.KindOpen)
-			w.commit(c, ledger.KindBatch, w.object(nil))
+			rotated(w)
 			purge(w, 0, 1)
 			named(w)
 		}},
@@ -1266,4 +1254,14 @@ func reindexed(index, before, after []byte) []byte {
 		out = append(out, l...)
 	}
 	return fmt.Appendf(out, "{\"index_sha256\":%q}\n", digest(out))
+}
+
+// rotated hands gw-0 over to a new key, which then seals a batch.
+func rotated(w *scene) ledger.Signer {
+	next := ledgertest.NewSigner(w.t, "ecdsa")
+	require.NoError(w.t, w.chain("gw-0", w.key).Rotate(w.t.Context(), ledgertest.Public(w.t, next)))
+	c := w.chain("gw-0", next, w.key)
+	w.commit(c, ledger.KindOpen)
+	w.commit(c, ledger.KindBatch, w.object(nil))
+	return next
 }

@@ -112,12 +112,13 @@ func TestWhatIsAppendedComesBackInOrder(t *testing.T) {
 func TestManySendersShareSyncs(t *testing.T) {
 	d := newMemDisk()
 	syncs := 0
-	release := make(chan struct{})
+	syncing, others := make(chan struct{}), make(chan struct{})
 	d.fail = func(op string) error {
 		if op == "sync" {
 			if syncs++; syncs == 1 {
 				d.mu.Unlock()
-				<-release // until the others have come
+				close(syncing)
+				<-others
 				d.mu.Lock()
 			}
 		}
@@ -128,18 +129,25 @@ func TestManySendersShareSyncs(t *testing.T) {
 	s, err := openOn(d, o)
 	require.NoError(t, err)
 	defer s.Close()
+	release := sync.OnceFunc(func() { close(others) })
+	defer release() // or a test that failed would wait for it in Close
 	var group sync.WaitGroup
-	for i := range 100 {
+	send := func(i int) {
 		group.Go(func() {
 			assert.NoError(t, s.Append(context.Background(), toAppend(fmt.Appendf(nil, "%d", i))))
 		})
 	}
+	send(0)
+	<-syncing // only one is in it, however slow the machine
+	for i := range 99 {
+		send(i + 1)
+	}
 	require.Eventually(t, func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return len(s.waiting) >= 90
+		return len(s.waiting) == 99
 	}, time.Minute, time.Millisecond)
-	close(release)
+	release()
 	group.Wait()
 	have, _ := drain(t, s, true)
 	require.Len(t, have, 100)

@@ -416,6 +416,32 @@ func TestPinnedEnd(t *testing.T) {
 	_ = next
 }
 
+// TestWriterPassesAGapOfVersionOne: which of the oldest manifests a bucket removes first is
+// not said. The log's writer, with a new key, goes on; the auditor is told what is not known.
+func TestWriterPassesAGapOfVersionOne(t *testing.T) {
+	s, old, next := ledgertest.New(), newSigner(t), newSigner(t)
+	o := options(old)
+	o.WriteV1()
+	c, err := ledger.OpenChain(ctx, s, o)
+	require.NoError(t, err)
+	for range 4 {
+		require.NoError(t, c.Commit(ctx, ledger.KindHeartbeat, nil))
+	}
+	s.Purge(ledger.ManifestKey("gw-0", 1))
+	c, err = ledger.OpenChain(ctx, s, options(old))
+	require.NoError(t, err)
+	require.NoError(t, c.Rotate(ctx, public(t, next)))
+
+	o = options(next)
+	o.Earlier = []ledger.PublicKey{public(t, old)}
+	c, err = ledger.OpenChain(ctx, s, o)
+	require.NoError(t, err)
+	require.Equal(t, int64(4), c.Head().Seq)
+	require.NoError(t, c.Commit(ctx, ledger.KindOpen, nil))
+	r, _ := ledger.Verify(ctx, s, ledger.VerifyOptions{Keys: []ledger.PublicKey{public(t, old)}})
+	require.Equal(t, ledger.NoVerdict, r.Verdict, "%+v", r.Findings)
+}
+
 // TestVersionOneGoesOver: a log passes from version 1 to 2 once, and does not go back.
 func TestVersionOneGoesOver(t *testing.T) {
 	s, signer := ledgertest.New(), newSigner(t)

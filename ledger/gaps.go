@@ -89,7 +89,7 @@ func (w *walker) gap(seq int64, list []candidate) (bool, error) {
 		case c.m.Predicate.PastUntil == nil:
 			// Version 1 says neither whose log it is nor how long it is locked.
 			w.doubt(CodeManifestMissing, from, at, missing, "none", "manifests are missing from the chain: they were removed, or have expired, or what is behind the gap is of another trail")
-			if c.m.version() == 1 {
+			if c.m.version() == 1 && !w.writer {
 				return true, errEnough
 			}
 		default:

@@ -191,6 +191,7 @@ func (f *finder) walked(ctx context.Context) (*link, error) {
 			broken = &found
 		}
 	})
+	w.writer = true
 	switch err := w.walk(ctx); {
 	case err != nil:
 		return nil, err

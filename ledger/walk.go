@@ -15,7 +15,10 @@ type walker struct {
 	ring *keyring
 	log  string
 	// now is when promises are judged: never after the present.
-	now    time.Time
+	now time.Time
+	// writer is set for the log's own writer, who looks for where to go on: what expired in
+	// the middle of version 1, which does not sign how long it is locked, must not stop him.
+	writer bool
 	maxAge time.Duration // the longest that a running writer may be silent; 0: any
 	note   func(Finding)
 

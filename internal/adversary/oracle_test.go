@@ -174,7 +174,7 @@ func (s *scope) places() string {
 		case !have.forged:
 			return fmt.Sprintf("CONFIRMED with a manifest at %d that another writer's stands before", f.Seq)
 		default:
-			if wrong := s.excused(swapped, f.Seq); wrong != "" {
+			if wrong := s.excused(swapped, f.Seq); wrong != "" && !s.gone() {
 				return fmt.Sprintf("another trail's manifest at %d: %s", f.Seq, wrong)
 			}
 		}
@@ -304,8 +304,9 @@ func (s *scope) beginning() string {
 		if held && s.path[0].PastUntil == nil && s.a.r.takes() {
 			continue // version 1 did not sign how long: the checkpoint is the beginning
 		}
-		// Who may write the log anew may lie about how long its past was locked.
-		if s.path[0].forged && s.excused(rewrote, f.Seq) == "" {
+		// Who may write the log anew may lie about how long its past was locked: a checkpoint
+		// tells what is in the past, not until when.
+		if s.path[0].forged && s.excused(rewrote, int(s.l.First)) == "" {
 			continue
 		}
 		return fmt.Sprintf("CONFIRMED from %d on, and %d is locked until %v", s.l.First, f.Seq, f.until)

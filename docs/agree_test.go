@@ -969,6 +969,21 @@ func TestIndependentVerifierAgreesOnExpiry(t *testing.T) {
 			require.NoError(w.t, w.chain("gw-0", w.key).Checkpoint(w.t.Context(), nil))
 			purge(w, 3)
 		}},
+		{"an older manifest under the oldest, by a key that is not given, the other named", none, func(w *scene) {
+			key := ledger.ManifestKey("gw-0", 2)
+			body, older := w.body(key), w.sign(ledgertest.NewSigner(w.t, "ed25519"), w.payload("gw-0", 2))
+			purge(w, 0, 1, 2)
+			w.s.Overwrite(key, older)
+			w.s.Overwrite(key, body)
+			named(w)
+		}},
+		{"a manifest 0 laid where the oldest expired, by the only key that is given", none, func(w *scene) {
+			by := ledgertest.NewSigner(w.t, "ed25519")
+			first := w.sign(by, w.payload("gw-0", 0))
+			purge(w, 0)
+			w.s.Overwrite(ledger.ManifestKey("gw-0", 0), first)
+			w.extra = &auditor{keys: []namedKey{{"gw-0", by}}}
+		}},
 		{"an object", yes, func(w *scene) { w.s.Purge(w.s.Keys("data/")[0]) }},
 		{"an object altered", yes, func(w *scene) { w.s.Alter(w.s.Keys("data/")[0], func(b []byte) []byte { b[20] ^= 1; return b }) }},
 		{"an object put back", yes, func(w *scene) {
@@ -1073,6 +1088,12 @@ func TestIndependentVerifierAgreesOnVersionOne(t *testing.T) {
 		{"gone over when the beginning had gone", none, func(w *scene) {
 			w.s.Purge(ledger.ManifestKey("gw-0", 0))
 			over(w)
+			named(w)
+		}},
+		{"gone over, which says that all before it has expired", none, func(w *scene) {
+			over(w)
+			w.s.Purge(ledger.ManifestKey("gw-0", 0))
+			w.fields(w.key, 3, set("past_until", "2001-01-01T00:00:00Z"))
 			named(w)
 		}},
 		{"a gap", none, func(w *scene) { w.s.Purge(ledger.ManifestKey("gw-0", 1)) }},

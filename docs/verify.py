@@ -370,7 +370,13 @@ class Log:
         if self.rivals and not self.stuck: self.doubt(f"several versions of {self.at.seq}, the newest manifest, fit, and which is the oldest only the maker of the copy says")
         if self.dark: self.refused()
         if self.first: self.beginning()
+        elif self.first == 0 and not self.vouched() and any(b.version == 2 and modified(w) < self.stored for n in versions if n for w, b in self.strange(n)):
+            self.doubt("manifest 0 was stored after a later one, which no given key signed: it may lie in the place of one that has expired")
 
+    def strange(self, seq):
+        """What stands at a place, is a manifest for it, and no known key signed."""
+        return [(v, m) for v, m in self.versions.get(seq, ()) if m and m.log == self.name and m.seq == seq and not any(m.signed_by(k) for k in self.all.values())]
+    def vouched(self): return any(self.roots.get(k.size) == k.root for k in self.kept)
     def manifest(self, body):
         try: return Manifest(body) if body is not None else None
         except Exception: return False  # None: not given by the store
@@ -428,7 +434,8 @@ class Log:
         self.rivals = [t[3] for t in tips[1:] if t[1].sha != m.sha and t[1].previous == m.previous and (m.seq == 0 or t[3].genesis == self.at.genesis)]
         if self.first is None:
             self.first, self.past, self.stored, self.epochs, self.roots = m.seq, m.past, modified(v), [(m.seq, key)], {m.seq: before.tree.root()}
-            self.older = any(b and b.sha == m.previous and not any(b.signed_by(k) for k in self.all.values()) for _, b in self.versions.get(m.seq - 1, ()))
+            self.older = any(b.sha == m.previous for _, b in self.strange(m.seq - 1))
+            self.under = any(modified(w) < self.stored for w, _ in self.strange(m.seq))
         if m.next:
             self.ended.setdefault(key.id, m.seq)
             self.at.key = self.all.setdefault(m.next.id, m.next)
@@ -454,6 +461,8 @@ class Log:
         for v, m in found:
             if not self.due(m): self.stranger(m); continue
             why = self.misfit(m)
+            if self.first and self.at.version == 1 and m.version == 2 and self.over(m):
+                return self.doubt(f"manifest {m.seq} says that all before it has expired, which is there, of a version that did not say how long", enough=True) or True
             if self.first and (self.expired(m) or self.at.seq == self.first and self.over(m)): return self.restart(v, m, self.at.key)
             if m.version == 0: return self.newer(m)
             if m.version == 2 and self.at.genesis and m.genesis != self.at.genesis: self.namesake(m); continue
@@ -501,9 +510,10 @@ class Log:
         gone = f"manifests 0 to {self.first - 1} are gone"
         if self.older: self.doubt(f"the key that signed {self.first - 1} was not given")
         elif self.past is not None and self.past > self.now: self.wrong(self.first, gone + " before their time")
-        elif any(self.roots.get(k.size) == k.root for k in self.kept): pass
+        elif self.vouched(): pass
         elif self.past is None: self.doubt(gone + ", and nothing tells whether their time was over: give a checkpoint")
         elif self.name not in self.epochs[0][1].logs: self.doubt(gone + f", and whether the key that signed {self.first} is the log's must be said: give a checkpoint, or name the key (LOG=FILE)")
+        elif self.under: self.doubt(gone + f", and an older manifest {self.first} stands under the one that counts, which no given key signed: give its key")
 
     def signer(self, k):
         """Whether a checkpoint is signed by the key of its last manifest, or by the next one's."""

@@ -4,15 +4,13 @@ import (
 	"bytes"
 	"context"
 	"math/rand"
-	"os"
 	"path/filepath"
 	"sort"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/collector/pdata/plog"
-	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/otlptest"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
@@ -20,45 +18,8 @@ import (
 // pieces cuts recordings into export requests of one record each.
 func pieces(t *testing.T, files []string) (out [][]byte) {
 	t.Helper()
-	for _, f := range files {
-		text, err := os.ReadFile(f)
-		require.NoError(t, err)
-		for _, line := range bytes.Split(bytes.TrimSpace(text), []byte("\n")) {
-			td, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(line)
-			require.NoError(t, err)
-			for _, rs := range td.ResourceSpans().All() {
-				for _, ss := range rs.ScopeSpans().All() {
-					for _, span := range ss.Spans().All() {
-						one := ptrace.NewTraces()
-						r := one.ResourceSpans().AppendEmpty()
-						rs.Resource().CopyTo(r.Resource())
-						s := r.ScopeSpans().AppendEmpty()
-						ss.Scope().CopyTo(s.Scope())
-						span.CopyTo(s.Spans().AppendEmpty())
-						b, err := (&ptrace.JSONMarshaler{}).MarshalTraces(one)
-						require.NoError(t, err)
-						out = append(out, b)
-					}
-				}
-			}
-			ld, err := (&plog.JSONUnmarshaler{}).UnmarshalLogs(line)
-			require.NoError(t, err)
-			for _, rl := range ld.ResourceLogs().All() {
-				for _, sl := range rl.ScopeLogs().All() {
-					for _, rec := range sl.LogRecords().All() {
-						one := plog.NewLogs()
-						r := one.ResourceLogs().AppendEmpty()
-						rl.Resource().CopyTo(r.Resource())
-						s := r.ScopeLogs().AppendEmpty()
-						sl.Scope().CopyTo(s.Scope())
-						rec.CopyTo(s.LogRecords().AppendEmpty())
-						b, err := (&plog.JSONMarshaler{}).MarshalLogs(one)
-						require.NoError(t, err)
-						out = append(out, b)
-					}
-				}
-			}
-		}
+	for _, r := range otlptest.Records(t, files...) {
+		out = append(out, r.JSON(t))
 	}
 	return out
 }

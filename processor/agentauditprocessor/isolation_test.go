@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -23,6 +24,7 @@ import (
 	"go.opentelemetry.io/collector/processor/processorhelper"
 	"pgregory.net/rapid"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/otlptest"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -406,6 +408,48 @@ func TestTenants(t *testing.T) {
 		}
 		require.Equal(rt, run(false), run(true))
 	})
+}
+
+// A gateway and an agent authenticate as themselves: each call of a model is counted once,
+// whoever sends first, and all else of an event reads as if its sender had been alone.
+func TestGatewayAndAgent(t *testing.T) {
+	records := otlptest.Records(t, filepath.Join("..", "..", "testdata", "onefact", "gateway.traces.otlp.jsonl"))
+	run := func(order ...string) (events []*semconv.Event) {
+		x := newTenants(t, nil)
+		for _, service := range order {
+			td := ptrace.NewTraces()
+			for _, r := range records {
+				if name, _ := r.Resource().Attributes().Get("service.name"); name.Str() == service {
+					r.Clone().Traces.ResourceSpans().MoveAndAppendTo(td.ResourceSpans())
+				}
+			}
+			events = append(events, x.spans(as(service), td)...)
+		}
+		return events
+	}
+	alone := map[string]*semconv.Event{}
+	for _, service := range []string{"litellm-proxy", "support-agent"} {
+		for _, e := range run(service) {
+			alone[e.EventID] = e
+		}
+	}
+	for _, order := range [][]string{{"litellm-proxy", "support-agent"}, {"support-agent", "litellm-proxy"}} {
+		counted := 0
+		for _, e := range run(order...) {
+			if e.EventType == semconv.TypeLLMCall {
+				if e.LayerOf == "" {
+					counted++
+				} else {
+					other := alone[e.LayerOf]
+					require.Equal(t, e.ResponseID, other.ResponseID)
+					require.NotEqual(t, string(e.Sender), string(other.Sender))
+				}
+			}
+			e.LayerOf = alone[e.EventID].LayerOf
+			require.Equal(t, alone[e.EventID], e)
+		}
+		require.Equal(t, 3, counted, order)
+	}
 }
 
 func drawAttrs(rt *rapid.T) attrs {

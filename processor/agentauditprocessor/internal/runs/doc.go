@@ -13,7 +13,7 @@
 //	resume    requested calls, first events of runs     node.resume, node.asked
 //	pair      requested calls                           the parent of tool calls and decisions
 //	emit      all of the drafts                         the events
-//	layer     ancestors, facts that were told           layer_of
+//	layer     ancestors, facts and calls that were told layer_of
 //	parent    ancestors                                 parent_event_id
 //	step      times                                     step_number
 //	remember  the events                                memory
@@ -22,5 +22,6 @@
 // Three rules hold for all of them. What a record says itself is never replaced by what
 // another says. What one sender told changes nothing of what another told; and what one
 // resource told changes nothing of what another of the same sender told, but where it gives a
-// session or a user to what lies below its own span. And what is not known is left out.
+// session or a user to what lies below its own span. Two who tell of one call are linked by
+// layer_of and by nothing else. And what is not known is left out.
 package runs

@@ -38,6 +38,7 @@ func (b *batch) layers() {
 		}
 		n.earlierFrame()
 	}
+	b.oneCalls()
 }
 
 // innerCalls finds the calls that lie in another span of the same call, by the outer one.

@@ -25,6 +25,7 @@ type s struct {
 	kind              string // chat, tool, agent, chain or http
 	a                 map[string]any
 	fails             string
+	from, to          int // seconds, where one second from its id on is not meant
 }
 
 func (x s) attributes() map[string]any {
@@ -48,6 +49,11 @@ func (x s) attributes() map[string]any {
 // request maps spans together.
 func request(t *testing.T, m *runs.Mapper, spans ...s) []*runs.Event {
 	t.Helper()
+	return requestOf(t, m, runs.Sender{}, spans...)
+}
+
+func requestOf(t *testing.T, m *runs.Mapper, sender runs.Sender, spans ...s) []*runs.Event {
+	t.Helper()
 	var drafts []*dialect.Draft
 	var others []runs.Span
 	for _, x := range spans {
@@ -65,8 +71,12 @@ func request(t *testing.T, m *runs.Mapper, spans ...s) []*runs.Event {
 			span.SetParentSpanID([8]byte{x.parent})
 		}
 		at := start.Add(time.Duration(x.trace)*time.Minute + time.Duration(x.id)*time.Second)
+		end := at.Add(time.Second)
+		if x.to > 0 {
+			at, end = start.Add(time.Duration(x.from)*time.Second), start.Add(time.Duration(x.to)*time.Second)
+		}
 		span.SetStartTimestamp(pcommon.NewTimestampFromTime(at))
-		span.SetEndTimestamp(pcommon.NewTimestampFromTime(at.Add(time.Second)))
+		span.SetEndTimestamp(pcommon.NewTimestampFromTime(end))
 		require.NoError(t, span.Attributes().FromRaw(x.attributes()))
 		if x.fails != "" {
 			span.Status().SetCode(ptrace.StatusCodeError)
@@ -80,7 +90,7 @@ func request(t *testing.T, m *runs.Mapper, spans ...s) []*runs.Event {
 		}
 		drafts = append(drafts, d.Map(r))
 	}
-	events, _ := m.Map(runs.Sender{}, drafts, others, start)
+	events, _ := m.Map(sender, drafts, others, start)
 	return events
 }
 
@@ -215,7 +225,7 @@ func TestLayer(t *testing.T) {
 		"of one answer":              {[]s{chat(1, 9, "r"), chat(2, 1, "r")}, 1},
 		"of two answers":             {[]s{chat(1, 9, "r"), chat(2, 1, "q")}, 2},
 		"around two":                 {[]s{chat(1, 9, ""), chat(2, 1, ""), chat(3, 1, "")}, 2},
-		"beside each other":          {[]s{chat(1, 9, "r"), chat(2, 9, "r")}, 2},
+		"beside each other":          {[]s{chat(1, 9, ""), chat(2, 9, "")}, 2},
 		"another resource, one id":   {[]s{chat(1, 9, "r"), {id: 2, parent: 1, kind: "chat", service: "gateway", a: map[string]any{"gen_ai.response.id": "r"}}}, 1},
 		"another resource, no id":    {[]s{chat(1, 9, ""), {id: 2, parent: 1, kind: "chat", service: "gateway"}}, 2},
 		"a tool in the tool":         {[]s{{id: 1, parent: 9, kind: "tool"}, {id: 2, parent: 1, kind: "tool"}}, 1},

@@ -133,6 +133,45 @@ func TestBytesAreBounded(t *testing.T) {
 	require.Zero(t, s.bytes.Load())
 }
 
+// Calls are forgotten with the run that they were told in, and of those with one id the oldest.
+func TestLinksAreBounded(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	s := New(10, time.Minute)
+	held := func() (n int) {
+		for i := range s.links.shards {
+			for _, list := range s.links.shards[i].of {
+				n += len(list)
+			}
+		}
+		return n
+	}
+	link := func(n int) (before *Call) {
+		key := Trace([16]byte{byte(n), byte(n >> 8), 1})
+		v := s.Open(Sender{}, now, []Key{key})
+		defer v.Close()
+		c := &Call{Event: fmt.Sprint("e", n)}
+		return v.Link(v.Run(key).Part(Resource{}), c, []LinkKey{AnswerKey(Sender{}, "chatcmpl-1")}, func(*Call) bool { return true })
+	}
+	require.Nil(t, link(0))
+	require.Equal(t, "e0", link(1).Event)
+	require.Nil(t, link(0), "told again")
+	for n := range 1000 {
+		link(n)
+	}
+	require.Equal(t, 10, held(), "as many as there are runs")
+	s.Expire(now.Add(2 * time.Minute))
+	require.Zero(t, held())
+	s.maxRuns = 1 << 20
+	for n := range 1000 {
+		link(n)
+	}
+	require.Equal(t, maxSame, held())
+	s = New(10, time.Minute)
+	v := s.Open(Sender{}, now, nil)
+	require.Nil(t, v.Link(v.Unknown().Part(Resource{}), &Call{}, []LinkKey{AnswerKey(Sender{}, "x")}, func(*Call) bool { return true }))
+	require.Zero(t, held(), "what no run holds is not remembered")
+}
+
 // Keys are structured: no session of one sender or resource has the key of another's run.
 func TestKeysAreApart(t *testing.T) {
 	now := time.Unix(1e9, 0)
@@ -287,20 +326,25 @@ func TestCosts(t *testing.T) {
 		return int(m.HeapAlloc)
 	}
 	id := func(r, i int) [8]byte { return [8]byte{byte(r), byte(i), byte(i >> 8), 1} }
+	store := &Store{}
 	for name, fill := range map[string]func(p *Part, r, i int){
 		"facts":    func(p *Part, r, i int) { p.Tell(fmt.Sprint(r, i), "", semconv.TypeToolCall, "", false) },
 		"spans":    func(p *Part, r, i int) { p.AddSpan(id(r, i), [8]byte{}, "", "", false, Agent{}) },
 		"kids":     func(p *Part, r, i int) { p.AddKid(id(r, i), "", "") },
 		"names":    func(p *Part, r, i int) { p.Run.Ref(fmt.Sprintf("%0100d", r*10000+i)) },
 		"requests": func(p *Part, _, i int) { p.Ask(chat.Call{ID: fmt.Sprintf("%0100d", i)}, "e") },
-		"nothing":  func(*Part, int, int) {},
+		"calls": func(p *Part, r, i int) {
+			v := &View{store: store}
+			v.Link(p, &Call{Event: fmt.Sprintf("%036d", i), Trace: [16]byte{byte(r)}}, []LinkKey{AnswerKey(Sender{}, fmt.Sprint(r, i)), TraceKey([16]byte{byte(r)}, fmt.Sprint(i))}, func(*Call) bool { return false })
+		},
+		"nothing": func(*Part, int, int) {},
 	} {
 		const runs = 50
 		before := heap()
 		var all []*Run
 		said := 0
 		for r := range runs {
-			x := &Run{size: costRun}
+			x := &Run{size: costRun, kept: true}
 			p := x.Part(Resource{Service: "s"})
 			for i := range 1000 {
 				fill(p, r, i)
@@ -311,5 +355,6 @@ func TestCosts(t *testing.T) {
 		held := heap() - before
 		require.LessOrEqual(t, held, said*5/4+1<<16, "%s: %d bytes a run are held, %d are said", name, held/runs, said/runs)
 		runtime.KeepAlive(all)
+		store = &Store{}
 	}
 }

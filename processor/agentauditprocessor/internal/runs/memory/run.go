@@ -33,6 +33,8 @@ const (
 	costRequest = 192
 	costPending = 1024
 	costFrame   = 64
+	costCall    = 320
+	costLink    = 112
 )
 
 // Run is what is remembered of one trace, or of one session where records carry no trace
@@ -43,6 +45,8 @@ type Run struct {
 	seen   time.Time
 	spans  Small[pcommon.SpanID, Span] // by span, the first that told of it
 	names  []string                    // see Ref
+	calls  []*Call                     // see Link
+	kept   bool                        // remembered, and so forgotten one day
 	parts  []*Part
 	first  Part // of parts, mostly all of them
 	size   int  // bytes

@@ -25,6 +25,8 @@ type Store struct {
 	mu      sync.Mutex // of senders
 	senders map[Sender]*tenant
 
+	links links
+
 	runs, bytes atomic.Int64 // of all senders
 	swept       atomic.Int64 // when all was last looked through, in nanoseconds
 
@@ -113,7 +115,7 @@ func (v *View) entry(sh *shard, k Key) *entry {
 		ok = false
 	}
 	if !ok {
-		e = &entry{run: &Run{size: costRun + len(k.id) + len(k.of.Service) + len(k.of.Instance)}}
+		e = &entry{run: &Run{kept: true, size: costRun + len(k.id) + len(k.of.Service) + len(k.of.Instance)}}
 		if k.kind == kindSession {
 			e.session = &Session{entry: e}
 		}
@@ -225,6 +227,11 @@ func (s *Store) remove(t *tenant, sh *shard, k Key, e *entry) {
 	s.runs.Add(-1)
 	t.bytes.Add(-int64(e.run.counts))
 	s.bytes.Add(-int64(e.run.counts))
+	for _, c := range e.run.calls {
+		for _, k := range c.keys {
+			s.links.remove(k, c)
+		}
+	}
 	if e.session != nil && e.session.silent != nil && !e.session.silent.Framed && !e.session.silent.Ended {
 		s.silentMu.Lock()
 		if len(s.silent) < maxSilent {

@@ -69,6 +69,31 @@ func (r *LineReader) Scan(line []byte) (*Event, error) {
 	return r.e, r.decode(r.e, scanned.has)
 }
 
+// all is the set of all fields.
+var all = func() (s fieldSet) {
+	for i := range fields {
+		s.add(i)
+	}
+	return s
+}()
+
+// Read reads a line and gives the whole event, which is valid until the next call: JSON
+// values are of the reader's own text. Use a reader for Read or for Scan, not for both.
+func (r *LineReader) Read(line []byte) (*Event, error) {
+	if err := r.read(line); err != nil {
+		return nil, err
+	}
+	if r.e == nil {
+		r.e = &Event{}
+	}
+	for word, set := range all {
+		for set &^= r.has[word]; set != 0; set &= set - 1 {
+			fields[word*64+bits.TrailingZeros64(set)].clear(r.e)
+		}
+	}
+	return r.e, r.decode(r.e, all.has)
+}
+
 // tellings are the fields that may differ between two tellings of one event; links are
 // those that name another event, whose id may be told in another form.
 var (

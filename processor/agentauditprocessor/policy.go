@@ -17,7 +17,7 @@ import (
 // contentFields hold what was said: the text of messages and tools.
 var contentFields = []string{
 	"content", "user_message", "final_output", "input_messages", "output_messages", "output_text", "reasoning",
-	"tool_calls_requested", "tool_input", "tool_output", "query", "documents", "alternates",
+	"tool_calls_requested", "tool_input", "tool_output", "query", "documents", "alternates", "approved_input",
 }
 
 // withhold applies the content policy: hash leaves the digest and the length of each

@@ -333,3 +333,14 @@ func TestMetricsAreBounded(t *testing.T) {
 	}
 	require.Equal(t, points(1), points(300))
 }
+
+// What the policy withholds is content to every reader, and what was approved is what the
+// tool was to be given.
+func TestWithheldIsContent(t *testing.T) {
+	for _, name := range contentFields {
+		require.True(t, semconv.FieldNamed(name).Content(), name)
+	}
+	e := &semconv.Event{ApprovedInput: []byte(`{"iban":"DE89"}`)}
+	withhold(e, contentDrop)
+	require.Empty(t, e.ApprovedInput)
+}

@@ -45,6 +45,23 @@ func TestOneShape(t *testing.T) {
 		"a part nobody knows":    {`[{"role":"user","content":[{"type":"image","url":"x"}]}]`, `[{"role":"user","parts":[{"type":"image","url":"x"}]}]`},
 		"roles of other names":   {`[{"role":"human","content":"hi"},{"role":"ai","content":"yes"},{"role":"function","content":"ok","name":"f"}]`, `[{"role":"user","parts":[{"type":"text","content":"hi"}]},{"role":"assistant","parts":[{"type":"text","content":"yes"}]},{"role":"tool","name":"f","parts":[{"type":"text","content":"ok"}]}]`},
 		"a call told twice":      {`[{"role":"assistant","content":[{"type":"tool_use","id":"c1","name":"refund","input":{"order":7}}],"tool_calls":[{"id":"c1","function":{"name":"refund","arguments":"{}"}}]}]`, refund},
+		"Haystack":               {`{"replies":[{"role":"assistant","content":[{"tool_call":{"tool_name":"refund","arguments":{"order":7},"id":"c1"}}]}]}`, refund},
+		"Haystack, a result":     {`{"messages":[{"role":"tool","content":[{"tool_call_result":{"result":"ok","origin":{"id":"c1"}}}]}]}`, `[{"role":"tool","parts":[{"type":"tool_call_response","id":"c1","result":"ok"}]}]`},
+		"LlamaIndex":             {`[{"role":"assistant","blocks":[{"block_type":"tool_call","tool_call_id":"c1","tool_name":"refund","tool_kwargs":"{\"order\":7}"}],"additional_kwargs":{}}]`, refund},
+		"LlamaIndex, a result":   {`[{"role":"tool","blocks":[{"block_type":"text","text":"ok"}],"additional_kwargs":{"tool_call_id":"c1"}}]`, `[{"role":"tool","parts":[{"type":"tool_call_response","id":"c1","result":[{"block_type":"text","text":"ok"}]}]}]`},
+		"ADK for Rust":           {`{"role":"model","parts":[{"name":"refund","args":{"order":7},"id":"c1"}]}`, refund},
+		"AutoGen":                {`[{"type":"ToolCallRequestEvent","role":"assistant","content":[{"id":"c1","arguments":"{\"order\":7}","name":"refund"}]}]`, refund},
+		"AutoGen, a result":      {`[{"role":"tool","content":[{"content":"ok","name":"refund","call_id":"c1","is_error":false}]}]`, `[{"role":"tool","parts":[{"type":"tool_call_response","id":"c1","result":"ok"}]}]`},
+		"LangChain, generations": {`{"generations":[[{"text":"","type":"ChatGeneration","message":{"lc":1,"id":["AIMessage"],"kwargs":{"content":"","tool_calls":[{"id":"c1","name":"refund","args":{"order":7}}]}}}]],"llm_output":null,"run":null,"type":"LLMResult"}`, refund},
+		"LangWatch":              {`{"type":"list","value":[{"type":"chat_messages","value":[{"role":"assistant","content":"","function_call":{}},{"role":"user","content":"hi"}]}]}`, `[{"role":"assistant","parts":[]},{"role":"user","parts":[{"type":"text","content":"hi"}]}]`},
+		"LiveKit":                {`{"items":[{"type":"message","role":"user","content":["hi"]}]}`, `[{"role":"user","parts":[{"type":"text","content":"hi"}]}]`},
+		"a question":             {`{"question":"hi","top_k":3}`, `[{"role":"user","parts":[{"type":"text","content":"hi"}]}]`},
+		"a function's argument":  {`{"args":["hi"],"kwargs":{}}`, `[{"role":"user","parts":[{"type":"text","content":"hi"}]}]`},
+		"an object of its own":   {`{"filters":{"year":2026}}`, `[{"role":"user","parts":[{"filters":{"year":2026}}]}]`},
+		"an object it answered":  {`{"object":{"year":2026}}`, `[{"role":"user","parts":[{"year":2026}]}]`},
+		"a Gemini list":          {`[{"candidates":[{"content":{"role":"model","parts":[{"text":"hi"}]}}]}]`, `[{"role":"assistant","parts":[{"type":"text","content":"hi"}]}]`},
+		"nested deep":            {`[[[[[[[[[[{"role":"user","content":"hi"}]]]]]]]]]]`, `[{"role":"user","parts":[{"type":"text","content":"hi"}]}]`},
+		"a format beside":        {`{"messages":[{"role":"user","content":"hi"}],"output":{"format":"json"}}`, `[{"role":"user","parts":[{"type":"text","content":"hi"}]}]`},
 		"what only holds a text": {`[{"role":"user","content":{"content":"hi"}}]`, `[{"role":"user","parts":[{"type":"text","content":"hi"}]}]`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -53,6 +70,11 @@ func TestOneShape(t *testing.T) {
 		})
 	}
 	require.Empty(t, read(t, `[]`, "user").JSON)
+	require.Empty(t, read(t, `[{"role":"user"},{"role":"assistant","content":null}]`, "user").JSON, "says nothing")
+	require.Empty(t, read(t, `{"systemPrompt":"Be kind.","top_k":3}`, "user").JSON, "what may be a system text is left where it is taken out")
+	require.Equal(t, "hi", read(t, `[{"role":"assistant","content":"hi"}]`, "user").Text())
+	require.Equal(t, "Hi", read(t, `{"outputs":"Hi"}`, "assistant").Text())
+	require.Empty(t, read(t, `["ChatMessage(role=<MessageRole.SYSTEM: 'system'>, blocks=[])"]`, "user").User(), "printed objects are nobody's words")
 }
 
 func withoutFinish(s string) string {

@@ -86,7 +86,7 @@ func Read(v gjson.Result, role string) *Conversation {
 	// The one shape is seldom much longer than the others.
 	w := &writer{c: &Conversation{}, out: make([]byte, 0, len(v.Raw)+len(v.Raw)/16+64)}
 	w.list(v, role, 0)
-	if w.n > 0 {
+	if w.said { // messages that say nothing are none: who sent them left out what they say
 		w.out = append(w.out, ']')
 		w.c.JSON = w.out
 	}
@@ -139,6 +139,7 @@ type writer struct {
 	out   []byte
 	n     int    // messages so far
 	parts int    // parts of the open message
+	said  bool   // a message has a part
 	role  string // of the open message
 
 	calls    map[string]int  // place in Conversation.Calls, by id
@@ -157,7 +158,7 @@ func (w *writer) members(v gjson.Result) jsontext.Object {
 func (w *writer) release(o jsontext.Object) { w.arena = w.arena[:len(w.arena)-len(o)] }
 
 // maxWrap bounds how deep containers around messages are opened.
-const maxWrap = 6
+const maxWrap = 32
 
 func (w *writer) list(v gjson.Result, role string, depth int) {
 	if depth > maxWrap {
@@ -188,21 +189,70 @@ func (w *writer) container(o jsontext.Object, role string, depth int) bool {
 	if o.Has("role") {
 		return false
 	}
+	if inner, ok := typed(o); ok {
+		w.list(inner, role, depth+1)
+		return true
+	}
 	found := false
 	if s := o.First("system", "systemInstruction", "system_instruction", "config.systemInstruction", "config.system_instruction", "instructions"); s.Exists() {
 		w.list(s, "system", depth+1)
 		found = true
 	}
+	keys := containers
 	if o.Has("type") {
-		return found
+		keys = typedContainers
 	}
-	for _, key := range []string{"messages", "contents", "input", "choices", "generations", "candidates", "output"} {
-		if m := jsontext.Read(o.Raw(key)); m.Exists() && (m.IsArray() || key == "input" || key == "output") {
+	for _, key := range keys {
+		m := jsontext.Unread(o.Raw(key))
+		if m.IsArray() || m.IsObject() && holdsAny(key) || m.Type == gjson.String && holdsAny(key) && key != "object" {
 			w.list(m, role, depth+1)
-			found = true
+			return true // the others say how to answer, or repeat it
 		}
 	}
 	return found
+}
+
+// Keys under which objects hold messages. Of an object that names its type only those count
+// that hold nothing else: an item of OpenAI's Responses has an output, too.
+var (
+	containers = []string{
+		"messages", "contents", "input", "choices", "generations", "candidates", "output", "replies", "items", "chat_history", "inputs", "outputs", "object",
+	}
+	typedContainers = []string{"messages", "choices", "generations", "candidates", "replies"}
+)
+
+// holdsAny reports whether what a key holds is messages also where it is no list.
+func holdsAny(key string) bool {
+	switch key {
+	case "input", "output", "inputs", "outputs", "object":
+		return true
+	}
+	return false
+}
+
+// typed is the value of an object that is only a type and a value, as LangWatch wraps all it
+// sends.
+func typed(o jsontext.Object) (gjson.Result, bool) {
+	if len(o) != 2 || jsontext.Read(o.Raw("type")).Str == "" {
+		return gjson.Result{}, false
+	}
+	v := jsontext.Unread(o.Raw("value"))
+	return v, v.Exists()
+}
+
+// Typed is what a value holds that is only a type and a value; else itself.
+func Typed(v gjson.Result) gjson.Result {
+	for range maxWrap {
+		if !v.IsObject() {
+			return v
+		}
+		inner, ok := typed(jsontext.AppendMembers(nil, v))
+		if !ok {
+			return v
+		}
+		v = jsontext.OpenString(jsontext.Read(inner.Raw))
+	}
+	return v
 }
 
 // message writes one message; one that only wraps another is opened.
@@ -217,8 +267,22 @@ func (w *writer) message(m gjson.Result, role string, depth int) {
 		return
 	}
 	o := w.members(m)
-	w.object(m, o, role, depth)
+	if depth > maxWrap || !holdsMessages(o) || !w.container(o, role, depth+1) {
+		w.object(m, o, role, depth)
+	}
 	w.release(o)
+}
+
+// holdsMessages reports whether an object in a list of messages holds some rather than being
+// one.
+func holdsMessages(o jsontext.Object) bool {
+	if o.Has("role") {
+		return false
+	}
+	if _, ok := typed(o); ok {
+		return true
+	}
+	return jsontext.Read(o.FirstRaw(typedContainers...)).IsArray()
 }
 
 // object writes the message that an object is, whose members are o.
@@ -227,13 +291,17 @@ func (w *writer) object(m gjson.Result, o jsontext.Object, role string, depth in
 	if w.wrapped(o, finish, role, depth) || w.item(m, o, finish) {
 		return
 	}
+	body := jsontext.Unread(o.FirstRaw(bodies...))
+	if !body.Exists() && !known(o) {
+		w.unknown(m, o, role)
+		return
+	}
 	r := roleOf(o, role)
-	callID := o.First("tool_call_id", "toolCallId").Str
+	callID := o.First("tool_call_id", "toolCallId", "additional_kwargs.tool_call_id").Str
 	if callID == "" && r == "tool" {
 		callID = o.Get("id").Str
 	}
 	w.open(r, o.Get("name").Str)
-	body := jsontext.Unread(o.FirstRaw("parts", "content", "contents", "text", "message"))
 	if callID != "" && body.Exists() {
 		w.result(callID, jsontext.Read(body.Raw))
 	} else {
@@ -242,14 +310,76 @@ func (w *writer) object(m gjson.Result, o jsontext.Object, role string, depth in
 	if s := jsontext.Unread(o.FirstRaw("reasoning_content", "reasoning")); s.Type == gjson.String {
 		w.reasoning(s)
 	}
-	w.toolCalls(o.First("tool_calls", "toolCalls"))
-	if fc := o.Get("function_call"); fc.IsObject() {
+	w.toolCalls(o.First("tool_calls", "toolCalls", "additional_kwargs.tool_calls"))
+	if fc := o.Get("function_call"); jsontext.Get(fc, "name").Exists() {
 		w.call("", jsontext.Get(fc, "name").Str, jsontext.Get(fc, "arguments"))
 	}
 	if s := jsontext.Unread(o.Raw("refusal")); s.Type == gjson.String {
 		w.text(s)
 	}
 	w.close(finish)
+}
+
+// bodies are the keys under which messages keep what they say.
+var bodies = []string{"parts", "content", "contents", "text", "message", "blocks"}
+
+// known reports whether an object that says nothing is a message all the same.
+func known(o jsontext.Object) bool {
+	for _, key := range []string{"role", "tool_calls", "toolCalls", "function_call", "reasoning_content", "reasoning", "refusal", "finish_reason", "finishReason", "event.name"} {
+		if o.Has(key) {
+			return true
+		}
+	}
+	return false
+}
+
+// unknown writes the message of an object in a shape of the application's own: its one text
+// where its key says that it is one, else the object as it is.
+func (w *writer) unknown(m gjson.Result, o jsontext.Object, role string) {
+	if len(o) == 0 || MaybeSystem(m.Raw) { // what may be a system text stays where it is taken out
+		return
+	}
+	w.open(role, "")
+	if text := OneText(m, role); text.Exists() {
+		w.text(text)
+	} else {
+		w.comma()
+		w.out = append(w.out, m.Raw...)
+	}
+	w.close("")
+}
+
+// What applications call what was asked, and what was answered.
+var (
+	asked = []string{
+		"user_message", "user_msg", "user_input", "user_prompt", "query", "question", "prompt", "message", "text", "input", "inputs", "task", "request", "content",
+	}
+	answered = []string{"answer", "final_output", "final_answer", "output", "outputs", "response", "result", "reply", "completion", "text", "message", "content"}
+)
+
+// OneText is the text of an object of an application's own that says by a key that it is what
+// was asked, or, of the assistant, what was answered. It does not exist where there is none.
+func OneText(v gjson.Result, role string) gjson.Result {
+	if !v.IsObject() {
+		return gjson.Result{}
+	}
+	keys := asked
+	if role == "assistant" {
+		keys = answered
+	}
+	for _, key := range keys {
+		if s := jsontext.Get(v, key); s.Type == gjson.String && s.Str != "" {
+			return s
+		}
+	}
+	args, named := jsontext.Get(v, "args"), jsontext.Get(v, "kwargs") // of a function of Python's
+	if list := args.Array(); args.IsArray() && len(list) == 1 && list[0].Type == gjson.String && len(named.Map()) == 0 {
+		return list[0]
+	}
+	if named.IsObject() && len(args.Array()) == 0 {
+		return OneText(named, role)
+	}
+	return gjson.Result{}
 }
 
 // wrapped writes the message that an object only wraps; it reports false where it wraps none.
@@ -383,6 +513,7 @@ func (w *writer) comma() {
 		w.out = append(w.out, ',')
 	}
 	w.parts++
+	w.said = true
 }
 
 // MessageRole is the role that an event of up to 1.36 stands for, "" for others.

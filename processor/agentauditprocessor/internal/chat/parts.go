@@ -1,6 +1,8 @@
 package chat
 
 import (
+	"cmp"
+	"regexp"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -8,6 +10,10 @@ import (
 	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
+
+// printed recognises what Python prints of an object, which some libraries send in the place
+// of a message.
+var printed = regexp.MustCompile(`^\[?[A-Z]\w*\(\w+=`)
 
 func (w *writer) content(v gjson.Result) {
 	switch {
@@ -46,6 +52,9 @@ func (w *writer) text(v gjson.Result) {
 	case "system", "developer":
 		w.c.System = append(w.c.System, jsontext.Read(s).Str)
 	case "user":
+		if printed.MatchString(s[1:min(len(s), 200)]) {
+			return // nobody's words
+		}
 		if w.c.UserJSON == "" {
 			w.c.UserJSON = s
 		}
@@ -81,7 +90,7 @@ func (w *writer) toolCalls(v gjson.Result) {
 			c = in
 		}
 		args := jsontext.First(c, "function.arguments", "arguments", "args", "input")
-		w.call(jsontext.First(c, "id", "call_id", "toolCallId").Str, jsontext.First(c, "function.name", "name", "toolName").Str, args)
+		w.call(jsontext.First(c, "id", "call_id", "toolCallId").Str, jsontext.First(c, "function.name", "name", "toolName", "tool_name").Str, args)
 		return true
 	})
 }
@@ -214,7 +223,7 @@ func (w *writer) part(p gjson.Result) {
 		w.part(in)
 		return
 	}
-	switch o.Get("type").Str {
+	switch o.First("type", "block_type").Str {
 	case "text", "input_text", "output_text":
 		w.text(jsontext.Unread(o.FirstRaw("content", "text")))
 		return
@@ -232,9 +241,9 @@ func (w *writer) part(p gjson.Result) {
 		}
 		return
 	case "tool_call", "tool-call", "tool_use", "function_call", "server_tool_call", "mcp_call":
-		id := o.First("call_id", "toolCallId", "id", "tool_call.id").Str
-		name := o.First("name", "toolName", "function.name", "tool_call.function.name").Str
-		w.call(id, name, o.First("arguments", "input", "args", "server_tool_call", "function.arguments", "tool_call.function.arguments"))
+		id := o.First("call_id", "toolCallId", "tool_call_id", "id", "tool_call.id").Str
+		name := o.First("name", "toolName", "tool_name", "function.name", "tool_call.function.name").Str
+		w.call(id, name, o.First("arguments", "input", "args", "tool_kwargs", "server_tool_call", "function.arguments", "tool_call.function.arguments"))
 		return
 	case "tool_call_response", "tool-result", "tool_result", "function_call_output", "server_tool_call_response":
 		w.result(o.First("call_id", "toolCallId", "tool_use_id", "id").Str,
@@ -277,8 +286,21 @@ func (w *writer) untyped(o jsontext.Object) bool {
 		}
 		return true
 	}
-	if c := o.First("toolUse", "functionCall", "function_call", "toolRequest"); c.IsObject() {
-		w.call(jsontext.First(c, "toolUseId", "id", "ref").Str, jsontext.Get(c, "name").Str, jsontext.First(c, "input", "args", "arguments"))
+	if c := o.First("toolUse", "functionCall", "function_call", "toolRequest", "tool_call"); c.IsObject() {
+		id := cmp.Or(jsontext.First(c, "toolUseId", "id", "ref").Str, o.Get("id").Str)
+		w.call(id, jsontext.First(c, "name", "tool_name").Str, jsontext.First(c, "input", "args", "arguments"))
+		return true
+	}
+	if o.Get("name").Type == gjson.String && (o.Get("args").IsObject() || o.Has("arguments") && o.Has("id")) { // ADK for Rust, AutoGen
+		w.call(o.Get("id").Str, o.Get("name").Str, o.First("args", "arguments"))
+		return true
+	}
+	if id := o.Get("call_id").Str; id != "" && o.Has("content") && o.Has("name") { // AutoGen
+		w.result(id, o.Get("content"))
+		return true
+	}
+	if c := o.Get("tool_call_result"); c.IsObject() { // Haystack
+		w.result(jsontext.Get(c, "origin.id").Str, jsontext.Get(c, "result"))
 		return true
 	}
 	if c := o.Get("interruptResponse"); c.IsObject() {
@@ -289,7 +311,7 @@ func (w *writer) untyped(o jsontext.Object) bool {
 		if jsontext.Get(c, "name").Str == adkConfirmation {
 			w.adkAnswers(jsontext.Get(c, "id").Str, jsontext.Get(c, "response"))
 		}
-		w.result(jsontext.First(c, "toolUseId", "id", "ref").Str, jsontext.First(c, "content", "response", "output"))
+		w.result(cmp.Or(jsontext.First(c, "toolUseId", "id", "ref").Str, o.Get("id").Str), jsontext.First(c, "content", "response", "output"))
 		return true
 	}
 	if c := o.Get("reasoningContent.reasoningText.text"); c.Exists() {

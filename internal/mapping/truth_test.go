@@ -157,7 +157,7 @@ func (w truth) disagrees(events []*semconv.Event) (problems []string) {
 		}
 		switch e.EventType {
 		case semconv.TypeToolCall:
-			tools = append(tools, [4]any{e.ToolName, value(e.ToolInput), string(e.ToolOutput), e.Outcome})
+			tools = append(tools, [4]any{e.ToolName, value(e.ToolInput), string(e.ToolOutput) + e.Error, e.Outcome})
 		case semconv.TypeLLMCall:
 			var calls []struct {
 				Name      string `json:"name"`
@@ -210,6 +210,9 @@ func value(raw []byte) any {
 
 // holds reports whether an input has every parameter of the wanted one.
 func holds(got, want any) bool {
+	if want == nil {
+		return true // the telemetry does not hold it
+	}
 	w, ok := want.(map[string]any)
 	g, ok2 := got.(map[string]any)
 	if !ok || !ok2 {

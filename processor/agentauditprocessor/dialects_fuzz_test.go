@@ -27,6 +27,10 @@ import (
 // `make fuzz` runs them all. Seeds are in testdata/fuzz: records of the recordings and
 // of the examples, written by `go test -run 'Test' -corpus`.
 
+func FuzzAgentOps(f *testing.F)      { fuzzDialect(f) }
+func FuzzLaminar(f *testing.F)       { fuzzDialect(f) }
+func FuzzLangWatch(f *testing.F)     { fuzzDialect(f) }
+func FuzzShaped(f *testing.F)        { fuzzDialect(f) }
 func FuzzClaudeCode(f *testing.F)    { fuzzDialect(f) }
 func FuzzCodex(f *testing.F)         { fuzzDialect(f) }
 func FuzzCopilot(f *testing.F)       { fuzzDialect(f) }
@@ -51,6 +55,7 @@ func FuzzApplication(f *testing.F)   { fuzzDialect(f) }
 
 // targets are the dialects by the names of their targets.
 var targets = map[string]string{
+	"agentops": "FuzzAgentOps", "laminar": "FuzzLaminar", "langwatch": "FuzzLangWatch", "untabled-shape": "FuzzShaped",
 	"claude-code": "FuzzClaudeCode", "codex": "FuzzCodex", "copilot": "FuzzCopilot", "flue": "FuzzFlue", "gemini-cli": "FuzzGeminiCLI",
 	"genkit": "FuzzGenkit", "google-adk": "FuzzGoogleADK", "langfuse": "FuzzLangfuse", "langsmith": "FuzzLangSmith", "livekit": "FuzzLiveKit", "mastra": "FuzzMastra", "mlflow": "FuzzMLflow",
 	"microsoft": "FuzzMicrosoft", "openinference": "FuzzOpenInference", "openllmetry": "FuzzOpenLLMetry", "openrouter": "FuzzOpenRouter", "otel-genai": "FuzzOTelGenAI",
@@ -142,6 +147,9 @@ func TestCorpus(t *testing.T) {
 		{"span", "openrouter", "chat", "gen_ai.operation.name", "chat", "gen_ai.prompt", `{"messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"hi"}]}`, "gen_ai.completion", `{"completion":"hello"}`, "^service.name", "openrouter"},
 		{"span", "livekit-agents", "llm_request", "lk.chat_ctx", `{"items":[{"type":"message","role":"user","content":["hi"]}]}`, "lk.response.text", "hello", "gen_ai.request.model", "m"},
 		{"span", "livekit-agents", "function_tool", "lk.function_tool.name", "get_weather", "lk.function_tool.id", "c1", "lk.function_tool.arguments", `{"city":"Paris"}`, "lk.function_tool.output", "rain"},
+		{"span", "acme", "answer", "acme.span.type", "llm", "acme.input", `[{"role":"user","content":"hi"}]`, "acme.output", "hello", "acme.model", "m", "acme.usage", `{"prompt_tokens":3,"completion_tokens":1}`, "acme.session_id", "s"},
+		{"span", "acme", "get_weather", "acme.span.kind", "TOOL", "acme.input", `{"args":[],"kwargs":{"city":"Paris"}}`, "acme.output", `"rain"`},
+		{"span", "acme", "weather", "acme.span.kind", "agent", "acme.input", `{"question":"And now?"}`, "acme.output", `{"answer":"rain"}`, "acme.user_id", "u"},
 		{"span", "shop", "review", semconv.AttrEventType, "approval", semconv.AttrApprovalStatus, "approved", semconv.AttrApproverID, "ann", semconv.AttrToolName, "pay"},
 		{"log", "shop", "paid", semconv.AttrEventType, "tool_call", semconv.AttrToolName, "pay", semconv.AttrToolInput, `{"to":"bob"}`, semconv.AttrOutcome, "error", semconv.AttrError, "no money"},
 	} {

@@ -303,3 +303,56 @@ func TestUnknownKeysAreKept(t *testing.T) {
 	e := one(t, "x", "chat m", attrs{"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "gen_ai.next.year": map[string]any{"a": 1}, "http.request.header.authorization": "Bearer x"})
 	require.JSONEq(t, `{"gen_ai.next.year":{"a":1}}`, text(e.Content), "kept with their types, secrets apart")
 }
+
+// TestShape: telemetry of a vendor without a table is read by the form of its keys, marked so,
+// and nothing of it is lost.
+func TestShape(t *testing.T) {
+	e := one(t, "acme", "answer", attrs{
+		"acme.span.type": "llm", "acme.model": "m", "acme.session_id": "s1", "acme.user.id": "u1", "acme.usage": `{"prompt_tokens":3,"completion_tokens":1}`, "acme.colour": "red",
+		"acme.input": `[{"role":"system","content":"Be kind."},{"role":"user","content":"Refund order 7."}]`, "acme.output": `{"role":"assistant","content":"Done."}`,
+	})
+	require.Equal(t, "untabled-shape", sourceOf(e)["dialect"])
+	require.Equal(t, []any{semconv.TypeLLMCall, "m", "s1", "u1", "Done.", int64(3), int64(1)}, []any{e.EventType, e.ModelID, e.SessionID, e.UserID, e.OutputText, e.InputTokens.Value, e.OutputTokens.Value})
+	require.Len(t, e.SystemPromptHash, 64)
+	require.NotContains(t, text(e.InputMessages)+text(e.Content), "Be kind.")
+	require.JSONEq(t, `{"acme.colour":"red","acme.span.type":"llm"}`, text(e.Content))
+
+	e = one(t, "acme", "refund.tool", attrs{"acme.span.kind": "AcmeSpanKind.TOOL", "acme.input": `{"args":[],"kwargs":{"order":7}}`, "acme.output": `{"type":"json","value":{"ok":true}}`, "acme.tool.call_id": "c1"})
+	require.Equal(t, []any{semconv.TypeToolCall, "refund", "c1", `{"order":7}`, `{"ok":true}`}, []any{e.EventType, e.ToolName, e.ToolCallID, text(e.ToolInput), text(e.ToolOutput)})
+
+	e = one(t, "acme", "step", attrs{"acme.step.tool.input": `{"order":7}`, "acme.step.tool.output": "ok", "acme.tool.name": "refund"})
+	require.Equal(t, []any{semconv.TypeToolCall, "refund", `{"order":7}`, `"ok"`}, []any{e.EventType, e.ToolName, text(e.ToolInput), text(e.ToolOutput)})
+
+	r := newRig(t, nil)
+	td := ptrace.NewTraces()
+	span(td, "acme", "support", 1, 0, attrs{"acme.span.type": "agent", "acme.input": `{"question":"Refund order 7."}`, "acme.output": `{"answer":"Done."}`, "metadata": `{"thread_id":"s1","user_id":"u1"}`})
+	require.NoError(t, r.traces.ConsumeTraces(context.Background(), td))
+	require.Len(t, r.events(), 2)
+	require.Equal(t, []string{"support", "Refund order 7.", "Done.", "s1", "u1"}, []string{r.events()[0].AgentID, r.events()[0].UserMessage, r.events()[1].FinalOutput, r.events()[1].SessionID, r.events()[1].UserID})
+
+	for _, a := range []attrs{
+		{"db.operation.type": "model", "db.input": "x"}, {"messaging.span.kind": "agent", "messaging.input": "x"}, {"acme.span.type": "chain"}, {"acme.span.type": "client", "acme.input": "x"}, {"acme.kind": "tool"},
+	} {
+		r := newRig(t, nil)
+		td := ptrace.NewTraces()
+		span(td, "acme", "x", 1, 9, a)
+		require.NoError(t, r.traces.ConsumeTraces(context.Background(), td))
+		require.Empty(t, r.events(), a)
+	}
+}
+
+// TestCallsToldBelowTheCall: AgentOps tells of the calls that a model asked for in spans below
+// it, which are no tool calls.
+func TestCallsToldBelowTheCall(t *testing.T) {
+	r := newRig(t, nil)
+	td := ptrace.NewTraces()
+	span(td, "openai", "openai.chat.completion", 1, 9, attrs{"gen_ai.prompt.0.role": "user", "gen_ai.prompt.0.content": "Refund order 7.", "gen_ai.completion.0.role": "assistant", "gen_ai.request.model": "m"})
+	span(td, "agentops.instrumentation.providers.openai.wrappers.chat", "tool_call.refund", 2, 1, attrs{"agentops.span.kind": "AgentOpsSpanKindValues.TOOL", "tool.name": "refund", "tool.parameters": `{"order":7}`, "tool.call.id": "c1"})
+	require.NoError(t, r.traces.ConsumeTraces(context.Background(), td))
+	events := r.events()
+	require.Len(t, events, 2)
+	require.Equal(t, semconv.TypeLLMCall, events[0].EventType)
+	require.JSONEq(t, `[{"id":"c1","name":"refund","arguments":{"order":7}}]`, text(events[0].ToolCallsRequested))
+	require.Equal(t, semconv.TypeMessage, events[1].EventType)
+	require.Equal(t, events[0].EventID, events[1].ParentEventID)
+}

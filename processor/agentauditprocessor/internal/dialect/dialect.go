@@ -117,8 +117,8 @@ type Decoder func(*Draft, pcommon.Value) bool
 
 // dialects in the order in which they are tried; the first that matches is it.
 var dialects = []*Dialect{
-	application, claudeCode, codex, geminiCLI, copilot, googleADK, langfuse, mastra, openInference, openLLMetry, vercel, pydanticAI, strands, microsoft,
-	langsmith, crewAI, genkit, flue, liveKit, mlflow, openRouter, otelGenAI, untabled,
+	application, claudeCode, codex, geminiCLI, copilot, googleADK, langfuse, mastra, laminar, langWatch, agentOps, openInference, openLLMetry, vercel, pydanticAI, strands, microsoft,
+	langsmith, crewAI, genkit, flue, liveKit, mlflow, openRouter, shaped, otelGenAI, untabled,
 }
 
 // All lists the dialects.
@@ -149,6 +149,7 @@ func (d *Dialect) Map(r *record.Record) *Draft {
 		// Still read whose run it is, and its prompt: a root that maps to nothing may hold
 		// the session, and the creation of an agent its prompt.
 		e.apply(identity)
+		e.whose()
 		for _, table := range [][]Source{d.Fields, otelGenAI.Fields} {
 			for i := range table {
 				if table[i].Field == SystemPrompt {
@@ -164,6 +165,7 @@ func (d *Dialect) Map(r *record.Record) *Draft {
 	if d != otelGenAI {
 		e.apply(otelGenAI.Fields)
 	}
+	e.whose()
 	e.failure()
 	if d.Finish != nil {
 		d.Finish(r, e)

@@ -11,7 +11,7 @@ import (
 
 // userText is what the user said, in the input of a frame: messages, or plain text.
 func userText(v pcommon.Value) string {
-	in := record.JSON(v)
+	in := chat.Typed(record.JSON(v))
 	if in.Type == gjson.String {
 		return in.Str
 	}
@@ -21,7 +21,7 @@ func userText(v pcommon.Value) string {
 // answerText is the answer in the output of a frame: the text of the last message
 // of the model, or plain text. A run that stopped to ask has none.
 func answerText(v pcommon.Value) string {
-	out := record.JSON(v)
+	out := chat.Typed(record.JSON(v))
 	if out.Type == gjson.String {
 		return out.Str
 	}
@@ -37,6 +37,17 @@ func answerText(v pcommon.Value) string {
 		return ""
 	}
 	return c.LastText()
+}
+
+// asUserText and asAnswerText read what a frame was asked and what it answered.
+func asUserText(e *Draft, v pcommon.Value) bool {
+	e.UserMessage = userText(v)
+	return e.UserMessage != ""
+}
+
+func asAnswerText(e *Draft, v pcommon.Value) bool {
+	e.FinalOutput = answerText(v)
+	return e.FinalOutput != ""
 }
 
 // framesFinish reads what a frame was asked and what it answered, and names tools

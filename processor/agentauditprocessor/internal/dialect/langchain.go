@@ -73,7 +73,7 @@ func (e *Draft) langChainResult(v gjson.Result) bool {
 
 // asWrappedInput opens what the decorators and LangChain wrap arguments in.
 func asWrappedInput(e *Draft, v pcommon.Value) bool {
-	in := record.JSON(v)
+	in := chat.Typed(record.JSON(v))
 	if in.IsObject() {
 		if jsontext.Get(in, "inputs").Exists() || jsontext.Get(in, "input_str").Exists() { // LangChain
 			if s := jsontext.First(in, "inputs"); s.IsObject() {
@@ -96,7 +96,7 @@ func asWrappedInput(e *Draft, v pcommon.Value) bool {
 }
 
 func asWrappedOutput(e *Draft, v pcommon.Value) bool {
-	out := record.JSON(v)
+	out := chat.Typed(record.JSON(v))
 	if in := jsontext.First(out, "output", "outputs"); out.IsObject() && in.Exists() && jsontext.Get(out, "kwargs").Exists() && !jsontext.Get(out, "lc").Exists() {
 		out = in
 	}

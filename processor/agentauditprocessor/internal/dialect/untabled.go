@@ -17,6 +17,16 @@ var untabled = &Dialect{
 	Kind: func(*record.Record) Kind { return Other },
 }
 
+// shaped is telemetry that no dialect has a table for, of which the form of its keys tells
+// what it is. It comes before the conventions of OpenTelemetry, which it is read by, too.
+var shaped = &Dialect{
+	Name:   "untabled-shape",
+	Title:  "Any other GenAI telemetry, by the form of its keys (`x.span.type`, `x.input`, `x.output`, `x.session_id`)",
+	Match:  func(r *record.Record) bool { return !r.Log && matchesShape(r) },
+	Kind:   shapeKind,
+	Finish: shapeFinish,
+}
+
 // genAI are what keys begin with that tell of models, agents and their tools.
 var genAI = []string{
 	"gen_ai.", "llm.", "openinference.", "traceloop.", "langfuse.", "langsmith.", "langwatch.", "mlflow.span", "lmnr.", "agentops.", "crewai.", "autogen.", "ag2.", "agno.", "haystack.",

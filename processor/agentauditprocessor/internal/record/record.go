@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"iter"
 	"strconv"
 	"strings"
 	"time"
@@ -285,6 +286,17 @@ func (r *Record) Get(key string) (pcommon.Value, bool) {
 
 // Has reports whether there is an attribute of that key.
 func (r *Record) Has(key string) bool { return r.find(key) != nil }
+
+// All are the attributes of the record, in their order.
+func (r *Record) All() iter.Seq2[string, pcommon.Value] {
+	return func(yield func(string, pcommon.Value) bool) {
+		for i := range r.attrs {
+			if a := &r.attrs[i]; !a.hidden && !yield(a.key, a.val) {
+				return
+			}
+		}
+	}
+}
 
 // HasAny reports whether one of the keys is there.
 func (r *Record) HasAny(keys []string) bool {

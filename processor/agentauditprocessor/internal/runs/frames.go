@@ -79,7 +79,7 @@ func (f *framer) lookAbove(n *node) {
 
 // begin makes a run of a frame that something happened in.
 func (f *framer) begin(n *node) {
-	if n.d.Kind != dialect.Agent && !f.busy[n] && n.part.Events == 0 {
+	if n.d.Kind != dialect.Agent && !f.busy[n] && n.part.Events == 0 && n.d.Error == "" { // one that failed at once is told
 		return
 	}
 	n.isRun = true

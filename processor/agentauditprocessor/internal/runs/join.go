@@ -37,8 +37,13 @@ func (b *batch) join() {
 		}
 	}
 	b.joinParts()
+	for _, n := range b.nodes { // what spans below a call say of it, before the call is asked
+		if n.d != nil && n.joined == nil && n.d.Kind == dialect.Message && !n.d.Record.Log {
+			n.awaits()
+		}
+	}
 	for _, n := range b.nodes {
-		if n.d != nil && n.joined == nil {
+		if n.d != nil && n.joined == nil && (n.d.Kind != dialect.Message || n.d.Record.Log) {
 			n.awaits()
 		}
 	}
@@ -47,7 +52,7 @@ func (b *batch) join() {
 // awaits has a log record wait for its span, or the span have what waited for it.
 func (n *node) awaits() {
 	switch d := n.d; {
-	case d.Kind == dialect.Message && d.Record.Log && !d.Of.IsEmpty():
+	case d.Kind == dialect.Message && !d.Of.IsEmpty():
 		awaitMessage(n.part, d)
 	case d.Kind == dialect.LLM && !d.Record.Log:
 		if p := n.part.Pending(n.key.span); p != nil && sameResponse(d, p.Draft) {

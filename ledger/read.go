@@ -28,7 +28,8 @@ type EventLine struct {
 	Log    string
 	Seq    int64
 	Object string
-	N      int // the line's number, from 1
+	N      int    // the line's number, from 1
+	Writer string // the version of the program that sealed it, as the manifest says
 }
 
 // Events reads the lines of a trail, in the order in which each log sealed them,
@@ -98,6 +99,7 @@ func (e *eventReader) log(ctx context.Context, log string, found bool) error {
 				continue
 			}
 			err := readObject(ctx, e.r, job{log: log, seq: m.Predicate.Seq, obj: obj}, now, e.note, func(l EventLine) {
+				l.Writer = m.Predicate.Writer.Version
 				if !e.stopped {
 					e.stopped = !e.yield(l, nil)
 				}
@@ -221,7 +223,10 @@ func ReadObject(ctx context.Context, r Reader, m *Manifest, o *Object, each func
 		if f.Severity == SeverityError || f.Severity == SeverityUnknown || f.Code == CodeExpired {
 			broken = &f
 		}
-	}, each)
+	}, func(l EventLine) {
+		l.Writer = m.Predicate.Writer.Version
+		each(l)
+	})
 	if err == nil && broken != nil {
 		return broken
 	}

@@ -77,20 +77,30 @@ func writeTrail(w io.Writer, t *trail.Trail, output string) error {
 		return nil
 	case "json":
 		type sealed struct {
-			Event     json.RawMessage   `json:"event"`
-			Completed map[string]string `json:"completed,omitempty"`     // from other events of the run
-			Oversize  map[string]string `json:"oversize_text,omitempty"` // full texts, by field
-			Log       string            `json:"log"`
-			Object    string            `json:"object"`
-			Line      int               `json:"line"`
+			Event    json.RawMessage            `json:"event"`                   // as sealed
+			Resolved map[string]string          `json:"resolved,omitempty"`      // from other events of the run
+			Notes    map[string]json.RawMessage `json:"notes,omitempty"`         // see resolve.View
+			Oversize map[string]string          `json:"oversize_text,omitempty"` // full texts, by field
+			Log      string                     `json:"log"`
+			Object   string                     `json:"object"`
+			Line     int                        `json:"line"`
 		}
 		out := struct {
 			Session  string   `json:"session"`
 			Events   []sealed `json:"events"`
 			Problems []error  `json:"problems"`
-		}{Session: t.Session, Events: []sealed{}, Problems: append([]error{}, t.Problems...)}
+			Apart    int      `json:"apart"` // events of the same runs that nothing shows to be of the session
+		}{Session: t.Session, Events: []sealed{}, Problems: append([]error{}, t.Problems...), Apart: t.Apart}
 		for e := range t.All() {
-			out.Events = append(out.Events, sealed{json.RawMessage(e.Line), e.Completed, e.OversizeText, e.Log, e.Object, e.N})
+			var resolved map[string]string
+			for _, f := range e.Fields {
+				if resolved == nil {
+					resolved = map[string]string{}
+				}
+				resolved[f.Name] = f.Value
+			}
+			_, notes := e.View().Resolved()
+			out.Events = append(out.Events, sealed{json.RawMessage(e.Line), resolved, notes, e.OversizeText, e.Log, e.Object, e.N})
 		}
 		enc := json.NewEncoder(w)
 		enc.SetEscapeHTML(false)
@@ -99,9 +109,13 @@ func writeTrail(w io.Writer, t *trail.Trail, output string) error {
 	if err := t.Table(w); err != nil {
 		return err
 	}
+	var err error
 	if t.Doubles > 0 {
-		_, err := fmt.Fprintf(w, "(%d events told twice, shown once: %s)\n", t.Doubles, termsafe.Line(t.Session))
-		return err
+		_, err = fmt.Fprintf(w, "(%d events told twice, shown once: %s)\n", t.Doubles, termsafe.Line(t.Session))
 	}
-	return nil
+	if t.Apart > 0 && err == nil {
+		_, err = fmt.Fprintf(w, "(%d events of the same runs are not shown: they name no session, and nothing from their own "+
+			"sender and service says that they are of this one; ask for the run)\n", t.Apart)
+	}
+	return err
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
@@ -27,8 +28,14 @@ var profiles = []string{"ai_operation", "security_control", "trace"}
 
 // Sealed is an audit event and where it is sealed.
 type Sealed struct {
-	*semconv.Event
-	Line   []byte // byte for byte as sealed
+	*semconv.Event        // of Shown
+	Line           []byte // byte for byte as sealed
+	// Shown is the line with what others say of the event in place; nil is Line.
+	Shown []byte
+	// Notes are what the reader says of the event beside its fields, by names that are
+	// none of the schema's.
+	Notes map[string]json.RawMessage
+
 	Log    string
 	Object string // key
 	N      int    // of the line in the object, from 1
@@ -53,15 +60,20 @@ func Append(dst []byte, s *Sealed, productVersion string) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// unmapped are the fields of the line that were not placed.
+// unmapped are the fields of the event that were not placed, and what its reader says of it.
 func (m *mapper) unmapped() (map[string]json.RawMessage, error) {
+	line := m.Shown
+	if line == nil {
+		line = m.Line
+	}
 	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(m.Line, &fields); err != nil {
+	if err := json.Unmarshal(line, &fields); err != nil {
 		return nil, err
 	}
 	for name := range m.placed {
 		delete(fields, name)
 	}
+	maps.Copy(fields, m.Notes)
 	return fields, nil
 }
 

@@ -55,7 +55,7 @@ func (x *Erratum) touches(e *semconv.Event, line []byte, writer string) bool {
 	switch {
 	case x.Schema != "" && x.Schema != e.SchemaVersion,
 		x.Writer != "" && writer != "" && later(writer, x.Writer),
-		x.Dialect != "" && x.Dialect != source(e).Dialect,
+		x.Dialect != "" && x.Dialect != dialect(e.Source),
 		x.Types != nil && !slices.Contains(x.Types, e.EventType),
 		x.Field != "" && !e.Has(x.Field),
 		x.Without != "" && e.Has(x.Without),
@@ -85,12 +85,8 @@ func later(a, b string) bool {
 	return false
 }
 
-type sourceOf struct{ Dialect, Service string }
-
-func source(e *semconv.Event) (s sourceOf) {
-	_ = json.Unmarshal(e.Source, &s) // of a line, which is checked
-	return s
+func dialect(source json.RawMessage) string {
+	var s struct{ Dialect string }
+	_ = json.Unmarshal(source, &s) // of a line, which is checked
+	return s.Dialect
 }
-
-// Service is the service that an event comes from.
-func Service(e *semconv.Event) string { return source(e).Service }

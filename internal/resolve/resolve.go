@@ -16,8 +16,11 @@ import (
 // Field is a field of an event that others give.
 type Field struct {
 	Name, Value string
-	From        []string // the ids of the events that say so of themselves
+	From        []string // the ids of events that say so of themselves, maxFrom at the most
 }
+
+// maxFrom bounds how many events are named for one value: a run has many that say the same.
+const maxFrom = 8
 
 // Conflict is a field that others give in several ways, so that nothing is taken.
 type Conflict struct {
@@ -27,8 +30,11 @@ type Conflict struct {
 
 // Resolution is what a reader shows of an event beside its line.
 type Resolution struct {
-	Fields    []Field
+	Fields    []Field // which the line has not, or has otherwise, as derived
 	Conflicts []Conflict
+	// Session is the session as others give it, also where the line says the same as derived;
+	// nil where the event says it itself, or nobody does.
+	Session *Field
 }
 
 // Get is the value of a field that others give, "" where none do.
@@ -63,7 +69,13 @@ type fact struct {
 	types []semconv.EventType
 }
 
-var names = []string{"session_id", "user_id", "agent_id", "agent_name", "agent_version", "system_prompt_hash"}
+var names = [...]string{"session_id", "user_id", "agent_id", "agent_name", "agent_version", "system_prompt_hash"}
+
+// Places in names.
+const (
+	sessionFact = 0
+	agentFact   = 2
+)
 
 var facts = map[string]fact{
 	"session_id":         {of: func(e *semconv.Event) *string { return &e.SessionID }, abroad: true},
@@ -87,10 +99,13 @@ func (t *told) add(value, event string) {
 	if t.from == nil {
 		t.from = map[string][]string{}
 	}
-	if _, known := t.from[value]; !known {
+	from, known := t.from[value]
+	if !known {
 		t.values = append(t.values, value)
 	}
-	t.from[value] = append(t.from[value], event)
+	if len(from) < maxFrom {
+		t.from[value] = append(from, event)
+	}
 }
 
 // maxClimb bounds how many spans are climbed through.
@@ -98,108 +113,111 @@ const maxClimb = 256
 
 // resolver resolves one field after the other: what describes an agent needs to know which.
 type resolver struct {
-	events   []*semconv.Event
-	services []string
-	out      []Resolution
-	bySpan   map[spanKey][]int
+	events []Outline
+	out    []Resolution
+	bySpan map[spanKey][]int
 }
 
 type spanKey struct{ sender, run, span string }
 
-// Events resolves events, mostly those of a session or of a run, as the reader has them. The
-// answer has an element for each, in their order. The order of the events does not matter but
-// for that of values in conflicts.
+// Events resolves events: see Outlines.
 func Events(events []*semconv.Event) []Resolution {
-	r := &resolver{events: events, out: make([]Resolution, len(events)), services: make([]string, len(events)), bySpan: map[spanKey][]int{}}
+	list := make([]Outline, len(events))
 	for i, e := range events {
-		r.services[i] = Service(e)
-		if e.SpanID != "" && e.RunID != "" {
-			k := spanKey{string(e.Sender), e.RunID, e.SpanID}
+		list[i] = NewOutline(e, nil)
+	}
+	return Outlines(list)
+}
+
+// Outlines resolves events, mostly those of a session or of a run, as the reader has them. The
+// answer has an element for each, in their order. The order of the events does not matter but
+// for that of values in conflicts, and for which of those that say the same are named.
+func Outlines(events []Outline) []Resolution {
+	r := &resolver{events: events, out: make([]Resolution, len(events)), bySpan: map[spanKey][]int{}}
+	for i := range events {
+		if o := &events[i]; o.SpanID != "" && o.Run != "" {
+			k := spanKey{o.Sender, o.Run, o.SpanID}
 			r.bySpan[k] = append(r.bySpan[k], i)
 		}
 	}
-	for _, name := range names {
-		r.resolve(name, facts[name])
+	for i := range names {
+		r.resolve(i, facts[names[i]])
 	}
 	return r.out
 }
 
-// says is what an event says of itself, "" where it says it as derived, or not.
-func says(e *semconv.Event, name string, f fact) string {
-	if slices.Contains(e.DerivedFields, name) {
-		return ""
-	}
-	return *f.of(e)
-}
-
 // scopeOf is the scope of a fact of an event; ok is false where the event shares it with none.
 func (r *resolver) scopeOf(i int, f fact) (s scope, ok bool) {
-	e := r.events[i]
-	if e.RunID == "" {
+	o := &r.events[i]
+	if o.Run == "" {
 		return s, false
 	}
-	s = scope{sender: string(e.Sender), run: e.RunID, service: r.services[i]}
+	s = scope{sender: o.Sender, run: o.Run, service: o.Service}
 	if f.agent {
-		if s.agent = r.out[i].Get("agent_id"); s.agent == "" {
-			s.agent = e.AgentID
+		if s.agent = r.out[i].Get(names[agentFact]); s.agent == "" {
+			s.agent = o.facts[agentFact]
 		}
 		return s, s.agent != ""
 	}
 	return s, true
 }
 
-func (r *resolver) resolve(name string, f fact) {
+func (r *resolver) resolve(n int, f fact) {
 	known := map[scope]*told{}
-	for i, e := range r.events {
+	for i := range r.events {
 		s, ok := r.scopeOf(i, f)
-		if v := says(e, name, f); ok && v != "" {
+		if v := r.events[i].says(n); ok && v != "" {
 			if known[s] == nil {
 				known[s] = &told{}
 			}
-			known[s].add(v, e.EventID)
+			known[s].add(v, r.events[i].ID)
 		}
 	}
-	for i, e := range r.events {
+	for i := range r.events {
 		s, ok := r.scopeOf(i, f)
-		if !ok || says(e, name, f) != "" || f.types != nil && !slices.Contains(f.types, e.EventType) {
+		if !ok || r.events[i].says(n) != "" || f.types != nil && !slices.Contains(f.types, r.events[i].Type) {
 			continue
 		}
-		if v, from := r.above(i, name, f); v != "" {
-			r.take(i, name, f, v, []string{from})
+		if v, from := r.above(i, n, f); v != "" {
+			r.take(i, n, v, []string{from})
 			continue
 		}
 		switch t := known[s]; {
 		case t == nil:
 		case len(t.values) > 1:
-			r.out[i].Conflicts = append(r.out[i].Conflicts, Conflict{name, t.values})
+			r.out[i].Conflicts = append(r.out[i].Conflicts, Conflict{names[n], t.values})
 		default:
-			r.take(i, name, f, t.values[0], t.from[t.values[0]])
+			r.take(i, n, t.values[0], t.from[t.values[0]])
 		}
 	}
 }
 
-func (r *resolver) take(i int, name string, f fact, value string, from []string) {
-	if *f.of(r.events[i]) != value {
-		r.out[i].Fields = append(r.out[i].Fields, Field{name, value, from})
+func (r *resolver) take(i, n int, value string, from []string) {
+	f := Field{names[n], value, from}
+	if n == sessionFact {
+		r.out[i].Session = &f
+	}
+	if r.events[i].facts[n] != value {
+		r.out[i].Fields = append(r.out[i].Fields, f)
 	}
 }
 
 // above is what the nearest event above says of itself: of the span itself or of one that it
 // is below, of the same sender.
-func (r *resolver) above(i int, name string, f fact) (value, from string) {
+func (r *resolver) above(i, n int, f fact) (value, from string) {
 	if f.agent {
 		return "", ""
 	}
-	e := r.events[i]
-	span, parent := e.SpanID, e.ParentSpanID
+	o := &r.events[i]
+	span, parent := o.SpanID, o.ParentSpanID
 	for range maxClimb {
-		for _, j := range r.bySpan[spanKey{string(e.Sender), e.RunID, span}] {
-			up := r.events[j]
-			if r.services[j] != r.services[i] && (!f.abroad || span == e.SpanID) {
+		for _, j := range r.bySpan[spanKey{o.Sender, o.Run, span}] {
+			up := &r.events[j]
+			if up.Service != o.Service && (!f.abroad || span == o.SpanID) {
 				continue
 			}
-			if v := says(up, name, f); j != i && v != "" {
-				return v, up.EventID
+			if v := up.says(n); j != i && v != "" {
+				return v, up.ID
 			}
 			if parent == "" && up.ParentSpanID != "" {
 				parent = up.ParentSpanID

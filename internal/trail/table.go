@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/resolve"
 	"github.com/agentaudit/otelcol-agentaudit/internal/termsafe"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
@@ -30,7 +30,9 @@ func (t *Trail) Table(w io.Writer) error {
 		p.line("session %s: no event", termsafe.Line(t.Session))
 		return p.err
 	}
-	first, last := t.Events[0], t.Events[len(t.Events)-1]
+	// The order is that of runs and their steps: a root that ended last has the last step.
+	byTime := func(a, b *Event) int { return a.Timestamp.Compare(b.Timestamp) }
+	first, last := slices.MinFunc(t.Events, byTime), slices.MaxFunc(t.Events, byTime)
 	sessions := t.distinct(func(e *Event) string { return e.SessionID })
 	what := "session " + strings.Join(sessions, ", ")
 	if !slices.Contains(sessions, t.Session) {
@@ -59,10 +61,41 @@ func (t *Trail) Table(w io.Writer) error {
 	}
 	p.line("%s", strings.Join(who, " · "))
 	p.line("")
+	runs := t.distinct(runOf)
+	p.senders = t.senders()
+	p.day = t.Events[0].Timestamp.UTC().Format(dayFormat)
+	if p.day != first.Timestamp.UTC().Format(dayFormat) {
+		p.line("%s", p.day)
+	}
 	for _, e := range t.Events {
+		if run := runOf(e); len(runs) > 1 && run != p.run {
+			p.run = run
+			p.line("%s", termsafe.Short(run, shown))
+		}
 		p.event(e)
 	}
 	return p.err
+}
+
+// runOf is the run whose number the step of an event is.
+func runOf(e *Event) string {
+	if e.RunID == "" {
+		return "no run"
+	}
+	return "run " + e.RunID
+}
+
+// senders are the runs that several tell of: each counts its own steps.
+func (t *Trail) senders() map[string]bool {
+	several, first := map[string]bool{}, map[string]string{}
+	for _, e := range t.Events {
+		if of, ok := first[e.RunID]; ok && of != string(e.Sender) {
+			several[e.RunID] = true
+		} else if !ok {
+			first[e.RunID] = string(e.Sender)
+		}
+	}
+	return several
 }
 
 // distinct lists what the events have, each once, in their order.
@@ -79,11 +112,13 @@ func (t *Trail) distinct(of func(*Event) string) []string {
 }
 
 type printer struct {
-	w      io.Writer
-	err    error
-	day    string          // of the event before
-	agents bool            // more than one agent: each event names its own
-	told   map[string]bool // what the table shows already, by run
+	w       io.Writer
+	err     error
+	day     string          // of the event before
+	run     string          // of the event before, where there are several
+	senders map[string]bool // runs that several tell of
+	agents  bool            // more than one agent: each event names its own
+	told    map[string]bool // what the table shows already, by run
 }
 
 func (p *printer) line(format string, args ...any) {
@@ -150,7 +185,7 @@ func (p *printer) event(ev *Event) {
 		p.detail("asks for", requested(e.ToolCallsRequested))
 	}
 	p.detail("reason", strings.TrimSpace(e.ApprovalReason+" "+e.Reason))
-	if e.EventType == semconv.TypeApproval || e.EventType == semconv.TypeIntervention {
+	if e.EventType == semconv.TypeApproval || e.EventType == semconv.TypeIntervention || p.senders[e.RunID] {
 		p.detail("sent by", string(e.Sender))
 	}
 	p.detail("query", e.Query)
@@ -166,26 +201,17 @@ func (p *printer) event(ev *Event) {
 // whole is an event with what it lacks from its layers and messages.
 func whole(ev *Event) *semconv.Event {
 	e := *ev.Event
-	for _, o := range slices.Concat(ev.Layers, ev.Messages) {
+	for name, l := range resolve.Filled(&e, ev.View().Layers) {
+		semconv.FieldNamed(name).Copy(&e, l.Event)
+	}
+	for _, o := range ev.Messages {
 		for _, f := range []struct{ have, other *string }{
-			{&e.UserMessage, &o.UserMessage},
-			{&e.Reasoning, &o.Reasoning},
-			{&e.OutputText, &o.OutputText},
-			{&e.FinalOutput, &o.FinalOutput},
-			{&e.ErrorType, &o.ErrorType},
-			{&e.Error, &o.Error},
-			{&e.ApprovalReason, &o.ApprovalReason},
+			{&e.UserMessage, &o.UserMessage}, {&e.Reasoning, &o.Reasoning}, {&e.OutputText, &o.OutputText},
 		} {
 			*f.have = cmp.Or(*f.have, *f.other)
 		}
-		for _, f := range []struct{ have, other *json.RawMessage }{
-			{&e.ToolCallsRequested, &o.ToolCallsRequested},
-			{&e.ToolInput, &o.ToolInput},
-			{&e.ToolOutput, &o.ToolOutput},
-		} {
-			if len(*f.have) == 0 {
-				*f.have = *f.other
-			}
+		if len(e.ToolCallsRequested) == 0 {
+			e.ToolCallsRequested = o.ToolCallsRequested
 		}
 	}
 	return &e
@@ -274,15 +300,20 @@ func marks(e *Event) string {
 	var m []string
 	mark := func(label string, fields []string) {
 		// What the run completed is neither missing nor a fallback any more.
-		fields = slices.DeleteFunc(slices.Clone(fields), func(f string) bool { return e.Completed[f] != "" })
+		fields = slices.DeleteFunc(slices.Clone(fields), func(f string) bool { return e.Get(f) != "" })
 		if len(fields) > 0 {
 			m = append(m, label+": "+strings.Join(fields, ", "))
 		}
 	}
 	mark("missing", e.MissingFields)
 	mark("derived", e.DerivedFields)
-	if len(e.Completed) > 0 {
-		m = append(m, "from the run: "+strings.Join(slices.Sorted(maps.Keys(e.Completed)), ", "))
+	var given []string
+	for _, f := range e.Fields {
+		given = append(given, f.Name)
+	}
+	slices.Sort(given)
+	if len(given) > 0 {
+		m = append(m, "from the run: "+strings.Join(given, ", "))
 	}
 	for _, c := range e.Conflicts {
 		m = append(m, "the run says of "+c.Name+": "+termsafe.Short(strings.Join(c.Values, " or "), shown))

@@ -7,27 +7,26 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"sort"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/resolve"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
-// Event is an event of the session with where it is sealed.
+// Event is an event with where it is sealed, as readers show it.
 type Event struct {
-	*semconv.Event
-	Line   []byte // as sealed
-	Log    string
-	Seq    int64 // of the manifest that names the object
-	Object string
-	N      int // line in the object, from 1
+	*semconv.Event                // with what others of its run say of it in place
+	Sealed         *semconv.Event // as its line has it
+	Line           []byte         // as sealed
+	Log            string
+	Seq            int64 // of the manifest that names the object
+	Object         string
+	N              int    // line in the object, from 1
+	Writer         string // the version of the program that sealed it, as the manifest says
 
-	// Completed are fields, by name, that other events of the same run gave: the line
-	// does not hold them.
-	Completed map[string]string
-	// Conflicts are facts that others of the same run give in several ways.
-	Conflicts []resolve.Conflict
+	// Resolution is what others of the same run say of it, in Fields, which the line does
+	// not hold, and in which facts they differ.
+	resolve.Resolution
 	// Errata are what the program that wrote the line is known to have told wrongly.
 	Errata []resolve.Erratum
 	// OversizeText are the full texts of fields that the line holds the beginning of,
@@ -37,6 +36,8 @@ type Event struct {
 	Layers []*Event
 	// Messages were reported apart from this model call.
 	Messages []*Event
+	// Doubles are further lines that repeat the event to the letter.
+	Doubles int
 }
 
 // Trail is a session.
@@ -46,6 +47,11 @@ type Trail struct {
 	Problems []error // findings: what does not hold, or is told in two ways
 	Doubles  int     // lines that repeat an event to the letter
 	Unread   int     // of the problems, those that kept events from being read, or from being judged
+	// Apart counts events of the same runs that name no session, and of which nothing says
+	// that they are of this one: another sender's, or another service's.
+	Apart int
+
+	ordered []*Event // with the messages, which Events has at their calls
 }
 
 // maxRounds bounds how often a run that was found leads to another reading: a
@@ -79,8 +85,7 @@ func Read(ctx context.Context, r ledger.Reader, keys []ledger.PublicKey, logs []
 			}
 		}
 		if len(more) == len(wanted) {
-			t.arrange()
-			return t, nil
+			return t, t.arrange()
 		}
 		wanted = more
 	}
@@ -96,7 +101,6 @@ func (t *Trail) named() bool {
 
 func read(ctx context.Context, r ledger.Reader, keys []ledger.PublicKey, logs []string, session string, wanted []string, everywhere bool) (*Trail, []string, error) {
 	t := &Trail{Session: session}
-	byID := map[string][]*Event{}
 	var runs []string
 	o := ledger.ReadOptions{Keys: keys, Logs: logs, Sessions: func(s *ledger.Sessions) bool {
 		return everywhere || slices.ContainsFunc(wanted, s.Has)
@@ -116,18 +120,15 @@ func read(ctx context.Context, r ledger.Reader, keys []ledger.PublicKey, logs []
 			continue
 		}
 		if !belongs(e, session, wanted) {
+			if e.RunID != "" && slices.Contains(wanted, e.RunID) {
+				t.Events = append(t.Events, newEvent(e, &l)) // which may say something of the run
+			}
 			continue
 		}
 		if e.RunID != "" && !slices.Contains(runs, e.RunID) {
 			runs = append(runs, e.RunID)
 		}
-		ev := &Event{Event: e, Line: slices.Clone(l.Line), Log: l.Log, Seq: l.Seq, Object: l.Object, N: l.N}
-		id := semconv.LegacyEventID(e.EventID)
-		if t.double(byID[id], ev) {
-			continue
-		}
-		byID[id] = append(byID[id], ev)
-		t.Events = append(t.Events, ev)
+		t.Events = append(t.Events, newEvent(e, &l))
 	}
 	return t, runs, nil
 }
@@ -149,121 +150,118 @@ func belongs(e *semconv.Event, session string, wanted []string) bool {
 	return slices.Contains(wanted, e.RunID) && slices.Contains(e.DerivedFields, "session_id")
 }
 
-// double drops an event that is told before, where both say the same. One id with
-// two contents is a problem, and both are shown: ids come from senders, who must
-// not be able to hide another's event.
-func (t *Trail) double(before []*Event, ev *Event) bool {
-	for _, b := range before {
-		if ledger.SameEvent(b.Line, ev.Line) {
-			t.Doubles++
-			return true
-		}
+// newEvent is an event as it was read.
+func newEvent(e *semconv.Event, l *ledger.EventLine) *Event {
+	return &Event{
+		Event: e, Sealed: e, Line: slices.Clone(l.Line),
+		Log: l.Log, Seq: l.Seq, Object: l.Object, N: l.N, Writer: l.Writer,
 	}
-	if len(before) > 0 {
-		t.Problems = append(t.Problems, &ledger.Finding{Severity: ledger.SeverityWarning, Code: ledger.CodeEventIDReused, Log: ev.Log, Object: ev.Object, Line: ev.N, Message: "event " + ev.EventID + " is told with another content in " + before[0].Object + ": both are shown"})
-	}
-	return false
 }
 
-// arrange orders the events, completes them from their runs, and folds layers and
-// messages into the events they belong to.
-func (t *Trail) arrange() {
-	sort.SliceStable(t.Events, func(i, j int) bool {
-		a, b := t.Events[i], t.Events[j]
-		switch {
-		case !a.Timestamp.Equal(b.Timestamp):
-			return a.Timestamp.Before(b.Timestamp)
-		case rank(a) != rank(b):
-			return rank(a) < rank(b)
-		case !a.EndTimestamp.Equal(b.EndTimestamp):
-			return a.EndTimestamp.Before(b.EndTimestamp)
-		}
-		return a.StepNumber.Value < b.StepNumber.Value
-	})
-	t.complete()
-	// An event may name another by an id in another form than that has in this trail.
-	byID, layers := map[string]*Event{}, map[string]string{}
-	for _, e := range t.Events {
-		id := semconv.LegacyEventID(e.EventID)
-		if e.LayerOf == "" && byID[id] == nil {
-			byID[id] = e
-		} else if e.LayerOf != "" {
-			layers[id] = semconv.LegacyEventID(e.LayerOf)
-		}
+// reused is the finding that one id has two contents. Both are shown: ids come from senders,
+// who must not be able to hide another's event.
+func reused(ev, before *Event) *ledger.Finding {
+	return &ledger.Finding{
+		Severity: ledger.SeverityWarning, Code: ledger.CodeEventIDReused, Log: ev.Log, Object: ev.Object, Line: ev.N,
+		Message: "event " + ev.EventID + " is told with another content in " + before.Object + ": both are shown",
 	}
-	// outermost follows layers of layers, as far as a hostile sender lets it.
-	outermost := func(e *Event) *Event {
-		id := semconv.LegacyEventID(e.LayerOf)
-		for range 8 {
-			if byID[id] != nil {
-				return byID[id]
+}
+
+// arrange has the events as readers show them: those of the session, each once and in the one
+// order, with what their runs say, and layers and messages with the events they belong to.
+func (t *Trail) arrange() error {
+	read := t.Events
+	list := make([]resolve.Outline, len(read))
+	for i, e := range read {
+		list[i] = resolve.NewOutline(e.Sealed, e.Line)
+	}
+	t.Events = nil
+	for _, s := range resolve.Show(list) {
+		o := &list[s.At]
+		if o.Run != t.Session && !s.Of(o, t.Session) {
+			if o.Says() == "" {
+				t.Apart++
 			}
-			id = layers[id]
+			continue
 		}
-		return nil
+		ev, err := shownAs(&s, func(i int) (*Event, error) { return read[i], nil })
+		if err != nil {
+			return err
+		}
+		t.Events = append(t.Events, ev)
+		t.Doubles += len(s.Doubles)
+		if s.Reused >= 0 {
+			t.Problems = append(t.Problems, reused(ev, read[s.Reused]))
+		}
 	}
+	t.foldMessages()
+	return nil
+}
+
+// shownAs is an event as it is shown; get gives it, and its layers, as they were read.
+func shownAs(s *resolve.Shown, get func(i int) (*Event, error)) (*Event, error) {
+	e, err := get(s.At)
+	if err != nil {
+		return nil, err
+	}
+	e.Resolution, e.Doubles = s.Resolution, len(s.Doubles)
+	e.Errata = resolve.Errata(e.Sealed, e.Line, e.Writer)
+	e.Event, _ = e.Apply(e.Sealed)
+	for i := range s.Layers {
+		l, err := shownAs(&s.Layers[i], get)
+		if err != nil {
+			return nil, err
+		}
+		e.Layers = append(e.Layers, l)
+	}
+	return e, nil
+}
+
+// View is all that is shown of the event.
+func (e *Event) View() *resolve.View {
+	v := &resolve.View{
+		Resolution: &e.Resolution, Event: e.Sealed, Line: e.Line, Errata: e.Errata, Doubles: e.Doubles,
+		Place: resolve.Place{Log: e.Log, Object: e.Object, Line: e.N},
+	}
+	for _, l := range e.Layers {
+		v.Layers = append(v.Layers, resolve.Layer{Event: l.Sealed, Line: l.Line})
+	}
+	return v
+}
+
+// foldMessages puts messages that were reported apart to the model call that they are of. An
+// event may name another by an id in another form than that has in this trail.
+func (t *Trail) foldMessages() {
+	byID := map[string]*Event{}
+	for _, e := range t.Events {
+		if id := semconv.LegacyEventID(e.EventID); byID[id] == nil {
+			byID[id] = e
+		}
+	}
+	t.ordered = t.Events
 	kept := t.Events[:0:0]
 	for _, e := range t.Events {
-		of, call := outermost(e), byID[semconv.LegacyEventID(e.ParentEventID)]
-		switch {
-		case e.LayerOf != "" && of != nil:
-			of.Layers = append(of.Layers, e)
-		case e.EventType == semconv.TypeMessage && call != nil:
+		call := byID[semconv.LegacyEventID(e.ParentEventID)]
+		if e.EventType == semconv.TypeMessage && call != nil && call.EventType != semconv.TypeMessage &&
+			string(call.Sender) == string(e.Sender) {
 			call.Messages = append(call.Messages, e)
-		default:
-			kept = append(kept, e)
+			continue
 		}
+		kept = append(kept, e)
 	}
 	t.Events = kept
 }
 
-// rank puts what begins a run before, and what ends it after, what else happened at
-// that time.
-func rank(e *Event) int {
-	switch e.EventType {
-	case semconv.TypeSessionStart:
-		return -1
-	case semconv.TypeSessionEnd, semconv.TypeSessionTimeout:
-		return 1
-	}
-	return 0
-}
+// InOrder is every event in the one order, messages among them; layers are at their events.
+func (t *Trail) InOrder() iter.Seq[*Event] { return slices.Values(t.ordered) }
 
-// complete lets events have what others of their run say: facts that stand on the
-// root's span come last. See package resolve.
-func (t *Trail) complete() {
-	events := make([]*semconv.Event, len(t.Events))
-	for i, e := range t.Events {
-		events[i] = e.Event
-	}
-	for i, r := range resolve.Events(events) {
-		e := t.Events[i]
-		e.Errata = resolve.Errata(e.Event, e.Line, "")
-		e.Conflicts = r.Conflicts
-		var names []string
-		e.Event, names = r.Apply(e.Event)
-		for _, name := range names {
-			if e.Completed == nil {
-				e.Completed = map[string]string{}
-			}
-			e.Completed[name] = r.Get(name)
-		}
-	}
-}
-
-// All is every event of the session, in order, the folded ones after the event
-// that they belong to.
+// All is InOrder with the layers of each event behind it.
 func (t *Trail) All() iter.Seq[*Event] {
 	return func(yield func(*Event) bool) {
-		for _, e := range t.Events {
-			if !yield(e) {
-				return
-			}
-			for _, more := range [][]*Event{e.Messages, e.Layers} {
-				for _, m := range more {
-					if !yield(m) {
-						return
-					}
+		for _, e := range t.ordered {
+			for _, o := range append([]*Event{e}, e.Layers...) {
+				if !yield(o) {
+					return
 				}
 			}
 		}

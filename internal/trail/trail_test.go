@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
-	"crypto/rand"
+	crand "crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"math/rand"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,7 +27,7 @@ var start = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
 // sealed seals each list of events as an object of its own.
 func sealed(t *testing.T, objects ...[]*semconv.Event) (ledger.Reader, []ledger.PublicKey) {
 	t.Helper()
-	_, private, err := ed25519.GenerateKey(rand.Reader)
+	_, private, err := ed25519.GenerateKey(crand.Reader)
 	require.NoError(t, err)
 	der, err := x509.MarshalPKCS8PrivateKey(private)
 	require.NoError(t, err)
@@ -70,16 +72,54 @@ func ids(t *Trail) (out []string) {
 	return out
 }
 
+// completed are the fields that others of its run gave an event.
+func completed(e *Event) (fields map[string]string) {
+	for _, f := range e.Fields {
+		if fields == nil {
+			fields = map[string]string{}
+		}
+		fields[f.Name] = f.Value
+	}
+	return fields
+}
+
+// TestOrder: the begin of the run, its id, the step, the time in nanoseconds, the id.
 func TestOrder(t *testing.T) {
-	end := event("end", semconv.TypeSessionEnd, "s", "r", 2)
-	long := event("long", semconv.TypeLLMCall, "s", "r", 2)
-	long.EndTimestamp = start.Add(9 * time.Second)
-	short := event("short", semconv.TypeToolCall, "s", "r", 2)
-	short.EndTimestamp = start.Add(3 * time.Second)
-	r, keys := sealed(t, []*semconv.Event{end, long, short, event("start", semconv.TypeSessionStart, "s", "r", 2)}, []*semconv.Event{event("first", semconv.TypeLLMCall, "s", "r", 1), event("other", semconv.TypeLLMCall, "x", "q", 1)})
-	got, err := Read(context.Background(), r, keys, nil, "s")
-	require.NoError(t, err)
-	require.Equal(t, []string{"first", "start", "short", "long", "end"}, ids(got), "what began first; of the same moment what ended first, within the frame")
+	at := func(id, run string, second, nanosecond int, step int64) *semconv.Event {
+		e := event(id, semconv.TypeToolCall, "s", run, second)
+		e.Timestamp = e.Timestamp.Add(time.Duration(nanosecond))
+		if e.StepNumber = semconv.Some(step); step == 0 {
+			e.StepNumber = semconv.Optional[int64]{}
+		}
+		return e
+	}
+	want := []*semconv.Event{
+		at("early root, told last", "y", 0, 0, 3),
+		at("no step", "y", 1, 0, 0),
+		at("later run", "b", 4, 0, 1),
+		at("same begin", "c", 4, 0, 1),
+		at("z", "c", 5, 0, 2),
+		at("a nanosecond later", "c", 5, 1, 2),
+		at("a nanosecond later, by id", "c", 5, 1, 2),
+	}
+	want = append([]*semconv.Event{at("first step", "y", 2, 0, 1), at("second step", "y", 2, 0, 2)}, want...)
+	var names []string
+	for _, e := range want {
+		names = append(names, e.EventID)
+	}
+	for range 20 {
+		shuffled := slices.Clone(want)
+		rand.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+		r, keys := sealed(t, shuffled[:4], append(shuffled[4:], event("other", semconv.TypeLLMCall, "x", "q", 1)))
+		got, err := Read(context.Background(), r, keys, nil, "s")
+		require.NoError(t, err)
+		require.Equal(t, names, ids(got))
+		var out bytes.Buffer
+		require.NoError(t, got.Table(&out))
+		for _, run := range []string{"\nrun y\n", "\nrun b\n", "\nrun c\n"} {
+			require.Equal(t, 1, strings.Count(out.String(), run), "whose number it is")
+		}
+	}
 }
 
 func TestDoublesAndForgeries(t *testing.T) {
@@ -131,7 +171,7 @@ func TestLateFacts(t *testing.T) {
 		require.Equal(t, []string{"root", "early"}, ids(got), "by session and by run")
 		require.Equal(t, "s", got.Events[1].SessionID)
 		require.Equal(t, "ann", got.Events[1].UserID)
-		require.Equal(t, map[string]string{"session_id": "s", "user_id": "ann", "agent_version": "7"}, got.Events[1].Completed)
+		require.Equal(t, map[string]string{"session_id": "s", "user_id": "ann", "agent_version": "7"}, completed(got.Events[1]))
 		require.Contains(t, string(got.Events[1].Line), `"session_id":"run1"`, "the sealed line stays as it is")
 	}
 }
@@ -174,8 +214,8 @@ func TestNobodyIsCreditedWithWhatAnotherDid(t *testing.T) {
 			r, keys := sealed(t, c.events)
 			got, err := Read(context.Background(), r, keys, nil, "s")
 			require.NoError(t, err)
-			require.Equal(t, "e", got.Events[0].EventID)
-			require.Equal(t, c.want, got.Events[0].Completed)
+			i := slices.Index(ids(got), "e")
+			require.Equal(t, c.want, completed(got.Events[i]))
 		})
 	}
 }

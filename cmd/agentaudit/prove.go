@@ -74,9 +74,18 @@ Exit codes: 0 made; 1 the trail does not hold, or the absence to be proven is no
 			} else {
 				fmt.Fprintf(w, "%s: %d events in %d logs, with their proofs\n", out, events, len(b.Logs))
 			}
+			for i := range b.Established {
+				e := &b.Established[i]
+				fmt.Fprintf(w, "%s says that run %s is of the session, for %d events that name none themselves\n",
+					e.By, termsafe.Line(e.Run), e.Lines)
+			}
+			for i := range b.Errata {
+				fmt.Fprintf(w, "not proven: %s\n", termsafe.Line(b.Errata[i].String()))
+			}
 			if b.LeftOut > 0 {
-				fmt.Fprintf(cmd.ErrOrStderr(), "agentaudit: %d events are told as of the session and left out: "+
-					"they name none themselves, and no event of their run that names it came from their sender\n", b.LeftOut)
+				fmt.Fprintf(cmd.ErrOrStderr(), "agentaudit: %d events are told as of the session, or of its runs, and left out: "+
+					"they name none themselves, and no event of their run that names it came from their own sender and service, "+
+					"or is above them\n", b.LeftOut)
 			}
 			for _, log := range b.Unknown {
 				fmt.Fprintf(cmd.ErrOrStderr(), "agentaudit: nothing is said of log %s: no given key signed it\n",

@@ -5,10 +5,13 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"slices"
+	"strings"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/resolve"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
@@ -101,6 +104,7 @@ func (c *checker) belongs(pr *proof, g *gathered) (derived, ok bool) {
 	}
 	switch {
 	case by != nil && pr.by(by.said, cl):
+		c.established(by)
 		return true, true
 	case cl.Event != "" || pr.session != "":
 		c.fail(pr.log, CodeClaimUnproven, pr.line.File, "the line is event %q of session %q, the claim is about %q",
@@ -110,6 +114,17 @@ func (c *checker) belongs(pr *proof, g *gathered) (derived, ok bool) {
 			"that is of its run, and came from its sender, establishes that it is of %q", cl.Session)
 	}
 	return false, false
+}
+
+// established notes that a line says of what session its run is, for one that does not.
+func (c *checker) established(by *proof) {
+	for i := range c.r.Established {
+		if e := &c.r.Established[i]; e.By == by.line.File {
+			e.Lines++
+			return
+		}
+	}
+	c.r.Established = append(c.r.Established, Established{By: by.line.File, Run: by.run, Lines: 1})
 }
 
 // line checks an event: that it is in the object, and the object in the manifest. It
@@ -139,6 +154,9 @@ func (c *checker) line(p *logPart, l *Line) (pr *proof, digest [sha256.Size]byte
 		return nil, digest
 	}
 	s := saidBy(e)
+	for _, x := range resolve.Errata(e, text, o.writer) {
+		c.r.Errata = append(c.r.Errata, LineErratum{File: l.File, ID: x.ID, Field: x.Field, Says: x.Says})
+	}
 	var r semconv.LineReader
 	_, _ = r.Scan(text) // it was parsed before
 	h := sha256.New()
@@ -213,6 +231,31 @@ func oversize(line []byte) (digests []string) {
 	return digests
 }
 
+// maxNamed bounds how many lines a sentence names; the report has all.
+const maxNamed = 4
+
+// establishedBy names the lines that say of what session a run is.
+func (c *checker) establishedBy() string {
+	var list []string
+	for _, e := range c.r.Established[:min(len(c.r.Established), maxNamed)] {
+		list = append(list, fmt.Sprintf("%s for %d", e.By, e.Lines))
+	}
+	if more := len(c.r.Established) - len(list); more > 0 {
+		list = append(list, fmt.Sprintf("%d more lines for the others", more))
+	}
+	return strings.Join(list, ", ")
+}
+
+// errata says what may be wrong with the lines.
+func (c *checker) errata() {
+	for i := range c.r.Errata[:min(len(c.r.Errata), maxNamed)] {
+		c.limit("%s", &c.r.Errata[i])
+	}
+	if more := len(c.r.Errata) - maxNamed; more > 0 {
+		c.limit("that %d more values are right, which older versions may have told wrongly", more)
+	}
+}
+
 // present says what the lines prove; as many as derived are of the session by others.
 func (c *checker) present(derived int) {
 	cl := &c.b.Claim
@@ -226,13 +269,14 @@ func (c *checker) present(derived int) {
 	if c.r.Lines > c.r.Events {
 		c.limit("that there are more events than %d: %d lines tell some of them twice", c.r.Events, c.r.Lines)
 	}
+	c.errata()
 	if cl.Session == "" {
 		c.limit("that nobody else gave an event this id: ids come from senders")
 		return
 	}
 	if derived > 0 {
 		c.proven("%d of these name no session themselves: each is of a run that another of them, from the same sender, "+
-			"says to be of the session", derived)
+			"says to be of the session: %s", derived, c.establishedBy())
 		c.limit("that no other session claims those runs as well, and, where nobody had to authenticate, who sent what")
 	}
 	c.limit("that these are all events of the session: others may be sealed elsewhere in the trail")

@@ -35,9 +35,13 @@ func (o *Options) now() time.Time {
 // Made is what was put into a bundle, and what was not.
 type Made struct {
 	*Bundle
-	// LeftOut counts events that are told as of the session, and that nothing from their
-	// own sender shows to be of it.
+	// LeftOut counts events that are told as of the session, or of one of its runs, and that
+	// nothing from their own sender shows to be of it.
 	LeftOut int
+	// Established are the lines that say of what session their run is.
+	Established []Established
+	// Errata are what in the lines is known to have been told wrongly.
+	Errata []LineErratum
 	// Unknown are logs of the bucket that no given key signed: the claim is not about them.
 	Unknown []string
 }

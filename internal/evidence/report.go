@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -15,11 +16,37 @@ type Report struct {
 	Events  int            `json:"events"` // told twice, an event is one
 	Lines   int            `json:"lines"`
 	Logs    []LogReport    `json:"logs"`
+	// Established are the lines that say of what session their run is, for those of the run
+	// that name none.
+	Established []Established `json:"established,omitempty"`
+	// Errata are what in the lines older versions of this program are known to have told
+	// wrongly.
+	Errata []LineErratum `json:"errata,omitempty"`
 	// Conditions are what the verdict rests on and the bundle cannot show.
 	Conditions []Condition      `json:"conditions"`
 	Proven     []string         `json:"proven"`
 	Limits     []string         `json:"limits"` // what it does not prove
 	Findings   []ledger.Finding `json:"findings"`
+}
+
+// Established is a line that says of what session its run is.
+type Established struct {
+	By    string `json:"by"` // its file
+	Run   string `json:"run"`
+	Lines int    `json:"lines"` // that name no session themselves
+}
+
+// LineErratum is what may be wrong with a line: see package resolve.
+type LineErratum struct {
+	File  string `json:"file"`
+	ID    string `json:"id"`
+	Field string `json:"field,omitempty"`
+	Says  string `json:"says"`
+}
+
+// String says that what is told is not proven to be right.
+func (e *LineErratum) String() string {
+	return fmt.Sprintf("that %s in %s is right (%s): %s", cmp.Or(e.Field, "the text"), e.File, e.ID, e.Says)
 }
 
 // LogReport sums up a log of a bundle.

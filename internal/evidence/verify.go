@@ -56,6 +56,7 @@ type objectAt struct {
 type sealed struct {
 	events int64
 	root   string
+	writer string // the version of the program
 }
 
 // Verify checks a bundle offline, with keys that the caller trusts. The error, if any,
@@ -228,7 +229,7 @@ func (c *checker) manifest(p *logPart, of *Manifest) bool {
 	for i := range m.Predicate.Objects {
 		o := &m.Predicate.Objects[i]
 		if _, wanted := p.sealed[objectAt{seq, o.Key}]; wanted {
-			p.sealed[objectAt{seq, o.Key}] = &sealed{o.Events, o.MerkleRoot}
+			p.sealed[objectAt{seq, o.Key}] = &sealed{o.Events, o.MerkleRoot, m.Predicate.Writer.Version}
 		}
 	}
 	p.steps = append(p.steps, c.step(m, p.x.Time()))

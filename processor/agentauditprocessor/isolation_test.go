@@ -291,26 +291,27 @@ func TestLongIDs(t *testing.T) {
 	}
 }
 
-// A sender that never ends drawing ids fills its share of the memory, and no more.
-func TestWhatIsRememberedIsBounded(t *testing.T) {
-	x := newTenants(t, nil)
+// A sender that never ends drawing ids fills its share of the memory and no more, nobody else is
+// forgotten for it, and in its time all of it is free again.
+func TestFloodOfIDs(t *testing.T) {
+	x := newTenants(t, func(c *Config) { c.RunCache.MaxRuns = 20 })
 	heap := func() int {
 		runtime.GC()
+		runtime.GC() // what pools held
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		return int(m.HeapAlloc)
 	}
-	before := heap()
-	const runs = 40
-	for r := range runs {
+	flood := func(r int) {
 		td := ptrace.NewTraces()
-		for i := range 1024 {
+		for i := range 512 {
 			s := span(td, "x", "chat", 1, 2, attrs{
 				"gen_ai.operation.name": "chat", "audit.event_id": fmt.Sprintf("%d-%d-%s", r, i, strings.Repeat("x", 900)),
+				"gen_ai.response.id":     fmt.Sprintf("%d-%s", i, strings.Repeat("r", 200)),
 				"gen_ai.output.messages": fmt.Sprintf(`[{"role":"assistant","parts":[{"type":"tool_call","id":"%d-%s","name":"%s","arguments":{}}]}]`, i, strings.Repeat("y", 1000), strings.Repeat("z", 1000)),
 			})
 			var trace pcommon.TraceID
-			binary.BigEndian.PutUint64(trace[:], uint64(r)+1)
+			binary.BigEndian.PutUint64(trace[:], uint64(r)+2)
 			var id, parent pcommon.SpanID
 			binary.BigEndian.PutUint64(id[:], uint64(i)+1)
 			binary.BigEndian.PutUint64(parent[:], uint64(i)+1<<32)
@@ -318,11 +319,42 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 			s.SetSpanID(id)
 			s.SetParentSpanID(parent)
 		}
-		x.spans(context.Background(), td)
+		x.spans(as("hostile"), td)
 	}
-	a := heap() - before
-	require.Less(t, a/runs, 1<<20, "bytes a run")
+	root := attrs{"gen_ai.operation.name": "invoke_agent", "gen_ai.conversation.id": "mine", "user.id": "ann", "gen_ai.agent.name": "teller"}
+	x.spans(as("honest"), of("bank-agent", "invoke_agent x", 1, 0, root))
+	before := heap()
+	const runs = 60 // three times what is remembered
+	for r := range runs {
+		flood(r)
+	}
+	require.Less(t, heap()-before, 26<<20, "a run holds a megabyte at the most")
+	e := x.spans(as("honest"), of("bank-agent", "execute_tool pay", 2, 1, paying("")))[0]
+	require.Equal(t, []string{"mine", "ann", "teller"}, []string{e.SessionID, e.UserID, e.AgentName})
+	x.a.mapper.Forget(x.a.now().Add(x.a.cfg.RunCache.TTL + time.Second))
+	require.Less(t, heap()-before, 8<<20, "all is forgotten, but what is kept to be used again")
 	runtime.KeepAlive(x)
+}
+
+// Requests are mapped as many at a time as there are cores: each holds several times its size
+// meanwhile, and senders may be hundreds. Who waits may go away.
+func TestRequestsWaitForTheirTurn(t *testing.T) {
+	x := newTenants(t, nil)
+	for range cap(x.a.working) {
+		x.a.working <- struct{}{}
+	}
+	ctx, leave := context.WithCancel(context.Background())
+	leave()
+	sent := of("s", "execute_tool pay", 1, 0, paying("s"))
+	_, err := x.a.processTraces(ctx, sent)
+	require.ErrorIs(t, err, context.Canceled)
+	ld := plog.NewLogs()
+	log(ld, "x", nil, attrs{"gen_ai.operation.name": "chat"})
+	_, err = x.a.processLogs(ctx, ld)
+	require.ErrorIs(t, err, context.Canceled)
+	<-x.a.working
+	require.Len(t, x.spans(context.Background(), sent), 1, "nothing of it was taken")
+	require.Len(t, x.a.working, cap(x.a.working)-1)
 }
 
 // The work for a request grows with its size, whatever is in it.

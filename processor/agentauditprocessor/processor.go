@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -35,6 +36,9 @@ type auditor struct {
 	tb      *metadata.TelemetryBuilder
 	attrs   attrSets
 	now     func() time.Time
+	// working holds a value for each request that is being mapped. More than there are
+	// cores would be done no sooner, and each holds several times its size until it is.
+	working chan struct{}
 
 	once    sync.Once // of start
 	running sync.WaitGroup
@@ -53,6 +57,7 @@ func newAuditor(set component.TelemetrySettings, cfg *Config) (*auditor, error) 
 		card:    newScorecard(cfg.Coverage.Interval),
 		tb:      tb,
 		now:     time.Now,
+		working: make(chan struct{}, runtime.GOMAXPROCS(0)),
 		stop:    make(chan struct{}),
 	}, nil
 }
@@ -82,8 +87,23 @@ func (a *auditor) shutdown() {
 	a.tb.Shutdown()
 }
 
+// work waits for its turn to map a request; the error is that the sender went away before.
+func (a *auditor) work(ctx context.Context) (done func(), err error) {
+	select {
+	case a.working <- struct{}{}:
+		return func() { <-a.working }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 // processTraces replaces the spans of a request by its audit events, one span each.
 func (a *auditor) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
+	done, err := a.work(ctx)
+	if err != nil {
+		return td, err
+	}
+	defer done()
 	req := request{distrust: !a.cfg.Trust.AuditAttributes}
 	for _, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
@@ -116,6 +136,11 @@ func (a *auditor) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.T
 
 // processLogs replaces the log records of a request by its audit events, one record each.
 func (a *auditor) processLogs(ctx context.Context, ld plog.Logs) (plog.Logs, error) {
+	done, err := a.work(ctx)
+	if err != nil {
+		return ld, err
+	}
+	defer done()
 	req := request{distrust: !a.cfg.Trust.AuditAttributes}
 	for _, rl := range ld.ResourceLogs().All() {
 		for _, sl := range rl.ScopeLogs().All() {

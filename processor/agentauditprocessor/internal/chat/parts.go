@@ -43,7 +43,7 @@ func (w *writer) text(v gjson.Result) {
 		w.c.Withheld = true
 		return
 	}
-	if s == `""` {
+	if s == `""` || w.printed(s) {
 		return
 	}
 	w.comma()
@@ -240,8 +240,8 @@ func (w *writer) part(p gjson.Result) {
 			w.reasoning(s)
 		}
 		return
-	case "tool_call", "tool-call", "tool_use", "function_call", "server_tool_call", "mcp_call":
-		id := o.First("call_id", "toolCallId", "tool_call_id", "id", "tool_call.id").Str
+	case "tool_call", "tool-call", "tool_use", "toolUse", "function_call", "server_tool_call", "mcp_call":
+		id := o.First("call_id", "toolCallId", "tool_call_id", "toolUseId", "id", "tool_call.id").Str
 		name := o.First("name", "toolName", "tool_name", "function.name", "tool_call.function.name").Str
 		w.call(id, name, o.First("arguments", "input", "args", "tool_kwargs", "server_tool_call", "function.arguments", "tool_call.function.arguments"))
 		return

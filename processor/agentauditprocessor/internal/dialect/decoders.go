@@ -36,13 +36,13 @@ func asInput(e *Draft, v pcommon.Value) bool {
 	if v.Type() == pcommon.ValueTypeStr && chat.CutAtSource(v.Str()) {
 		e.cut = true
 	}
-	e.input(chat.Read(record.JSON(v), "user"))
+	e.input(chat.Read(chat.Open(record.JSON(v)), "user"))
 	return len(e.InputMessages) > 0
 }
 
 // asOutput reads messages that a model answered.
 func asOutput(e *Draft, v pcommon.Value) bool {
-	e.output(chat.Read(record.JSON(v), "assistant"))
+	e.output(chat.Read(chat.Open(record.JSON(v)), "assistant"))
 	return len(e.OutputMessages) > 0
 }
 
@@ -55,7 +55,10 @@ func asSystem(e *Draft, v pcommon.Value) bool {
 // asTools reads the tools that were offered, in whatever shape; a list of JSON
 // texts is a list of JSON.
 func asTools(e *Draft, v pcommon.Value) bool {
-	list := record.JSON(v)
+	list := chat.Open(record.JSON(v))
+	if !list.IsArray() {
+		return false
+	}
 	out := []byte{'['}
 	list.ForEach(func(_, t gjson.Result) bool {
 		out = jsontext.AppendElement(out, jsontext.OpenString(t).Raw)

@@ -30,6 +30,7 @@ const (
 	Approval                 // a decision on an action
 	Intervention             // someone took over
 	Failure                  // something failed
+	Handoff                  // an agent gave the run to another
 	Start                    // a session or run began
 	Part                     // completes the event of another span, and is none itself
 	Copy                     // repeats what another record tells in full
@@ -39,7 +40,7 @@ const (
 var typeOf = [...]semconv.EventType{
 	Agent: semconv.TypeSessionStart, Chain: semconv.TypeSessionStart, LLM: semconv.TypeLLMCall, Message: semconv.TypeMessage,
 	Tool: semconv.TypeToolCall, Retrieval: semconv.TypeRetrieval, Guardrail: semconv.TypeGuardrail, Approval: semconv.TypeApproval,
-	Intervention: semconv.TypeIntervention, Failure: semconv.TypeError, Start: semconv.TypeSessionStart, Part: semconv.TypeToolCall, Copy: "", Step: semconv.TypeStep,
+	Intervention: semconv.TypeIntervention, Handoff: semconv.TypeHandoff, Failure: semconv.TypeError, Start: semconv.TypeSessionStart, Part: semconv.TypeToolCall, Copy: "", Step: semconv.TypeStep,
 }
 
 // Dialect is one vocabulary of GenAI telemetry.
@@ -157,6 +158,10 @@ func (d *Dialect) Map(r *record.Record) *Draft {
 				}
 			}
 		}
+		if d == untabled {
+			e.readByWords(false)
+		}
+		e.settleAgent()
 		e.shortenIDs()
 		return e
 	}
@@ -170,6 +175,10 @@ func (d *Dialect) Map(r *record.Record) *Draft {
 	if d.Finish != nil {
 		d.Finish(r, e)
 	}
+	if d == otelGenAI {
+		e.readByWords(false)
+	}
+	e.settleAgent()
 	e.complete()
 	e.override()
 	e.shortenIDs()
@@ -207,17 +216,22 @@ func (e *Draft) apply(table []Source) {
 		if !e.Record.HasAny(s.Keys) || !s.wanted(e) {
 			continue
 		}
-		v, ok := e.Record.Take(s.Keys...)
-		if !ok {
-			continue
-		}
-		if v.Type() == pcommon.ValueTypeStr && chat.Withheld(v.Str()) {
-			e.hidden = true
-			continue
-		}
-		if s.As != nil && !s.As(e, v) || s.As == nil && !s.field.Set(&e.Event, v) {
-			e.Record.Keep(s.Keys...)
-		}
+		e.read(s, s.Keys...)
+	}
+}
+
+// read fills the field of a row from the first of the keys that holds something.
+func (e *Draft) read(s *Source, keys ...string) {
+	v, ok := e.Record.Take(keys...)
+	if !ok {
+		return
+	}
+	if v.Type() == pcommon.ValueTypeStr && chat.Withheld(v.Str()) {
+		e.hidden = true
+		return
+	}
+	if s.As != nil && !s.As(e, v) || s.As == nil && !s.field.Set(&e.Event, v) {
+		e.Record.Keep(keys...)
 	}
 }
 

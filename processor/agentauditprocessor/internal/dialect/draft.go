@@ -98,6 +98,7 @@ func (e *Draft) complete() {
 		e.EndedBy = limit(append([]string{e.Error, e.ErrorType}, e.FinishReasons...)...)
 	}
 	if e.EventType == semconv.TypeToolCall && e.Kind == Tool {
+		e.unwrapInput()
 		e.concludeOutcome()
 		if !e.ExecutionTimeMS.Valid && !e.EndTimestamp.IsZero() {
 			e.ExecutionTimeMS = semconv.Some(float64(e.EndTimestamp.Sub(e.Timestamp).Nanoseconds()) / 1e6)

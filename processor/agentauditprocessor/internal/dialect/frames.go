@@ -10,18 +10,22 @@ import (
 )
 
 // userText is what the user said, in the input of a frame: messages, or plain text.
-func userText(v pcommon.Value) string {
-	in := chat.Typed(record.JSON(v))
+func userText(v pcommon.Value) string { return textOf(record.JSON(v), "user") }
+
+func textOf(in gjson.Result, role string) string {
+	in = chat.Typed(in)
 	if in.Type == gjson.String {
 		return in.Str
 	}
-	return chat.Read(in, "user").User()
+	return chat.Read(in, role).User()
 }
 
 // answerText is the answer in the output of a frame: the text of the last message
 // of the model, or plain text. A run that stopped to ask has none.
-func answerText(v pcommon.Value) string {
-	out := chat.Typed(record.JSON(v))
+func answerText(v pcommon.Value) string { return answerOf(record.JSON(v)) }
+
+func answerOf(out gjson.Result) string {
+	out = chat.Typed(out)
 	if out.Type == gjson.String {
 		return out.Str
 	}

@@ -81,15 +81,8 @@ func asWrappedInput(e *Draft, v pcommon.Value) bool {
 			} else if s := jsontext.First(in, "input_str"); s.Exists() {
 				in = jsontext.OpenString(s)
 			}
-		} else if kw, args := jsontext.Get(in, "kwargs"), jsontext.Get(in, "args"); kw.Exists() || args.Exists() {
-			switch {
-			case kw.IsObject() && len(kw.Map()) > 0 && len(args.Array()) == 0:
-				in = kw
-			case args.IsArray() && len(args.Array()) == 1 && len(kw.Map()) == 0:
-				in = jsontext.OpenString(jsontext.Get(args, "0"))
-			case args.IsArray() && len(args.Array()) > 0 && len(kw.Map()) == 0:
-				in = args
-			}
+		} else if jsontext.Get(in, "kwargs").Exists() || jsontext.Get(in, "args").Exists() {
+			in = jsontext.OpenString(argumentsOf(in))
 		}
 	}
 	return e.SetJSON("tool_input", []byte(in.Raw))

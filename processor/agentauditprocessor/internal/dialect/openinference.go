@@ -65,7 +65,7 @@ var openInference = &Dialect{
 		{Field: "tool_input", Keys: []string{"input.value"}, As: asJSON("tool_input")},
 		{Field: "tool_output", Keys: []string{"output.value"}, As: asLangChainResult},
 		{Field: "query", Keys: []string{"input.value"}},
-		{Field: "agent_id", Keys: []string{"graph.node.id"}},
+		{Field: "agent_id", Keys: []string{"agno.agent.id", "agno.team.id", "agno.workflow.id", "graph.node.id"}},
 		{Field: "verdict", Keys: []string{"guardrail.triggered", "output.value"}},
 	},
 	Finish: openInferenceFinish,
@@ -90,7 +90,7 @@ func openInferenceFinish(r *record.Record, e *Draft) {
 		e.openInferenceLLM(r)
 	case Tool:
 		if e.ToolName == "" {
-			e.ToolName = r.Name
+			e.ToolName = toolOfSpan(r.Name)
 		}
 		if len(e.ToolInput) == 0 {
 			if v, ok := r.Get("tool.parameters"); ok && !record.JSON(v).Get("properties").Exists() { // arguments, not their schema
@@ -108,7 +108,7 @@ func openInferenceFinish(r *record.Record, e *Draft) {
 		}
 	case Agent, Chain:
 		if e.AgentName == "" && e.Kind == Agent {
-			e.AgentName = cmp.Or(e.AgentID, r.Name)
+			e.AgentName = cmp.Or(e.AgentID, AgentOfSpan(r.Name))
 		}
 		if e.Kind == Chain && !r.ParentID.IsEmpty() {
 			e.Frame = func() { e.openInferenceFrame(r) } // seldom asked for, and long

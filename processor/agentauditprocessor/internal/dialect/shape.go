@@ -235,7 +235,7 @@ func shapeFinish(r *record.Record, e *Draft) {
 
 // ownName is the name of a span without what a library puts behind it.
 func ownName(r *record.Record) string {
-	name := r.Name
+	name := toolOfSpan(r.Name)
 	for _, suffix := range []string{".tool", ".agent", ".workflow", ".task", ".session"} {
 		name = strings.TrimSuffix(name, suffix)
 	}

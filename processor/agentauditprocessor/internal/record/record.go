@@ -436,6 +436,17 @@ func (r *Record) Claims(f func(field string, v pcommon.Value) bool) {
 	}
 }
 
+// Unread are the attributes of the record that were not read, in their order.
+func (r *Record) Unread() iter.Seq2[string, pcommon.Value] {
+	return func(yield func(string, pcommon.Value) bool) {
+		for i := range r.attrs {
+			if a := &r.attrs[i]; !a.hidden && !a.used && !yield(a.key, a.val) {
+				return
+			}
+		}
+	}
+}
+
 // UnreadEvents calls f with each event of the span of which nothing was read.
 func (r *Record) UnreadEvents(f func(ptrace.SpanEvent)) {
 	for i, ev := range r.Events.All() {

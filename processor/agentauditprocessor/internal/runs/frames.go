@@ -87,8 +87,10 @@ func (f *framer) begin(n *node) {
 		n.d.Frame()
 	}
 	if n.d.Kind == dialect.Chain && n.d.AgentName == "" && n.d.AgentID == "" {
-		n.d.AgentName = n.d.Record.Name // a graph or a workflow is all the agent there is
-		n.d.Derive("agent_name")
+		// A graph or a workflow is all the agent there is, where its name is one.
+		if n.d.AgentName = dialect.AgentOfSpan(n.d.Record.Name); n.d.AgentName != "" {
+			n.d.Derive("agent_name")
+		}
 	}
 	if n.frame != nil {
 		f.nested[n.frame] = append(f.nested[n.frame], n)

@@ -62,6 +62,8 @@ type Checkpoint struct {
 	Note    []byte // as stored
 	// Timestamp, if any, is a time-stamping authority's response over Note (RFC 3161, DER).
 	Timestamp []byte
+
+	object string // its key, where it was found in the store with a quorum of cosignatures
 }
 
 // Cosignature is a witness's word that it saw the checkpoint continue those it saw
@@ -76,9 +78,17 @@ type Witness = note.Verifier
 
 // ParseWitness reads a witness's key as a note verifier key: name+hash+base64.
 func ParseWitness(vkey string) (Witness, error) {
-	v, err := fnote.NewVerifierForCosignatureV1(strings.TrimSpace(vkey))
+	vkey = strings.TrimSpace(vkey)
+	v, err := fnote.NewVerifierForCosignatureV1(vkey)
 	if err != nil {
 		return nil, fmt.Errorf("%q is no key of a witness: %w", vkey, err)
+	}
+	// The hash is over the name and the key: a slip in either shows here. One of a plain
+	// Ed25519 key, which counts as well, has a hash of its own.
+	if parts := strings.SplitN(vkey, "+", 3); parts[1] != fmt.Sprintf("%08x", v.KeyHash()) {
+		if _, err := fnote.VKeyToCosignatureV1(vkey); err != nil {
+			return nil, fmt.Errorf("%q is no key of a witness: its hash is not of its name and key", vkey)
+		}
 	}
 	return v, nil
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // checkpointed is a trail with its checkpoint, and further manifests behind it.
-func checkpointed(t *testing.T, kind string) (*trail, []byte) {
+func checkpointed(t testing.TB, kind string) (*trail, []byte) {
 	t.Helper()
 	tr := newTrail(t)
 	signer, err := ledger.LoadSigner(privatePEM(t, kind))

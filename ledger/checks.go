@@ -18,10 +18,14 @@ type checks struct {
 	w      *walker
 	sum    *LogReport
 	stamps func(response, note []byte) (time.Time, string, error)
+	policy *Policy       // whose quorum is asked for; nil: nobody's
+	maxAge time.Duration // the longest that this may be ago; 0: any
 	held   []*Checkpoint // by size
 	judged int           // how many of them were compared, or cannot be
 	agreed bool          // one of them is of a tree that the walk came to
 	missed bool          // a checkpoint speaks of more than is there
+	// refuted: what a quorum cosigned is not what is there, or cannot be compared.
+	refuted bool
 
 	later map[int64]string // what the log has sealed since it was walked: its roots by place
 
@@ -33,25 +37,37 @@ type checks struct {
 }
 
 func newChecks(w *walker, sum *LogReport, o VerifyOptions) *checks {
-	c := &checks{r: w.r, w: w, sum: sum, stamps: o.Timestamps, stop: func() {}}
+	c := &checks{r: w.r, w: w, sum: sum, stamps: o.Timestamps, policy: o.Witnesses, maxAge: o.MaxAge, stop: func() {}}
 	for _, g := range slices.Concat(o.Checkpoints, o.From) {
 		if g.Log == w.log {
 			c.held = append(c.held, g)
 			w.held = append(w.held, g.Genesis)
 		}
 	}
-	slices.SortStableFunc(c.held, func(a, b *Checkpoint) int { return int(a.Size - b.Size) })
+	c.sort()
 	return c
+}
+
+func (c *checks) sort() {
+	slices.SortStableFunc(c.held, func(a, b *Checkpoint) int { return int(a.Size - b.Size) })
 }
 
 // proven judges those that the auditor holds by the tiles, as far as these go.
 func (c *checks) proven(ctx context.Context, s *shortcut) error {
-	agreed, others, err := s.held(ctx, c.held)
+	list := make([]*Checkpoint, 0, len(c.held))
+	for _, g := range c.held {
+		g, err := c.identify(g, false)
+		if err != nil {
+			return errNoShortcut
+		}
+		list = append(list, g)
+	}
+	agreed, others, err := s.held(ctx, list)
 	if err != nil {
 		return err
 	}
 	for _, g := range agreed {
-		c.agree(g, "")
+		c.agree(g, g.object)
 	}
 	c.held = others
 	return nil
@@ -88,14 +104,18 @@ func (c *checks) pull() error {
 // began judges what the auditor holds of manifests that are not there any more: all of
 // them again, where the walk began anew.
 func (c *checks) began(before *link) error {
-	c.judged, c.agreed = 0, false
+	c.judged, c.agreed, c.refuted, c.sum.Witnessed = 0, false, false, nil
 	for c.judged < len(c.held) && c.held[c.judged].Size <= before.seq+1 {
-		g := c.held[c.judged]
+		g := c.identified(c.held[c.judged], false)
 		c.judged++
-		if g.Size == before.seq+1 {
-			c.judge(g, "", before)
+		if g == nil {
 			continue
 		}
+		if g.Size == before.seq+1 {
+			c.judge(g, g.object, before)
+			continue
+		}
+		c.refuted = true
 		c.w.doubt(CodeNotCompared, g.Size-1, Version{Key: ManifestKey(c.w.log, g.Size-1)}, "the first "+strconv.FormatInt(g.Size, 10)+" manifests", "manifests from "+strconv.FormatInt(before.seq+1, 10)+" on", "a checkpoint that you hold is of manifests that are not there any more: give one of a later state")
 	}
 	return nil
@@ -114,10 +134,10 @@ func (c *checks) passed(ctx context.Context, at *link) error {
 	for c.judged < len(c.held) && c.held[c.judged].Size <= here {
 		g := c.held[c.judged]
 		c.judged++
-		if g.Size == here {
-			c.judge(g, "", at)
-		} else { // of a place in a gap, which is told
+		if g.Size != here { // of a place in a gap, which is told
 			c.missed = true
+		} else if g = c.identified(g, true); g != nil {
+			c.judge(g, g.object, at)
 		}
 	}
 	for c.ahead != nil && c.size <= here {
@@ -142,7 +162,9 @@ func (c *checks) rest(ctx context.Context) error {
 		}
 	}
 	for ; c.judged < len(c.held); c.judged++ {
-		c.judge(c.held[c.judged], "", nil)
+		if g := c.identified(c.held[c.judged], c.w.at != nil); g != nil {
+			c.judge(g, g.object, nil)
+		}
 	}
 	if c.w.at == nil || c.w.stuck {
 		return nil // nothing is known of what follows
@@ -212,6 +234,7 @@ func (c *checks) judge(cp *Checkpoint, object string, at *link) {
 		if severity == SeverityUnknown {
 			c.w.doubted = true
 		}
+		c.refuted = c.refuted || cp.object != ""
 		c.w.note(Finding{Severity: severity, Code: code, Log: c.w.log, Seq: cp.Size - 1, Object: object, Expected: cp.signed(), Found: have, Message: message})
 	}
 	severity := SeverityError
@@ -248,7 +271,8 @@ func (c *checks) judge(cp *Checkpoint, object string, at *link) {
 
 // agree counts a checkpoint that the log goes on from.
 func (c *checks) agree(cp *Checkpoint, object string) {
-	c.agreed = c.agreed || object == ""
+	c.agreed = c.agreed || object == "" || object == cp.object
+	c.quorum(cp)
 	c.sum.Checkpoints++
 	c.sum.Cosignatures = append(c.sum.Cosignatures, cp.Cosigs...)
 	c.timestamp(cp)

@@ -57,6 +57,7 @@ const (
 	CodeNewerVersion       = "newer_version"       // a format that this program does not know
 	CodeLogAmbiguous       = "log_ambiguous"       // given keys contradict each other about whose log it is
 	CodeNotCompared        = "not_compared"        // a checkpoint that the auditor holds could not be compared
+	CodeNotWitnessed       = "not_witnessed"       // the quorum of witnesses that the auditor asks for is missing, or old
 	CodeOutsideWindow      = "outside_window"      // a log that says nothing of the time that was asked for
 )
 

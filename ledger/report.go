@@ -84,11 +84,14 @@ type LogReport struct {
 	// Checkpoints counts those that agree with the log, in the store and given.
 	Checkpoints  int           `json:"checkpoints"`
 	Cosignatures []Cosignature `json:"cosignatures,omitempty"` // of those that were given
+	// Witnessed is what a quorum of witnesses confirms, where one was asked for.
+	Witnessed *Witnessed `json:"witnessed,omitempty"`
 
 	// Timestamp is the newest that holds, where timestamps were checked.
 	Timestamp *Timestamp `json:"timestamp,omitempty"`
 
 	loose bool // what followed the newest manifest may have expired
+	asked bool // for a quorum of witnesses
 }
 
 // KeySpan is a key and the place of the first manifest of a log that it signs.

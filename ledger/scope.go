@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -58,6 +59,9 @@ func (r *Report) describe(level Level, from Reader) {
 		r.Limits = append(r.Limits, "How objects are locked, and which of two versions is the older: the maker of this copy says so, and nobody else.")
 		r.Limits = append(r.Limits, c.Limits()...)
 	}
+	if slices.ContainsFunc(r.Logs, func(l LogReport) bool { return l.Witnessed != nil }) {
+		r.Limits = append(r.Limits, "Of what the witnesses did not see, that is behind the manifests that they cosigned, whether the log's key signed another history as well; and whether the witnesses are independent of who has that key.")
+	}
 	r.Limits = append(r.Limits,
 		"Whether a log sealed anything after its newest manifest: compare checkpoints that were kept elsewhere (--checkpoint).",
 		"Whether what agents reported was true, or whole.")
@@ -101,7 +105,26 @@ func (l *LogReport) scope(since, until *time.Time) string {
 	if l.From > 0 {
 		text += fmt.Sprintf("; objects of the first %d manifests were checked before", l.From)
 	}
-	return text + "."
+	return text + l.witnessed() + "."
+}
+
+// witnessed says what a quorum of witnesses confirms, where one was asked for.
+func (l *LogReport) witnessed() string {
+	switch {
+	case !l.asked:
+		return ""
+	case l.Witnessed == nil:
+		return "; no quorum of your witnesses vouches for any of it"
+	}
+	var by []string
+	for _, c := range l.Witnessed.By {
+		by = append(by, c.Witness+" at "+c.At.Format(time.RFC3339))
+	}
+	seen := fmt.Sprintf("the first %d manifests", l.Witnessed.Size)
+	if l.Witnessed.Size > l.Last {
+		seen = "all of it"
+	}
+	return fmt.Sprintf("; a quorum of your witnesses saw %s, and until then no other history of this log (%s)", seen, strings.Join(by, ", "))
 }
 
 // short is the beginning of a digest, for people.

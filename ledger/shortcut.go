@@ -194,6 +194,13 @@ func (s *shortcut) keys(context.Context) error {
 			return errNoShortcut // its pinned end is somewhere else
 		}
 	}
+	if s.root.object != "" { // whose key was not known until here
+		root, err := ParseCheckpoint(s.root.Note, w.ring.all, nil)
+		if err != nil {
+			return errNoShortcut
+		}
+		s.root = root
+	}
 	if !w.signs(s.root.KeyID, s.root.Size-1) {
 		return errNoShortcut
 	}

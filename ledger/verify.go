@@ -31,6 +31,9 @@ type VerifyOptions struct {
 	From []*Checkpoint
 	// Checkpoints were kept elsewhere: the logs must continue them.
 	Checkpoints []*Checkpoint
+	// Witnesses, if any, are those of whom a quorum must have cosigned a checkpoint of each
+	// log. The newest such in the store counts as one of Checkpoints.
+	Witnesses *Policy
 
 	// Timestamps, if any, checks the timestamps over checkpoints: that an authority which
 	// the caller trusts made them. It returns the time and the authority's name.
@@ -230,6 +233,7 @@ func (v *verifier) reader(ctx context.Context, i int) *logReader {
 			l.w.skip, l.sum.From = c.Size, c.Size
 		}
 	}
+	l.sum.asked = v.o.Witnesses.Asks(log)
 	l.checks = newChecks(l.w, &l.sum, v.o)
 	l.w.began = func(before *link) error {
 		l.sum.Objects, l.sum.Events = 0, 0 // what was read before the walk began anew is not of the log's scope
@@ -287,7 +291,15 @@ func (l *logReader) visit(ctx context.Context, m *Manifest, at Version) error {
 
 // readLog reads a log: of a window only what is needed, where tiles show the way.
 func (v *verifier) readLog(ctx context.Context, i int) (*logReader, error) {
+	var found *Checkpoint
+	if p := v.o.Witnesses; p.Asks(v.logs[i]) {
+		var err error
+		if found, err = NewestCosigned(ctx, v.r, p, v.logs[i]); err != nil {
+			return nil, err
+		}
+	}
 	l := v.reader(ctx, i)
+	l.checks.hold(found)
 	s, err := l.shortcut(ctx)
 	switch {
 	case err == nil:
@@ -296,10 +308,14 @@ func (v *verifier) readLog(ctx context.Context, i int) (*logReader, error) {
 		}
 	case errors.Is(err, errNoShortcut):
 		l = v.reader(ctx, i)
+		l.checks.hold(found)
 		err = l.w.walk(ctx)
 	}
 	if err == nil {
 		err = l.checks.rest(ctx)
+	}
+	if err == nil {
+		l.checks.unwitnessed(v.silent)
 	}
 	l.checks.stop()
 	return l, err

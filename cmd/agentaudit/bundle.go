@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/evidence"
+	"github.com/agentaudit/otelcol-agentaudit/ledger"
 )
 
 // bundleOptions are the flags of verify that count for an evidence bundle: whom the auditor
@@ -18,7 +19,11 @@ func (v *verification) bundleOptions() (o evidence.VerifyOptions, err error) {
 	if err != nil {
 		return o, err
 	}
-	_, o.Witnesses, err = v.trust.trusted()
 	o.Keys, o.Checkpoints = all.Keys, all.Checkpoints
-	return o, err
+	o.Witnesses, o.AskWitnesses = all.Witnesses, all.Witnesses != nil
+	if _, vkeys, err := v.trust.trusted(); err == nil && o.Witnesses == nil && len(vkeys) > 0 {
+		o.Witnesses, err = ledger.AtLeast(1, vkeys)
+		return o, err
+	}
+	return o, nil
 }

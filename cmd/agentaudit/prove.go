@@ -43,12 +43,12 @@ Exit codes: 0 made; 1 the trail does not hold, or the absence to be proven is no
 			if o.Event != "" && (since != "" || until != "") {
 				return errors.New("--since and --until go with --session")
 			}
-			keys, witnesses, err := trust.trusted()
+			keys, vkeys, err := trust.trusted()
 			if err != nil {
 				return err
 			}
 			o.Keys, o.Logs, o.MadeBy = keys, trust.logs, "agentaudit "+version()
-			if o.Checkpoints, err = readCheckpoints(checkpoints, keys, witnesses); err != nil {
+			if o.Checkpoints, err = readCheckpoints(checkpoints, keys, knownWitnesses(nil, vkeys)); err != nil {
 				return err
 			}
 			r, done, err := at.open(cmd.Context(), args[0])

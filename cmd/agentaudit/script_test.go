@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -15,7 +16,9 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	fnote "github.com/transparency-dev/formats/note"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 	"github.com/agentaudit/otelcol-agentaudit/ledger/ledgertest"
@@ -45,12 +48,13 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// seal KEY[,KEY…] DIR [running] [newer] [refused] [cut] makes a pulled copy of a small trail: two
+// seal KEY[,KEY…] DIR [running] [newer] [refused] [cosigned] [cut] makes a pulled copy of a small trail: two
 // sessions in log gw-0, and in gw-1 for a second key, whose writers have stopped unless
 // they are running. The text of the events is hostile to terminals. One that is newer ends
 // with a line of a schema that is to come; of one that is refused the store does not give
 // the object of session s-2; one that is cut has lost the newest manifest of
-// gw-0, with the checkpoint of it, which stays in the file DIR.txt.
+// gw-0, with the checkpoint of it, which stays in the file DIR.txt; one that is cosigned has
+// a witness's word on that of gw-0, and the policy that asks for it in the file DIR.policy.
 func seal(ts *testscript.TestScript, _ bool, args []string) {
 	s, newest := ledgertest.New(), ""
 	for i, key := range strings.Split(args[0], ",") {
@@ -62,6 +66,9 @@ func seal(ts *testscript.TestScript, _ bool, args []string) {
 		s.Purge(newest)
 		s.Plant(newest, 100, ledger.ErrForbidden)
 	}
+	if slices.Contains(args, "cosigned") {
+		ts.Check(os.WriteFile(ts.MkAbs(args[1]+".policy"), cosigned(ts, s), 0o600))
+	}
 	if slices.Contains(args, "cut") {
 		kept, err := s.Get(context.Background(), ledger.CheckpointKey("gw-0", 4), "")
 		ts.Check(err)
@@ -70,6 +77,25 @@ func seal(ts *testscript.TestScript, _ bool, args []string) {
 		s.Purge(ledger.ManifestKey("gw-0", 3))
 	}
 	ts.Check(store.Pull(context.Background(), s, ts.MkAbs(args[1]), func(store.PullProgress) {}))
+}
+
+// cosigned has a witness cosign the checkpoint of a trail, and gives a policy that asks for it.
+func cosigned(ts *testscript.TestScript, s *ledgertest.Store) []byte {
+	ctx := context.Background()
+	skey, plain, err := note.GenerateKey(rand.Reader, "witness.example/w1")
+	ts.Check(err)
+	vkey, err := fnote.VKeyToCosignatureV1(plain)
+	ts.Check(err)
+	by, err := fnote.NewSignerForCosignatureV1(skey)
+	ts.Check(err)
+	text, err := s.Get(ctx, ledger.CheckpointKey("gw-0", 4), "")
+	ts.Check(err)
+	body, sigs, _ := strings.Cut(string(text), "\n\n")
+	added, err := note.Sign(&note.Note{Text: body + "\n"}, by)
+	ts.Check(err)
+	_, line, _ := strings.Cut(string(added), "\n\n")
+	s.Overwrite(ledger.CosignedKey("gw-0", 4), []byte(body+"\n\n"+sigs+line))
+	return []byte("# who vouches for the logs\nwitness w1 " + vkey + " https://witness.example\nquorum w1\n")
 }
 
 // sealLog writes a log, and returns the key of its newest object.

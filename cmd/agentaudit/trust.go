@@ -32,8 +32,8 @@ func (f *trustFlags) keys() ([]ledger.PublicKey, error) {
 	return keys, err
 }
 
-// trusted are the keys and the witnesses that the user trusts.
-func (f *trustFlags) trusted() (keys []ledger.PublicKey, witnesses []ledger.Witness, err error) {
+// trusted are the keys that the user trusts, and the verifier keys of witnesses.
+func (f *trustFlags) trusted() (keys []ledger.PublicKey, witnesses []string, err error) {
 	for _, log := range f.logs {
 		if !ledger.ValidLog(log) {
 			return nil, nil, fmt.Errorf("--log %q is no log id", log)

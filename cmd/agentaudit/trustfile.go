@@ -37,7 +37,7 @@ type trustedKey struct {
 const trustFields = "`keys` with `public_key` or `public_key_file`, `logs`, `genesis`, `last_sha256`, `first_seq`, " +
 	"`last_seq`, `not_before`, `not_after`; and `witnesses`"
 
-func readTrust(name string) (keys []ledger.PublicKey, witnesses []ledger.Witness, err error) {
+func readTrust(name string) (keys []ledger.PublicKey, witnesses []string, err error) {
 	text, err := os.ReadFile(name)
 	if err != nil {
 		return nil, nil, err
@@ -53,14 +53,12 @@ func readTrust(name string) (keys []ledger.PublicKey, witnesses []ledger.Witness
 		}
 		keys = append(keys, key)
 	}
-	for _, vkey := range t.Witnesses {
-		w, err := ledger.ParseWitness(vkey)
-		if err != nil {
-			return nil, nil, err
+	if len(t.Witnesses) > 0 {
+		if _, err := ledger.AtLeast(1, t.Witnesses); err != nil {
+			return nil, nil, fmt.Errorf("`witnesses`: %w", err)
 		}
-		witnesses = append(witnesses, w)
 	}
-	return keys, witnesses, nil
+	return keys, t.Witnesses, nil
 }
 
 func parseTrust(text []byte) (*trustFile, error) {

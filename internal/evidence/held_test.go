@@ -97,8 +97,6 @@ func TestCosigned(t *testing.T) {
 	require.NoError(t, err)
 	cosigner, err := fnote.NewSignerForCosignatureV1(skey)
 	require.NoError(t, err)
-	witness, err := ledger.ParseWitness(wkey)
-	require.NoError(t, err)
 	vkey, err := ledger.VerifierKey(s.key, cp.Origin())
 	require.NoError(t, err)
 	v, err := fnote.NewVerifier(vkey)
@@ -107,14 +105,40 @@ func TestCosigned(t *testing.T) {
 	require.NoError(t, err)
 	cp.Note, err = note.Sign(n, cosigner)
 	require.NoError(t, err)
-	z := s.proven(evidence.Options{Session: "s", Checkpoints: []*ledger.Checkpoint{cp}})
-	r := check(z, trust(s.key))
-	require.Len(t, r.Conditions, 1, "nobody vouches for a witness that is not known")
+	plain := s.proven(evidence.Options{Session: "s"})
+	given := s.proven(evidence.Options{Session: "s", Checkpoints: []*ledger.Checkpoint{cp}})
+	s.Overwrite(ledger.CosignedKey("gw-0", cp.Size), cp.Note)
+	stored := s.proven(evidence.Options{Session: "s"})
+	_, other, err := note.GenerateKey(rand.Reader, "witness.example/w2")
+	require.NoError(t, err)
+	policy := func(n int, vkeys ...string) *ledger.Policy {
+		p, err := ledger.AtLeast(n, vkeys)
+		require.NoError(t, err)
+		return p
+	}
+	for name, z := range map[string][]byte{"given": given, "in the store": stored} {
+		t.Run(name, func(t *testing.T) {
+			r := check(z, trust(s.key))
+			require.Len(t, r.Conditions, 1, "nobody vouches for a witness that is not known")
+			o := trust(s.key)
+			for _, ask := range []bool{false, true} {
+				o.AskWitnesses = ask
+				o.Witnesses = policy(1, wkey, other)
+				r = check(z, o)
+				requireVerdict(t, ledger.Confirmed, r, "witness witness.example/w1 saw the first 2 manifests")
+				require.Empty(t, r.Conditions)
+			}
+			o.Witnesses, o.AskWitnesses = policy(2, wkey, other), false
+			require.Len(t, check(z, o).Conditions, 1, "one of two is no quorum")
+			o.AskWitnesses = true
+			requireVerdict(t, ledger.NoVerdict, check(z, o), "is cosigned by a quorum of the witnesses that you ask for")
+		})
+	}
 	o := trust(s.key)
-	o.Witnesses = []ledger.Witness{witness}
-	r = check(z, o)
-	requireVerdict(t, ledger.Confirmed, r, "witness witness.example/w1 saw the first 2 manifests")
-	require.Empty(t, r.Conditions)
+	o.Witnesses, o.AskWitnesses = policy(1, wkey), true
+	requireVerdict(t, ledger.NoVerdict, check(plain, o), "is cosigned by a quorum")
+	o.Checkpoints = []*ledger.Checkpoint{cp}
+	requireVerdict(t, ledger.Confirmed, check(plain, o), "is the one of the checkpoint of 2 manifests that you hold")
 }
 
 // TestExpiredBeginning: where the first manifests have expired by their own signed word, a

@@ -21,6 +21,7 @@ type Options struct {
 	Since       time.Time            // of the sealing, for absence; zero: from the beginning
 	Until       time.Time            // zero: to the end
 	Checkpoints []*ledger.Checkpoint // kept elsewhere, to be tied to the proof
+	Witnesses   *ledger.Policy       // whose quorum the proof is tied to; nil: to what any cosigned
 	MadeBy      string
 	Clock       func() time.Time // the present; nil: time.Now
 }
@@ -211,10 +212,19 @@ func (m *maker) manifest(e *excerpt, man *ledger.Manifest) error {
 }
 
 // tie proves the trees of the checkpoints that were given, and of the newest in the store,
-// to be of the log.
+// with cosignatures and without, to be of the log.
 func (m *maker) tie(ctx context.Context, e *excerpt, keys []ledger.PublicKey) error {
+	cosigned, err := ledger.NewestCosigned(ctx, m.r, m.o.Witnesses, e.Log.Log)
+	if err != nil {
+		return err
+	}
+	if cosigned != nil {
+		if _, err := e.x.Checkpoint(cosigned.Note, nil); err != nil || m.consistent(e, cosigned, "") != nil {
+			cosigned = nil // what does not fit is not of this log, and proves nothing
+		}
+	}
 	for _, c := range m.o.Checkpoints {
-		if c.Log != e.Log.Log {
+		if c.Log != e.Log.Log || cosigned != nil && c.Size == cosigned.Size && c.Root == cosigned.Root {
 			continue
 		}
 		if err := m.consistent(e, c, "given-"); err != nil {
@@ -233,8 +243,13 @@ func (m *maker) tie(ctx context.Context, e *excerpt, keys []ledger.PublicKey) er
 
 // consistent adds a checkpoint with the proof that it is of the log.
 func (m *maker) consistent(e *excerpt, c *ledger.Checkpoint, prefix string) error {
-	if slices.ContainsFunc(e.Consistency, func(p Consistency) bool { return p.Size == c.Size }) {
-		return nil
+	for i := range e.Consistency {
+		if k := &e.Consistency[i]; k.Size == c.Size {
+			if k.Root != c.Root {
+				return fmt.Errorf("the log's first %d manifests give the root %s, not %s", c.Size, k.Root, c.Root)
+			}
+			return nil
+		}
 	}
 	p := Consistency{Size: c.Size, Root: c.Root, Path: []string{}}
 	p.File = fmt.Sprintf("checkpoints/%s/%s%012d.txt", e.Log.Log, prefix, c.Size)

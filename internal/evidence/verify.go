@@ -14,8 +14,11 @@ import (
 
 // VerifyOptions say whom the auditor trusts, and what he holds.
 type VerifyOptions struct {
-	Keys      []ledger.PublicKey
-	Witnesses []ledger.Witness
+	Keys []ledger.PublicKey
+	// Witnesses, if any, are those of whom a quorum vouches for what it cosigned.
+	Witnesses *ledger.Policy
+	// AskWitnesses: without such a quorum for each log there is no verdict.
+	AskWitnesses bool
 	// Checkpoints were kept elsewhere: the logs must be the ones that they are of.
 	Checkpoints []*ledger.Checkpoint
 	Clock       func() time.Time // the present; nil: time.Now
@@ -39,6 +42,8 @@ type logPart struct {
 	span span
 	held int64 // how many manifests a checkpoint vouches for that others keep
 	used int64 // the newest manifest that the claim rests on
+	// witnessed is how many of those a quorum of witnesses vouches for.
+	witnessed int64
 	// sealed are the objects that lines are said to be in, and steps the manifests in their
 	// order: an absence rests on each.
 	sealed map[objectAt]*sealed
@@ -184,6 +189,7 @@ func (c *checker) log(p *logPart) bool {
 	}
 	c.consistency(p)
 	c.heldCheckpoints(p)
+	c.unwitnessed(p)
 	c.beginning(p)
 	if f := p.x.PinBroken(); f != nil {
 		f.Object = manifestFile(p.Log.Log, f.Seq)
@@ -251,7 +257,7 @@ func (c *checker) head(p *logPart) bool {
 }
 
 func (c *checker) beginning(p *logPart) {
-	f := p.x.Beginning(c.now, len(p.sum.Checkpoints) > 0)
+	f := p.x.Beginning(c.now, len(p.sum.Checkpoints) > 0 || p.witnessed > 0)
 	if f == nil {
 		return
 	}

@@ -24,7 +24,7 @@ func (c *checker) consistency(p *logPart) {
 			c.fail(p.Log, CodeBundleInvalid, k.File, "%v", err)
 			continue
 		}
-		cp, err := p.x.Checkpoint(text, c.o.Witnesses)
+		cp, err := p.x.Checkpoint(text, c.o.Witnesses.Known())
 		if err != nil || cp.Size != k.Size || cp.Root != k.Root {
 			c.fail(p.Log, CodeSignatureInvalid, k.File, "no checkpoint of log %s that its key signed, of %d manifests: %v",
 				p.Log.Log, k.Size, err)
@@ -35,10 +35,20 @@ func (c *checker) consistency(p *logPart) {
 }
 
 func (c *checker) cosigned(p *logPart, cp *ledger.Checkpoint) {
+	if c.o.Witnesses.Asks(cp.Log) && c.o.Witnesses.Satisfied(cp) {
+		p.held, p.witnessed = max(p.held, cp.Size), max(p.witnessed, cp.Size)
+	}
 	for _, s := range cp.Cosigs {
-		p.held = max(p.held, cp.Size)
 		at := s.At.Format(time.RFC3339)
 		c.proven("witness %s saw the first %d manifests of log %s at %s", s.Witness, cp.Size, cp.Log, at)
+	}
+}
+
+// unwitnessed tells where the quorum that the auditor asks for is missing.
+func (c *checker) unwitnessed(p *logPart) {
+	if c.o.AskWitnesses && c.o.Witnesses.Asks(p.Log.Log) && p.witnessed == 0 {
+		c.unknown(p.Log, ledger.CodeNotWitnessed, bundleFile,
+			"no checkpoint of log %s in the bundle, and none that you gave, is cosigned by a quorum of the witnesses that you ask for", p.Log.Log)
 	}
 }
 

@@ -1096,6 +1096,14 @@ func TestIndependentVerifierAgreesOnVersionOne(t *testing.T) {
 			w.fields(w.key, 3, set("past_until", "2001-01-01T00:00:00Z"))
 			named(w)
 		}},
+		{"gone over when the beginning had gone, which was put back", yes, func(w *scene) {
+			first := w.body(ledger.ManifestKey("gw-0", 0))
+			w.s.Purge(ledger.ManifestKey("gw-0", 0))
+			over(w)
+			_, err := w.s.Put(w.t.Context(), ledger.ManifestKey("gw-0", 0), first, ledger.PutOptions{Retention: ledger.Retention{Mode: ledger.Compliance, Until: w.until()}})
+			require.NoError(w.t, err)
+			named(w)
+		}},
 		{"a gap", none, func(w *scene) { w.s.Purge(ledger.ManifestKey("gw-0", 1)) }},
 		{"a gap, gone over", none, func(w *scene) { over(w); w.s.Purge(ledger.ManifestKey("gw-0", 1)) }},
 		{"a gap behind the passage", none, func(w *scene) { over(w); w.s.Purge(ledger.ManifestKey("gw-0", 4)) }},

@@ -322,11 +322,15 @@ class Place:
         """The place of m, which key signed, on this one, whether or not it fits."""
         at = Place()
         at.seq, at.sha, at.version, at.clock, at.key, at.rotated = m.seq, m.sha, m.version, m.sealed, m.next or key, m.seq if m.next else self.rotated
-        at.genesis = m.sha if m.seq == 0 else self.genesis or (m.genesis if m.version == 2 else "")
+        at.genesis = m.sha if m.seq == 0 else m.genesis if m.version == 2 and (self.version == 1 or not self.genesis) else self.genesis
         at.tree = Tree(self.tree.size, self.tree.frontier)
         at.tree.add(m.payload)
         if m.version == 2 and self.version != 1 and (self.seq < 0 or self.until > NEVER): at.until = max(self.until, m.until)
         return at
+
+    def another(self, m):
+        """Whether m says that it is of another log of the name. One that passed from version 1 may not know its genesis."""
+        return m.version == 2 and m.genesis != self.genesis and not (self.version == 1 and (not self.genesis or not m.genesis))
 
     def misfit(self, m):
         """Why m does not continue the log here; None where it does."""
@@ -337,7 +341,7 @@ class Place:
         if m.rotated != self.rotated and (m.version == 2 or m.rotated is not None): return "another rotated_at"
         if m.rotation and not m.next: return "a rotation that names no key"
         if m.version == 1: return None
-        if m.genesis != self.genesis and not (self.version == 1 and not self.genesis): return "another genesis"
+        if self.another(m): return "another genesis"
         if m.time != max(self.clock, m.written): return "another time"
         if m.past != (self.until if self.until > NEVER else None): return "another past_until"
         if m.past is not None and m.until < m.past: return "a lock that ends before those before it"
@@ -406,7 +410,7 @@ class Log:
         if not fits: return self.refuse(found)
         for v, m in found[:[v for v, _ in found].index(fits[0][0])]:  # older than what continues the log
             if not self.due(m) or m.version < 2: continue
-            if m.genesis != self.at.genesis:
+            if self.at.another(m):
                 if modified(v) <= self.stored: self.namesake(m)
             elif self.over(m) and self.at.seq > 0: return self.restart(v, m, self.at.key)
             else: self.doubt(f"an older manifest {seq} stands beside the one that continues the log")
@@ -465,7 +469,7 @@ class Log:
                 return self.doubt(f"manifest {m.seq} says that all before it has expired, which is there, of a version that did not say how long", enough=True) or True
             if self.first and (self.expired(m) or self.at.seq == self.first and self.over(m)): return self.restart(v, m, self.at.key)
             if m.version == 0: return self.newer(m)
-            if m.version == 2 and self.at.genesis and m.genesis != self.at.genesis: self.namesake(m); continue
+            if self.at.another(m): self.namesake(m); continue
             if m.version < self.at.version: continue  # of an older state of a log of this name
             if m.version == 2 and any(not r.misfit(m) for r in self.rivals):
                 self.doubt(f"it goes on from a version of manifest {self.at.seq} that is not the oldest: it was forked, or the order in the copy is wrong")
@@ -479,7 +483,7 @@ class Log:
     def gap(self, seq, found):
         """What stands behind places at which nothing counts."""
         for v, m in found:
-            other = m.version != 1 and self.at.genesis and m.genesis != self.at.genesis
+            other = m.version == 0 and self.at.genesis and m.genesis != self.at.genesis or self.at.another(m)
             after = [k for k in self.given.values() if self.named and m.rotated is not None and m.rotated > self.at.seq and self.signed(m, k)]
             if self.due(m) and not other: key = self.at.key
             elif after and not other: key = after[0]
@@ -495,12 +499,12 @@ class Log:
 
     def stranger(self, m):
         """What the key that is due did not sign: nothing, unless it speaks of a rotation that is not there, or of another log of this name."""
-        ours = m.version == 1 or m.genesis == self.at.genesis
+        ours = not self.at.another(m)
         for k in list(self.all.values()):
             if m.version == 0 or k.id in [e.id for _, e in self.epochs] or m.seq > self.ended.get(k.id, m.seq) or not m.signed_by(k): continue
             if ours and m.rotated is not None and m.rotated > self.at.seq and (not k.logs or self.name in k.logs):
                 return self.doubt(f"a key that was given says by manifest {m.seq} that it follows the log's by a rotation that is not there: name the log's keys (LOG=FILE)")
-            if (m.version == 1 or m.genesis != self.at.genesis) and self.may(k): return self.namesake(m)
+            if (m.version == 1 or self.at.another(m)) and self.may(k): return self.namesake(m)
     def namesake(self, m):
         if self.at.genesis in [k.genesis for k in self.kept]: return
         self.two = True

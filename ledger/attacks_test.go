@@ -442,6 +442,40 @@ func TestWriterPassesAGapOfVersionOne(t *testing.T) {
 	require.Equal(t, ledger.NoVerdict, r.Verdict, "%+v", r.Findings)
 }
 
+// TestFirstManifestPutBack: whoever writes to the bucket puts the expired manifest 0 back that
+// a log of version 1 no longer knew when it went over. Nothing behind it is passed over.
+func TestFirstManifestPutBack(t *testing.T) {
+	s, signer := ledgertest.New(), newSigner(t)
+	o := options(signer)
+	o.WriteV1()
+	c, err := ledger.OpenChain(ctx, s, o)
+	require.NoError(t, err)
+	for range 3 {
+		require.NoError(t, c.Commit(ctx, ledger.KindHeartbeat, nil))
+	}
+	first, err := s.Get(ctx, ledger.ManifestKey("gw-0", 0), "")
+	require.NoError(t, err)
+	s.Purge(ledger.ManifestKey("gw-0", 0))
+	c, err = ledger.OpenChain(ctx, s, options(signer))
+	require.NoError(t, err)
+	for range 3 {
+		require.NoError(t, c.Commit(ctx, ledger.KindHeartbeat, nil))
+	}
+	key := ledger.ManifestKey("gw-0", 0)
+	_, err = s.Put(ctx, key, first, ledger.PutOptions{Retention: ledger.Retention{Mode: ledger.Compliance, Until: until()}})
+	require.NoError(t, err)
+
+	for _, pin := range []string{"", genesis(t, s, "gw-0")} {
+		for _, since := range []time.Time{{}, time.Now().Add(-time.Hour)} {
+			k := public(t, signer)
+			k.May = &ledger.Span{Logs: []string{"gw-0"}, Genesis: pin}
+			r, _ := ledger.Verify(ctx, s, ledger.VerifyOptions{Keys: []ledger.PublicKey{k}, Since: since})
+			require.Equal(t, ledger.Confirmed, r.Verdict, "%+v", r.Findings)
+			require.Equal(t, int64(5), r.Logs[0].Last)
+		}
+	}
+}
+
 // TestVersionOneGoesOver: a log passes from version 1 to 2 once, and does not go back.
 func TestVersionOneGoesOver(t *testing.T) {
 	s, signer := ledgertest.New(), newSigner(t)

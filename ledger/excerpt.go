@@ -199,9 +199,9 @@ func (x *Excerpt) continues(m *Manifest) (*link, error) {
 	}
 	// What is between is not here: its place is taken from the manifest's own word, and what
 	// is known from before it.
-	before.genesis, before.rotated, before.at = x.at.genesis, x.at.rotated, x.at.at
-	if before.genesis == "" {
-		before.genesis = m.Predicate.Genesis
+	before.rotated, before.at = x.at.rotated, x.at.at
+	if m.version() == 1 {
+		before.genesis = x.at.genesis
 	}
 	return before.with(m), nil
 }
@@ -226,7 +226,7 @@ func (x *Excerpt) skips(m *Manifest) error {
 		return nil
 	}
 	switch {
-	case l.genesis != "" && p.Genesis != l.genesis:
+	case l.another(p.Genesis):
 		return fmt.Errorf("`genesis` is %q, the log's is %q", p.Genesis, l.genesis)
 	case p.Time.Before(l.at) || p.Time.Before(p.WrittenAt):
 		return fmt.Errorf("`time` is %s, before %s", stamp(*p.Time), stamp(latest(l.at, p.WrittenAt)))

@@ -27,7 +27,7 @@ func (w *walker) refuse(seq int64, list []candidate) (bool, error) {
 			return true, w.restart(c, w.at.key)
 		case errors.Is(err, ErrNewerVersion):
 			return true, w.newer(c)
-		case version > 1 && w.at.genesis != "" && c.m.Predicate.Genesis != w.at.genesis:
+		case w.another(c.m):
 			w.namesake(c, w.at.key)
 			continue
 		case version < w.at.version:
@@ -104,7 +104,7 @@ func (w *walker) gap(seq int64, list []candidate) (bool, error) {
 // the one that is due, or one that was named for the log and may have followed by a
 // rotation in the gap.
 func (w *walker) claims(l *link, m *Manifest) string {
-	if m.version() > 1 && l.genesis != "" && m.Predicate.Genesis != l.genesis {
+	if m.version() > 1 && l.another(m.Predicate.Genesis) {
 		return ""
 	}
 	if w.due(l, m) {

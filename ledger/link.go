@@ -65,8 +65,8 @@ func (l *link) with(m *Manifest) *link {
 	switch {
 	case p.Seq == 0:
 		next.genesis = next.digest
-	case next.genesis == "" && next.version > 1:
-		next.genesis = p.Genesis
+	case next.version > 1 && (l.genesis == "" || l.version == 1):
+		next.genesis = p.Genesis // "" where the log passed from version 1 without knowing it
 	}
 	if p.Retention != nil && (l.version > 1 || l.version == 0) && (l.seq < 0 || !l.until.IsZero()) {
 		next.until = latest(l.until, p.Retention.Until)
@@ -124,10 +124,17 @@ func (l *link) accepts(m *Manifest) error {
 	return l.promises(p)
 }
 
+// another reports whether a manifest of version 2 that states a genesis ("" for none) is of
+// another log than what is before it. A log that passes from version 1 to 2 does not know its
+// genesis where manifest 0 has expired, and never states one.
+func (l *link) another(genesis string) bool {
+	unknown := l.version == 1 && (l.genesis == "" || genesis == "")
+	return genesis != l.genesis && !unknown
+}
+
 // promises checks what version 2 adds.
 func (l *link) promises(p *Predicate) error {
-	// A log that passes from version 1 to 2 does not know its genesis where manifest 0 has expired.
-	if unknown := l.version == 1 && l.genesis == ""; p.Genesis != l.genesis && !unknown {
+	if l.another(p.Genesis) {
 		return fmt.Errorf("`genesis` is %q, the log's is %q", p.Genesis, l.genesis)
 	}
 	if want := latest(l.clock, p.WrittenAt); !p.Time.Equal(want) {

@@ -391,10 +391,14 @@ func (s *shortcut) walk(ctx context.Context) error {
 func (s *shortcut) begin(m *Manifest, all []epoch) error {
 	w := s.w
 	l, prev, err := m.link()
-	if err != nil {
+	switch stated := m.Predicate.Genesis; {
+	case err != nil:
+		return errNoShortcut
+	case m.version() == 1:
+		l.genesis = s.genesis()
+	case m.Predicate.Seq != s.first.Predicate.Seq && stated != s.genesis() && (stated != "" || s.first.version() > 1):
 		return errNoShortcut
 	}
-	l.genesis = s.genesis()
 	w.epochs = nil
 	for _, e := range all {
 		if e.from <= m.Predicate.Seq+1 {

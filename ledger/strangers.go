@@ -104,7 +104,7 @@ func (w *walker) beside(list []candidate, next []*tip) (again *candidate) {
 		}
 		switch due := w.due(w.at, c.m); {
 		case slices.ContainsFunc(next, func(t *tip) bool { return t.v == c.v }):
-		case older && due && c.m.version() > 1 && c.m.Predicate.Genesis != w.at.genesis:
+		case older && due && w.another(c.m):
 			if c.v.LastModified.After(w.stored) {
 				w.keyNotValid(c) // laid there since this log began
 				continue
@@ -114,13 +114,18 @@ func (w *walker) beside(list []candidate, next []*tip) (again *candidate) {
 			return &list[i]
 		case older && due && c.m.version() > 1:
 			w.doubt(CodeChainBroken, c.m.Predicate.Seq, c.v, "a manifest that continues the log", "one that does not", "an older manifest of the log stands beside the one that continues it: what was between has expired, or was removed")
-		case due && (c.m.version() == 1 || c.m.Predicate.Genesis == w.at.genesis):
+		case due && !w.another(c.m):
 			w.warn(CodeOtherWriter, c.m.Predicate.Seq, c.v, "", "", "another signed manifest stands at the same place and does not continue the log")
 		default:
 			w.keyNotValid(c)
 		}
 	}
 	return nil
+}
+
+// another reports whether a manifest says that it is of another log of this name.
+func (w *walker) another(m *Manifest) bool {
+	return m.version() > 1 && w.at.another(m.Predicate.Genesis)
 }
 
 // stranger judges a candidate behind the newest place that is not signed by the key that
@@ -133,10 +138,10 @@ func (w *walker) stranger(c candidate) {
 			continue
 		}
 		switch {
-		case !w.past() && w.rotatedBehind(w.at, m) && (m.version() == 1 || m.Predicate.Genesis == w.at.genesis) && w.givenFor(id, m):
+		case !w.past() && w.rotatedBehind(w.at, m) && !w.another(m) && w.givenFor(id, m):
 			w.doubt(CodeLogAmbiguous, m.Predicate.Seq, c.v, "a manifest signed by key "+w.at.key, "one signed by key "+id, "another given key says that it follows this log's key by a rotation that is not there: name the keys of this log, and of the others (--key LOG=FILE)")
 			return
-		case (m.version() == 1 || m.Predicate.Genesis != w.at.genesis) && w.ring.has(id) && w.ring.begins(id, m.Predicate.Genesis) && w.ring.may(id, m.Predicate.Seq, m.SealedAt()):
+		case (m.version() == 1 || w.another(m)) && w.ring.has(id) && w.ring.begins(id, m.Predicate.Genesis) && w.ring.may(id, m.Predicate.Seq, m.SealedAt()):
 			w.namesake(c, id)
 			return
 		}

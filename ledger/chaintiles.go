@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // maxCatchUp bounds how many manifests a writer reads again to go on with tiles.
@@ -120,7 +121,7 @@ func CheckTiles(ctx context.Context, r Reader, keys []PublicKey, log string) (wr
 // eachLeaf gives the leaf hashes of the tree of the newest checkpoint, and that.
 func eachLeaf(ctx context.Context, r Reader, keys []PublicKey, log string, f func([]byte)) ([]byte, error) {
 	var leaves [][]byte // behind the newest checkpoint so far
-	facts, err := ReadLog(ctx, r, keys, nil, log, func(m *Manifest, _ *Tree) error {
+	facts, err := ReadLog(ctx, r, keys, nil, time.Time{}, log, func(m *Manifest, _ *Tree) error {
 		if m.Predicate.Seq != int64(len(leaves)) {
 			return fmt.Errorf("the first manifests of log %s are gone: there can be no tiles", log)
 		}

@@ -168,12 +168,15 @@ type LogFacts struct {
 	First int64       // the oldest manifest that is there
 }
 
-// ReadLog calls visit with every manifest of a log that counts, in order; before is the
-// tree before it and must not be changed. What does not hold, or cannot be known, is the
-// error, a *Finding; warnings are passed over.
-func ReadLog(ctx context.Context, r Reader, keys []PublicKey, held []*Checkpoint, log string, visit func(m *Manifest, before *Tree) error) (*LogFacts, error) {
+// ReadLog calls visit with every manifest of a log that counts, in order, as of a present
+// (zero: time.Now); before is the tree before it and must not be changed. Where before is not
+// the tree of what was visited, that was a rest of what has expired, and the log begins here.
+// What does not hold, or cannot be known, is the error, a *Finding; warnings are passed over.
+func ReadLog(ctx context.Context, r Reader, keys []PublicKey, held []*Checkpoint, now time.Time, log string, visit func(m *Manifest, before *Tree) error) (*LogFacts, error) {
 	var broken *Finding
-	now, _ := (&VerifyOptions{}).times()
+	if now.IsZero() {
+		now = time.Now()
+	}
 	w := newWalker(r, log, keys, now, func(f Finding) {
 		if (f.Severity == SeverityError || f.Severity == SeverityUnknown) && broken == nil {
 			broken = &f

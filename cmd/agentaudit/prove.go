@@ -87,6 +87,10 @@ Exit codes: 0 made; 1 the trail does not hold, or the absence to be proven is no
 					"they name none themselves, and no event of their run that names it came from their own sender and service, "+
 					"or is above them\n", b.LeftOut)
 			}
+			if b.Expired > 0 {
+				fmt.Fprintf(cmd.ErrOrStderr(), "agentaudit: %d events are left out: manifests behind theirs have expired, "+
+					"and nothing proves them any more\n", b.Expired)
+			}
 			for _, log := range b.Unknown {
 				fmt.Fprintf(cmd.ErrOrStderr(), "agentaudit: nothing is said of log %s: no given key signed it\n",
 					termsafe.Line(log))

@@ -40,7 +40,7 @@ func newCommitting(t *testing.T, change func(*Config)) *committing {
 
 // manifests are those of the log, as a reader finds them.
 func (c *committing) manifests() (list []*ledger.Manifest) {
-	_, err := ledger.ReadLog(context.Background(), c.store, []ledger.PublicKey{ledgertest.Public(c.t, c.signer)}, nil, "gw-0", func(m *ledger.Manifest, _ *ledger.Tree) error {
+	_, err := ledger.ReadLog(context.Background(), c.store, []ledger.PublicKey{ledgertest.Public(c.t, c.signer)}, nil, time.Time{}, "gw-0", func(m *ledger.Manifest, _ *ledger.Tree) error {
 		list = append(list, m)
 		return nil
 	})

@@ -75,7 +75,7 @@ func TestOpeningGoesOn(t *testing.T) {
 		{Value: 1, Attributes: attribute.NewSet(attribute.String("kind", "open"))},
 	}, metricdatatest.IgnoreTimestamp())
 
-	_, err := ledger.ReadLog(context.Background(), p.store, []ledger.PublicKey{public}, nil, "gw-0", func(m *ledger.Manifest, _ *ledger.Tree) error {
+	_, err := ledger.ReadLog(context.Background(), p.store, []ledger.PublicKey{public}, nil, time.Time{}, "gw-0", func(m *ledger.Manifest, _ *ledger.Tree) error {
 		require.Equal(t, "1.2.3", m.Predicate.Writer.Version)
 		require.Equal(t, o.digest, m.Predicate.Writer.ConfigSHA256)
 		require.Equal(t, o.instance, m.Predicate.Instance)
@@ -121,7 +121,7 @@ func TestChainTicksHeadsOff(t *testing.T) {
 		require.NoError(t, o.chain.Commit(context.Background(), ledger.KindHeartbeat, nil))
 	}
 	var heads []int
-	_, err := ledger.ReadLog(context.Background(), p.store, []ledger.PublicKey{public}, nil, "gw-0", func(m *ledger.Manifest, _ *ledger.Tree) error {
+	_, err := ledger.ReadLog(context.Background(), p.store, []ledger.PublicKey{public}, nil, time.Time{}, "gw-0", func(m *ledger.Manifest, _ *ledger.Tree) error {
 		heads = append(heads, len(m.Predicate.Heads))
 		return nil
 	})

@@ -33,7 +33,7 @@ func prompted(n int, prompt string) (ptrace.Traces, string) {
 
 // named lists, for each manifest of the log gw-0 that names it, what is said of an object.
 func (tr *trail) named(key string) (list []ledger.Object) {
-	_, err := ledger.ReadLog(context.Background(), tr.open(), []ledger.PublicKey{tr.public}, nil, "gw-0", func(m *ledger.Manifest, _ *ledger.Tree) error {
+	_, err := ledger.ReadLog(context.Background(), tr.open(), []ledger.PublicKey{tr.public}, nil, time.Time{}, "gw-0", func(m *ledger.Manifest, _ *ledger.Tree) error {
 		for _, o := range m.Predicate.Objects {
 			if o.Key == key {
 				list = append(list, o)

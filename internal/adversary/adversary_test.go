@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 		}
 	}
 	set("rapid.seed", *seed)
-	set("rapid.checks", max(1, uint64(*histories)/uint64(len(roles)+2)))
+	set("rapid.checks", max(1, uint64(*histories)/uint64(2*len(roles)+3)))
 	fmt.Printf("adversary: seed %d, %d histories\n", *seed, *histories)
 	os.Exit(m.Run())
 }

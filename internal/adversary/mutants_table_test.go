@@ -157,4 +157,20 @@ var mutants = []mutant{
 	n := len(l.checks.held)
 `, `^TestPrivateTree$`, nil,
 	},
+	{
+		"a bundle of what stood before what has expired", "../internal/evidence/prove.go",
+		`if e.tree != nil && e.tree.Size() != before.Size() {`, `if false {`, `^TestBundles$/nobody`, nil,
+	},
+	{
+		"manifests left out of a bundle of absence (R9)", "../internal/evidence/absence.go",
+		`if i > first && s.seq != a.to.seq+1 {`, `if false {`, `^TestBundles$/maker_of_copies$`, nil,
+	},
+	{
+		"a line that is not where it is said to be (R8)", "../internal/evidence/presence.go",
+		`l.Path, o.root); err != nil {`, `l.Path, o.root); err != nil && false {`, `^TestBundles$/maker_of_copies$`, nil,
+	},
+	{
+		"a line that says another session (R8)", "../internal/evidence/presence.go",
+		`if pr.itself(cl) {`, `if true {`, `^TestBundles$/maker_of_copies$`, nil,
+	},
 }

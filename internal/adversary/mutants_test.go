@@ -20,7 +20,7 @@ var (
 	only     = flag.String("adversary.mutant", "", "only the mutants whose name matches this expression")
 )
 
-// mutant is an old fault: a text of a file of package ledger and what stood there before
+// mutant is an old fault: a text of a file, by its path from package ledger, and what stood there before
 // it was mended, or could stand there. By names those that it helps.
 type mutant struct {
 	name     string
@@ -65,7 +65,7 @@ func (m *mutant) check(t *testing.T) {
 		with = strings.Replace(with, e.old, e.new, 1)
 	}
 	dir := t.TempDir()
-	changed := filepath.Join(dir, m.file)
+	changed := filepath.Join(dir, filepath.Base(m.file))
 	overlay := filepath.Join(dir, "overlay.json")
 	list, err := json.Marshal(map[string]map[string]string{"Replace": {file: changed}})
 	if err != nil {

@@ -191,6 +191,34 @@ func TestExpiredBeginning(t *testing.T) {
 	requireVerdict(t, ledger.NoVerdict, check(lie, trust(key)), "no manifest of that time any more")
 }
 
+// TestExpiredMiddle: a bucket removes what has expired in any order. A bundle begins behind
+// the gap; what stands before it is told, and proves nothing any more.
+func TestExpiredMiddle(t *testing.T) {
+	s := newScene(t, ledgertest.NewSigner(t, "ed25519"))
+	s.now, s.lock = s.now.Add(-100*time.Hour), time.Hour
+	s.open()
+	s.commit(ledger.KindOpen)
+	s.batch(event("e1", "ann"), event("e2", "old"))
+	s.commit(ledger.KindHeartbeat)
+	s.now, s.lock = s.now.Add(90*time.Hour), 999*time.Hour
+	s.batch(event("e3", "ann"))
+	s.commit(ledger.KindHeartbeat)
+	s.Purge(ledger.ManifestKey("gw-0", 2))
+	key := named(s.key, "gw-0")
+	prove := func(session string) ([]byte, *evidence.Made, error) {
+		return s.prove(evidence.Options{Session: session, Keys: []ledger.PublicKey{key}})
+	}
+	z, made, err := prove("ann")
+	require.NoError(t, err)
+	require.Equal(t, 1, made.Expired)
+	requireVerdict(t, ledger.Confirmed, check(z, trust(key)), "1 sealed events")
+	_, _, err = prove("old")
+	require.ErrorContains(t, err, "1, stand before manifests that have expired")
+	z, _, err = prove("nobody")
+	require.NoError(t, err)
+	requireVerdict(t, ledger.Confirmed, check(z, trust(key)), "what was in manifests 0 to 2, which are not in the bundle")
+}
+
 // TestOldBundle: a bundle of version 1 is judged by the same rule, and what it lacks keeps it
 // from a verdict.
 func TestOldBundle(t *testing.T) {

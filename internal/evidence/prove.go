@@ -43,6 +43,9 @@ type Made struct {
 	Established []Established
 	// Errata are what in the lines is known to have been told wrongly.
 	Errata []LineErratum
+	// Expired counts events that stand before manifests that have expired: no path leads from
+	// there to the newest any more.
+	Expired int
 	// Unknown are logs of the bucket that no given key signed: the claim is not about them.
 	Unknown []string
 }
@@ -137,14 +140,28 @@ type excerpt struct {
 	x    *ledger.Excerpt // which holds what is taken to the rule that readers go by
 	tree *ledger.ProofTree
 	last *ledger.Manifest
+	// again, if any, is told that what was taken is a rest of what has expired.
+	again func()
+}
+
+// restart forgets what was taken.
+func (e *excerpt) restart(keys []ledger.PublicKey) {
+	if e.tree != nil && e.again != nil {
+		e.again()
+	}
+	*e.Log = Log{Log: e.Log.Log}
+	e.x, e.tree = ledger.NewExcerpt(e.Log.Log, keys), nil
 }
 
 // log walks a log and takes the manifests that take wants, with those that every bundle
 // holds: the first, the last, and those that end the time of a key. It proves them in the
 // log's tree.
 func (m *maker) log(ctx context.Context, e *excerpt, take func(*ledger.Manifest) (bool, error)) error {
-	e.x = ledger.NewExcerpt(e.Log.Log, m.o.Keys)
+	e.restart(m.o.Keys)
 	each := func(man *ledger.Manifest, before *ledger.Tree) error {
+		if e.tree != nil && e.tree.Size() != before.Size() {
+			e.restart(m.o.Keys)
+		}
 		first := e.tree == nil
 		if first {
 			e.tree = ledger.NewProofTree(before)
@@ -160,7 +177,7 @@ func (m *maker) log(ctx context.Context, e *excerpt, take func(*ledger.Manifest)
 		}
 		return nil
 	}
-	facts, err := ledger.ReadLog(ctx, m.r, m.o.Keys, m.o.Checkpoints, e.Log.Log, each)
+	facts, err := ledger.ReadLog(ctx, m.r, m.o.Keys, m.o.Checkpoints, m.o.now(), e.Log.Log, each)
 	if err != nil {
 		return err
 	}

@@ -51,6 +51,7 @@ func (m *maker) absentFrom(ctx context.Context, e *excerpt) (bool, error) {
 	var s span
 	var before *ledger.Manifest // the newest that was sealed before the time
 	done := false
+	e.again = func() { s, before, done = span{}, nil, false }
 	err := m.log(ctx, e, func(man *ledger.Manifest) (bool, error) {
 		s.add(man)
 		switch {

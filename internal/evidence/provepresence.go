@@ -14,11 +14,17 @@ func (m *maker) presence(ctx context.Context, found []place) error {
 	for len(found) > 0 {
 		n := run(found, func(p *place) string { return p.log })
 		e := &excerpt{Log: &Log{Log: found[0].log}}
+		e.again = func() { m.b.Expired += len(e.Lines) }
 		if err := m.presentIn(ctx, e, found[:n]); err != nil {
 			return err
 		}
-		m.b.Logs = append(m.b.Logs, *e.Log)
+		if len(e.Lines) > 0 {
+			m.b.Logs = append(m.b.Logs, *e.Log)
+		}
 		found = found[n:]
+	}
+	if len(m.b.Logs) == 0 {
+		return fmt.Errorf("the events, %d, stand before manifests that have expired: nothing proves them any more", m.b.Expired)
 	}
 	return nil
 }

@@ -1104,6 +1104,16 @@ func TestIndependentVerifierAgreesOnVersionOne(t *testing.T) {
 			require.NoError(w.t, err)
 			named(w)
 		}},
+		{"gone over, another trail's in the place of the last that expired", none, func(w *scene) {
+			over(w)
+			for i := range 3 {
+				w.s.Purge(ledger.ManifestKey("gw-0", int64(i)))
+			}
+			twin := recorded(w.t)
+			twin.fields(w.key, 2, set("written_at", "2026-11-01T00:00:00Z"))
+			w.s.Overwrite(ledger.ManifestKey("gw-0", 2), twin.body(ledger.ManifestKey("gw-0", 2)))
+			named(w)
+		}},
 		{"a gap", none, func(w *scene) { w.s.Purge(ledger.ManifestKey("gw-0", 1)) }},
 		{"a gap, gone over", none, func(w *scene) { over(w); w.s.Purge(ledger.ManifestKey("gw-0", 1)) }},
 		{"a gap behind the passage", none, func(w *scene) { over(w); w.s.Purge(ledger.ManifestKey("gw-0", 4)) }},

@@ -465,8 +465,8 @@ class Log:
         for v, m in found:
             if not self.due(m): self.stranger(m); continue
             why = self.misfit(m)
-            if self.first and self.at.version == 1 and m.version == 2 and self.over(m):
-                return self.doubt(f"manifest {m.seq} says that all before it has expired, which is there, of a version that did not say how long", enough=True) or True
+            if m.version == 2 and self.at.version == 1 and (not m.genesis or self.first and (m.past is None or self.over(m))):
+                return self.doubt(f"manifest {m.seq} does not continue what is before it, of version 1, which may be of another trail in the place of what has expired", enough=True) or True
             if self.first and (self.expired(m) or self.at.seq == self.first and self.over(m)): return self.restart(v, m, self.at.key)
             if m.version == 0: return self.newer(m)
             if self.at.another(m): self.namesake(m); continue

@@ -18,9 +18,8 @@ func (w *walker) refuse(seq int64, list []candidate) (bool, error) {
 		err := w.acceptable(w.at, c.m)
 		version := c.m.version()
 		switch {
-		case w.first > 0 && w.at.version == 1 && version > 1 && w.over(c.m):
-			// Version 1 did not sign how long it is locked: the word of another manifest is all there is.
-			w.doubt(CodeChainBroken, seq, c.v, "a manifest that continues the log", err.Error(), "a manifest says that all before it has expired, and what is before it is there, of a version that did not say how long")
+		case version > 1 && w.unsure(c.m):
+			w.doubt(CodeChainBroken, seq, c.v, "a manifest that continues the log", err.Error(), "a manifest does not continue what is before it, of a version that said neither whose log it is nor how long it is locked: that may have expired, and another trail's lie in its place")
 			return true, errEnough
 		case w.first > 0 && (w.expired(w.at, c.m) || w.at.seq == w.first && w.over(c.m)):
 			// What stands before it was put back, or is a version that did not count.
@@ -45,6 +44,13 @@ func (w *walker) refuse(seq int64, list []candidate) (bool, error) {
 		return true, w.resume(c, w.at.key)
 	}
 	return false, nil
+}
+
+// unsure reports whether what is before a manifest of version 2 is of version 1 and may lie
+// in the place of what has expired.
+func (w *walker) unsure(m *Manifest) bool {
+	p := &m.Predicate
+	return w.at.version == 1 && (p.Genesis == "" || w.first > 0 && (p.PastUntil == nil || w.over(m)))
 }
 
 // forked reports whether a manifest continues one that was laid over the newest.

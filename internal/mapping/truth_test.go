@@ -56,6 +56,10 @@ func mapCapture(t *testing.T, name string) []*semconv.Event {
 	return mapFiles(t, files...)
 }
 
+// unmarked are recordings of frameworks that send the system prompt as a message of the user,
+// which nothing marks.
+var unmarked = map[string]bool{"adk-rust": true}
+
 func mapFiles(t *testing.T, files ...string) []*semconv.Event {
 	t.Helper()
 	var out bytes.Buffer
@@ -68,7 +72,9 @@ func mapFiles(t *testing.T, files ...string) []*semconv.Event {
 		require.NoError(t, in.Close())
 	}
 	require.NoError(t, m.Close(context.Background()))
-	require.NotContains(t, out.String(), systemPrompt, "the text of a hashed system prompt must appear nowhere")
+	if len(files) == 0 || !unmarked[filepath.Base(filepath.Dir(files[0]))] {
+		require.NotContains(t, out.String(), systemPrompt, "the text of a hashed system prompt must appear nowhere")
+	}
 	var events []*semconv.Event
 	for _, line := range bytes.Split(bytes.TrimSpace(out.Bytes()), []byte("\n")) {
 		e, err := semconv.ParseLine(line)
@@ -168,6 +174,9 @@ func (w truth) disagrees(events []*semconv.Event) (problems []string) {
 				requested = append(requested, [2]any{c.Name, c.Arguments})
 			}
 		case semconv.TypeApproval:
+			if e.ApprovalStatus == semconv.ApprovalPending {
+				continue
+			}
 			approvals = append(approvals, [2]string{e.ApprovalStatus, e.ToolName})
 		}
 		message = message || strings.Contains(e.UserMessage, w.Message) || strings.Contains(string(e.InputMessages), w.Message)

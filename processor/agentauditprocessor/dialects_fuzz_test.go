@@ -28,6 +28,7 @@ import (
 // of the examples, written by `go test -run 'Test' -corpus`.
 
 func FuzzAgentOps(f *testing.F)      { fuzzDialect(f) }
+func FuzzHaystack(f *testing.F)      { fuzzDialect(f) }
 func FuzzLaminar(f *testing.F)       { fuzzDialect(f) }
 func FuzzLangWatch(f *testing.F)     { fuzzDialect(f) }
 func FuzzShaped(f *testing.F)        { fuzzDialect(f) }
@@ -55,7 +56,7 @@ func FuzzApplication(f *testing.F)   { fuzzDialect(f) }
 
 // targets are the dialects by the names of their targets.
 var targets = map[string]string{
-	"agentops": "FuzzAgentOps", "laminar": "FuzzLaminar", "langwatch": "FuzzLangWatch", "untabled-shape": "FuzzShaped",
+	"agentops": "FuzzAgentOps", "haystack": "FuzzHaystack", "laminar": "FuzzLaminar", "langwatch": "FuzzLangWatch", "untabled-shape": "FuzzShaped",
 	"claude-code": "FuzzClaudeCode", "codex": "FuzzCodex", "copilot": "FuzzCopilot", "flue": "FuzzFlue", "gemini-cli": "FuzzGeminiCLI",
 	"genkit": "FuzzGenkit", "google-adk": "FuzzGoogleADK", "langfuse": "FuzzLangfuse", "langsmith": "FuzzLangSmith", "livekit": "FuzzLiveKit", "mastra": "FuzzMastra", "mlflow": "FuzzMLflow",
 	"microsoft": "FuzzMicrosoft", "openinference": "FuzzOpenInference", "openllmetry": "FuzzOpenLLMetry", "openrouter": "FuzzOpenRouter", "otel-genai": "FuzzOTelGenAI",

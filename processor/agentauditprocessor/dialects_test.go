@@ -356,3 +356,68 @@ func TestCallsToldBelowTheCall(t *testing.T) {
 	require.Equal(t, semconv.TypeMessage, events[1].EventType)
 	require.Equal(t, events[0].EventID, events[1].ParentEventID)
 }
+
+// TestHaystackDecisions: what a person decided on a call, as haystack/hooks/human_in_the_loop
+// (deepset-ai/haystack) traces it.
+func TestHaystackDecisions(t *testing.T) {
+	const p = "haystack.agent.hook.human_in_the_loop.strategy"
+	decided := func(decision, output string) *semconv.Event {
+		return one(t, "app", p, attrs{
+			"haystack.tool.name": "refund", "haystack.tool.call.id": "c1", p + ".type": "haystack.hooks.human_in_the_loop.strategies.BlockingConfirmationStrategy",
+			p + ".input": `{"tool_name":"refund","tool_description":"Refunds.","tool_params":{"order":7},"tool_call_id":"c1"}`, p + ".decision": decision, p + ".output": output,
+		})
+	}
+	e := decided("confirm", `{"tool_name":"refund","execute":true,"final_tool_params":{"order":7}}`)
+	require.Equal(t, []any{semconv.TypeApproval, "approved", "refund", "c1", "human", `{"order":7}`}, []any{e.EventType, e.ApprovalStatus, e.ToolName, e.ToolCallID, e.ApprovalSource, text(e.ToolInput)})
+	e = decided("reject", `{"tool_name":"refund","execute":false,"feedback":"too much money"}`)
+	require.Equal(t, []any{"rejected", "refund", "too much money"}, []any{e.ApprovalStatus, e.ToolName, e.ApprovalReason})
+	e = decided("modify", `{"tool_name":"refund","execute":true,"final_tool_params":{"order":8}}`)
+	require.Equal(t, []any{"approved", `{"order":7}`, `{"order":8}`}, []any{e.ApprovalStatus, text(e.ToolInput), text(e.ApprovedInput)})
+}
+
+// TestResultsToldApart: ADK for Rust tells of what came back of a tool on the run, without an
+// id. It completes the call that it is of; one that comes later is an event of its own.
+func TestResultsToldApart(t *testing.T) {
+	call := func(td ptrace.Traces) {
+		span(td, adkRustScope, "call_llm", 2, 1, attrs{"gcp.vertex.agent.session_id": "s", "gcp.vertex.agent.llm_request": `{"model":"m","contents":[{"role":"user","parts":[{"text":"Refund order 7."}]}]}`, "gcp.vertex.agent.llm_response": `{"role":"model","parts":[{"name":"refund","args":{"order":7},"id":"c1"}]}`})
+		s := span(td, adkRustScope, "execute_tool refund", 3, 1, attrs{"tool.name": "refund", "gcp.vertex.agent.session_id": "s"})
+		ev := s.Events().AppendEmpty()
+		ev.SetName("tool_call")
+		attrs{"tool.name": "refund", "tool.args": `{"order":7}`}.put(ev.Attributes())
+	}
+	root := func(td ptrace.Traces) {
+		s := span(td, adkRustScope, "agent.execute", 1, 0, attrs{"agent.name": "support", "gcp.vertex.agent.session_id": "s"})
+		ev := s.Events().AppendEmpty()
+		ev.SetName("tool_error")
+		attrs{"tool.name": "refund", "error": "payment gateway down"}.put(ev.Attributes())
+	}
+	of := func(events []*semconv.Event, typ semconv.EventType) (found []*semconv.Event) {
+		for _, e := range events {
+			if e.EventType == typ {
+				found = append(found, e)
+			}
+		}
+		return found
+	}
+	r := newRig(t, nil)
+	td := ptrace.NewTraces()
+	call(td)
+	root(td)
+	require.NoError(t, r.traces.ConsumeTraces(context.Background(), td))
+	require.Empty(t, of(r.events(), semconv.TypeToolResult))
+	e := of(r.events(), semconv.TypeToolCall)[0]
+	require.Equal(t, []string{"c1", `{"order":7}`, "payment gateway down", "error"}, []string{e.ToolCallID, text(e.ToolInput), e.Error, e.Outcome})
+	require.NotEqual(t, "success", of(r.events(), semconv.TypeSessionEnd)[0].Outcome, "nothing says that the run was completed")
+
+	r = newRig(t, nil)
+	for _, f := range []func(ptrace.Traces){call, root} {
+		td := ptrace.NewTraces()
+		f(td)
+		require.NoError(t, r.traces.ConsumeTraces(context.Background(), td))
+	}
+	require.Empty(t, of(r.events(), semconv.TypeToolCall)[0].Outcome)
+	e = of(r.events(), semconv.TypeToolResult)[0]
+	require.Equal(t, []string{"c1", "refund", "payment gateway down", "error"}, []string{e.ToolCallID, e.ToolName, e.Error, e.Outcome})
+}
+
+const adkRustScope = "adk-telemetry"

@@ -137,10 +137,12 @@ func SystemTexts(v gjson.Result) []string {
 type writer struct {
 	c     *Conversation
 	out   []byte
-	n     int    // messages so far
-	parts int    // parts of the open message
-	said  bool   // a message has a part
-	role  string // of the open message
+	n     int  // messages so far
+	parts int  // parts of the open message
+	said  bool // a message has a part
+
+	pieces int    // how many parts the open message had after its last piece
+	role   string // of the open message
 
 	calls    map[string]int  // place in Conversation.Calls, by id
 	confirms map[string]Call // what ADK asked about, by the id of its request
@@ -195,7 +197,7 @@ func (w *writer) container(o jsontext.Object, role string, depth int) bool {
 	}
 	found := false
 	if s := o.First("system", "systemInstruction", "system_instruction", "config.systemInstruction", "config.system_instruction", "instructions"); s.Exists() {
-		w.list(s, "system", depth+1)
+		w.system(s, depth)
 		found = true
 	}
 	keys := containers
@@ -210,6 +212,17 @@ func (w *writer) container(o jsontext.Object, role string, depth int) bool {
 		}
 	}
 	return found
+}
+
+// system writes what stands under a key for instructions, whatever role it names.
+func (w *writer) system(v gjson.Result, depth int) {
+	if !v.IsObject() {
+		w.list(v, "system", depth+1)
+		return
+	}
+	w.open("system", "")
+	w.content(jsontext.First(v, bodies...))
+	w.close("")
 }
 
 // Keys under which objects hold messages. Of an object that names its type only those count
@@ -490,7 +503,7 @@ func (w *writer) open(role, name string) {
 		w.out = append(w.out, ',')
 	}
 	w.n++
-	w.parts = 0
+	w.parts, w.pieces = 0, 0
 	w.role = role
 	w.out = jsontext.AppendString(append(w.out, `{"role":`...), role)
 	if name != "" {

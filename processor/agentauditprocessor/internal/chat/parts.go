@@ -63,6 +63,16 @@ func (w *writer) text(v gjson.Result) {
 	}
 }
 
+// piece is text for a part of Gemini's, whose parts are pieces of one text.
+func (w *writer) piece(v gjson.Result) {
+	n, follows := len(w.c.text), w.pieces == w.parts && w.parts > 0
+	w.text(v)
+	if w.pieces = w.parts; follows && len(w.c.text) == n+1 && n > 0 {
+		w.c.text[n-1] = w.c.text[n-1][:len(w.c.text[n-1])-1] + w.c.text[n][1:]
+		w.c.text = w.c.text[:n]
+	}
+}
+
 // reasoning writes a part of reasoning.
 func (w *writer) reasoning(v gjson.Result) {
 	s := quoted(v)
@@ -282,7 +292,7 @@ func (w *writer) untyped(o jsontext.Object) bool {
 		if o.Get("thought").Bool() {
 			w.reasoning(t)
 		} else {
-			w.text(t)
+			w.piece(t)
 		}
 		return true
 	}

@@ -118,7 +118,7 @@ type Decoder func(*Draft, pcommon.Value) bool
 
 // dialects in the order in which they are tried; the first that matches is it.
 var dialects = []*Dialect{
-	application, claudeCode, codex, geminiCLI, copilot, googleADK, langfuse, mastra, laminar, langWatch, agentOps, openInference, openLLMetry, vercel, pydanticAI, strands, microsoft,
+	application, claudeCode, codex, geminiCLI, copilot, googleADK, langfuse, mastra, laminar, langWatch, agentOps, haystack, openInference, openLLMetry, vercel, pydanticAI, strands, microsoft,
 	langsmith, crewAI, genkit, flue, liveKit, mlflow, openRouter, shaped, otelGenAI, untabled,
 }
 
@@ -185,9 +185,20 @@ func (d *Dialect) Map(r *record.Record) *Draft {
 	return e
 }
 
-// Told drafts what the events of a span tell of themselves.
+// beside drafts something else that the record tells of, which is known by its key.
+func (e *Draft) beside(kind Kind, key string) *Draft {
+	r := e.Record
+	t := &Draft{Dialect: e.Dialect, Record: r.Within(), Kind: kind}
+	t.EventType, t.Timestamp = typeOf[kind], r.Start
+	t.EventID = semconv.SpanEventID(r.TraceID, r.SpanID, key)
+	t.SessionID, t.UserID, t.AgentID, t.AgentName, t.AgentVersion = e.SessionID, e.UserID, e.AgentID, e.AgentName, e.AgentVersion
+	e.Beside = append(e.Beside, t)
+	return t
+}
+
+// Told drafts what the events of a span tell of themselves, and what else it tells of.
 func (e *Draft) Told() []*Draft {
-	var told []*Draft
+	told := e.Beside
 	r := e.Record
 	for i, ev := range r.Events.All() {
 		if name := ev.Name(); name != evaluation && (e.Dialect.Tells == nil || !e.Dialect.Tells(name)) {

@@ -43,6 +43,7 @@ type Draft struct {
 	Glue      bool           // a step of a framework that gave no event: it repeats what others tell
 	From      []From         // where derived fields are from
 	Joined    []*Draft       // the records that completed this one
+	Beside    []*Draft       // what else the record tells of, each a thing of its own: see beside
 
 	cut, hidden bool // a part was cut, or withheld, at the source: see State
 }
@@ -97,7 +98,7 @@ func (e *Draft) complete() {
 	if (e.Kind == Agent || e.Kind == Chain) && e.EndedBy == "" {
 		e.EndedBy = limit(append([]string{e.Error, e.ErrorType}, e.FinishReasons...)...)
 	}
-	if e.EventType == semconv.TypeToolCall && e.Kind == Tool {
+	if e.Kind == Tool && (e.EventType == semconv.TypeToolCall || e.EventType == semconv.TypeToolResult) {
 		e.unwrapInput()
 		e.concludeOutcome()
 		if !e.ExecutionTimeMS.Valid && !e.EndTimestamp.IsZero() {

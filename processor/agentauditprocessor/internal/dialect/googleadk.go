@@ -17,10 +17,18 @@ var googleADK = &Dialect{
 	Name:  "google-adk",
 	Title: "Google ADK",
 	Match: func(r *record.Record) bool {
-		return !r.Log && (r.Scope == "gcp.vertex.agent" || r.HasPrefix("gcp.vertex.agent."))
+		return (r.Scope == "gcp.vertex.agent" || r.Scope == adkRust || r.HasPrefix("gcp.vertex.agent.")) && (!r.Log || r.Scope == adkRust && adkTells(r.Name))
 	},
 	Kind: func(r *record.Record) Kind {
 		switch {
+		case r.Log:
+			return Tool // what came back of it
+		case r.Scope == adkRust && (r.Name == "run" || r.Name == "execute" || r.Name == "model.generate_content"):
+			return Copy // what stands around it tells all
+		case r.Scope == adkRust && r.Name == "agent.execute":
+			return Agent
+		case r.Name == "gen_ai.generate":
+			return LLM
 		case r.Text("gen_ai.tool.name") == "(merged tools)":
 			return Copy // parallel calls once more, for the debugger
 		case strings.HasPrefix(r.Name, "execute_tool "):
@@ -38,10 +46,15 @@ var googleADK = &Dialect{
 		return Other
 	},
 	Fields: []Source{
+		{Field: "user_id", Keys: []string{"adk.user_id"}},
+		{Field: "tool_name", Keys: []string{"tool.name"}},
+		{Field: "cached_input_tokens", Keys: []string{"gen_ai.usage.cache_read_tokens"}},
+		{Field: "reasoning_tokens", Keys: []string{"gen_ai.usage.thinking_tokens"}},
 		{Field: "tool_input", Keys: []string{"gcp.vertex.agent.tool_call_args"}, As: asJSON("tool_input")},
 		{Field: "tool_output", Keys: []string{"gcp.vertex.agent.tool_response"}, As: asResult},
 	},
 	Finish: adkFinish,
+	Tells:  adkTells,
 	Settings: map[string]string{
 		"input_messages":     "ADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS=true",
 		"output_messages":    "ADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS=true",
@@ -51,10 +64,52 @@ var googleADK = &Dialect{
 	},
 }
 
+// adkRust is the scope of ADK for Rust. It tells of arguments in an event of the tool's span, of
+// results in events of the run's. Source: zavora-ai/adk-rust, adk-telemetry and
+// adk-agent/src/llm_agent.rs.
+const adkRust = "adk-telemetry"
+
+func adkTells(event string) bool { return event == "tool_result" || event == "tool_error" }
+
+// adkReturned reads what came back of a tool. It has no id: the call is known by its name.
+func (e *Draft) adkReturned(r *record.Record) {
+	e.EventType = semconv.TypeToolResult
+	if v, ok := r.Take("tool.result"); ok {
+		asResult(e, v)
+	}
+	if e.Error = r.TakeText("error", "tool.error"); e.Error != "" {
+		e.Outcome = semconv.OutcomeError
+	}
+}
+
+// adkEvents reads what the events of a span of ADK for Rust say of it.
+func (e *Draft) adkEvents(r *record.Record) {
+	for i, ev := range r.Events.All() {
+		switch name := ev.Name(); {
+		case name == "tool_call" && e.Kind == Tool:
+			if v, ok := ev.Attributes().Get("tool.args"); ok && len(e.ToolInput) == 0 && asJSON("tool_input")(e, v) {
+				r.ReadEvent(i, "tool.name", "tool.args")
+			}
+		case name == "Agent execution complete" && e.Kind == Agent:
+			e.Outcome = semconv.OutcomeSuccess
+		case e.Kind == LLM && strings.HasPrefix(name, "Provider request failed"):
+			// Each attempt has one; one that succeeded in the end has an answer, too.
+			if !r.Has("gcp.vertex.agent.llm_response") {
+				e.Error, e.ErrorType, e.Outcome = record.AttrText(ev.Attributes(), "error"), record.AttrText(ev.Attributes(), "error.code"), semconv.OutcomeError
+			}
+		}
+	}
+}
+
 // adkIdentity is what ADK writes around an agent's own instruction.
 var adkIdentity = regexp.MustCompile(`(?s)^You are an agent\. Your internal name is "[^"]*"\.\s*(The description about you is "[^"]*"\.?\s*)?|\s*You are an agent\. Your internal name is "[^"]*"\.\s*(The description about you is "[^"]*"\.?)?\s*$`)
 
 func adkFinish(r *record.Record, e *Draft) {
+	if r.Log {
+		e.adkReturned(r)
+		return
+	}
+	e.adkEvents(r)
 	r.Use("gcp.vertex.agent.llm_request", "gcp.vertex.agent.llm_response") // empty but on calls
 	switch e.Kind {
 	case LLM:
@@ -108,6 +163,8 @@ func (e *Draft) adkCall(r *record.Record) {
 		resp := record.JSON(v)
 		if c := jsontext.Get(resp, "content"); c.IsObject() {
 			e.output(chat.Read(c, "assistant"))
+		} else if jsontext.Get(resp, "parts").IsArray() {
+			e.output(chat.Read(resp, "assistant"))
 		}
 		usage := jsontext.First(resp, "usageMetadata", "usage_metadata")
 		for _, f := range []struct {

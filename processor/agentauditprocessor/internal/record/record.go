@@ -162,6 +162,17 @@ func (r *Record) SpanEvent(ev ptrace.SpanEvent) *Record {
 	return t
 }
 
+// Within is a record of something that this one tells of beside itself: it has no attributes,
+// and the time of this one.
+func (r *Record) Within() *Record {
+	t := r.of.record(pcommon.NewMap())
+	t.Log, t.OfSpan = true, true
+	t.Name, t.TraceID, t.SpanID, t.Start, t.End = r.Name, r.TraceID, r.SpanID, r.Start, r.End
+	t.Events, t.Links = noEvents, noLinks
+	t.Body = pcommon.NewValueEmpty()
+	return t
+}
+
 // LogRecord makes the record of a log record. Its time is the record's, else the
 // event.timestamp attribute, else when it was observed; its name the event name,
 // else what stands in its place.

@@ -16,8 +16,13 @@ func (b *batch) pair() {
 			n.asks()
 		}
 	}
+	var results []*node
 	for _, n := range b.nodes {
 		if !n.isEvent() || n.d.Kind != dialect.Tool && n.d.Kind != dialect.Approval {
+			continue
+		}
+		if n.d.EventType == semconv.TypeToolResult && n.d.ToolCallID == "" {
+			results = append(results, n)
 			continue
 		}
 		q := requestOf(n.part, n.d)
@@ -35,6 +40,9 @@ func (b *batch) pair() {
 			q.Claimed = true
 			n.takeCall(q)
 		}
+	}
+	if len(results) > 0 {
+		b.giveBack(results)
 	}
 }
 
@@ -107,6 +115,41 @@ func requestOf(part *memory.Part, d *dialect.Draft) *memory.Request {
 			continue
 		}
 		if len(d.ToolInput) == 0 || string(q.Arguments) == string(d.ToolInput) || d.Alone && onlyValue(q.Arguments) == string(d.ToolInput) {
+			return q
+		}
+	}
+	return nil
+}
+
+// giveBack finds for results that were told apart, without an id, the requests that they are
+// of, and has the tool calls of this request that have no result have them.
+func (b *batch) giveBack(results []*node) {
+	calls := map[factKey]*node{}
+	for _, n := range b.nodes {
+		if n.isEvent() && n.d.EventType == semconv.TypeToolCall && n.d.ToolCallID != "" && len(n.d.ToolOutput) == 0 && n.d.Error == "" {
+			calls[factKey{n.part, n.d.ToolCallID}] = n
+		}
+	}
+	for _, n := range results {
+		q := resultOf(n.part, n.d.ToolName)
+		if q == nil {
+			continue
+		}
+		q.Back = true
+		n.d.ParentEventID = or(n.d.ParentEventID, q.Event)
+		n.take(&n.d.ToolCallID, "tool_call_id", q.ID, q.Event)
+		if call := calls[factKey{n.part, q.ID}]; call != nil && q.ID != "" {
+			complete(call.d, n.d)
+			n.joined = call
+		}
+	}
+}
+
+// resultOf is the request that a result without an id is of: results come back in the order
+// of their calls.
+func resultOf(part *memory.Part, tool string) *memory.Request {
+	for _, q := range part.Requests {
+		if !q.Back && q.Name == tool {
 			return q
 		}
 	}

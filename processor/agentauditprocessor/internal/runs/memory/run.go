@@ -84,7 +84,8 @@ type Frame struct{ Start, End, Agent string }
 type Request struct {
 	chat.Call
 	Event   string
-	Claimed bool
+	Claimed bool // by its tool call
+	Back    bool // a result that was told apart from the call came back
 }
 
 // Pending is what log records said of a model call whose span has not come.

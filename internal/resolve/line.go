@@ -28,9 +28,9 @@ var identity = map[string]bool{
 	"content_at": true, "masked_fields": true, "sender": true, "retention": true,
 }
 
-// Filled are the fields that an event has not and a layer of it tells, by name, with the layer.
-// A layer of another service is named, and fills nothing: nobody's words are put into another's
-// mouth.
+// Filled are the fields that an event has not and a layer of it tells, by name, with the layer;
+// and those of which a layer tells the same and more, as of a call's input. A layer of another
+// service is named, and fills nothing: nobody's words are put into another's mouth.
 func Filled(e *semconv.Event, layers []Layer) map[string]*Layer {
 	var filled map[string]*Layer
 	for i := range layers {
@@ -39,8 +39,8 @@ func Filled(e *semconv.Event, layers []Layer) map[string]*Layer {
 			continue
 		}
 		for _, f := range semconv.Fields() {
-			if identity[f.Name] || e.Has(f.Name) || filled[f.Name] != nil || !l.Has(f.Name) ||
-				slices.Contains(l.DerivedFields, f.Name) {
+			if identity[f.Name] || filled[f.Name] != nil || !l.Has(f.Name) || slices.Contains(l.DerivedFields, f.Name) ||
+				e.Has(f.Name) && !more(&f, l.Event, e) {
 				continue
 			}
 			if filled == nil {
@@ -50,6 +50,25 @@ func Filled(e *semconv.Event, layers []Layer) map[string]*Layer {
 		}
 	}
 	return filled
+}
+
+// more reports whether an object that a holds has all members of b's, and others.
+func more(f *semconv.Field, a, b *semconv.Event) bool {
+	if f.Kind != semconv.KindAny && f.Kind != semconv.KindObject {
+		return false
+	}
+	one, _ := a.Text(f.Name)
+	other, _ := b.Text(f.Name)
+	x, y := members([]byte(one)), members([]byte(other))
+	if y == nil || len(x) <= len(y) {
+		return false
+	}
+	for name, value := range y {
+		if !bytes.Equal(x[name], value) {
+			return false
+		}
+	}
+	return true
 }
 
 // Place is where a line is sealed.

@@ -25,6 +25,7 @@ type Outline struct {
 	Time                 int64 // nanoseconds since 1970
 	facts                [len(names)]string
 	derived              [len(names)]bool
+	frame                bool // it is of an agent run, whose own record gave its agent
 	told                 [sha256.Size]byte
 	hasTold              bool
 }
@@ -47,6 +48,7 @@ func NewOutline(e *semconv.Event, line []byte) Outline {
 		o.facts[i] = one(*facts[name].of(e))
 		o.derived[i] = slices.Contains(e.DerivedFields, name)
 	}
+	o.frame = isFrame(e)
 	if line != nil {
 		var r semconv.LineReader
 		if _, err := r.Scan(line); err == nil {
@@ -61,8 +63,20 @@ func one(s string) string { return unique.Make(s).Value() }
 
 // says is what the event says of itself, "" where it says it as derived, or not.
 func (o *Outline) says(fact int) string {
-	if o.derived[fact] {
-		return ""
+	switch {
+	case !o.derived[fact]:
+		return o.facts[fact]
+	case fact == agentFact && !o.derived[nameFact] && o.facts[nameFact] == o.facts[agentFact]:
+		return o.facts[fact] // an agent that is named, and has no id beside
+	}
+	return ""
+}
+
+// own is what the event has of itself: what it says, and of an agent run the agent that its own
+// record was read as, by the name of its span say, which holds for what lies below that span.
+func (o *Outline) own(fact int) string {
+	if v := o.says(fact); v != "" || !o.frame || fact != agentFact && fact != nameFact {
+		return v
 	}
 	return o.facts[fact]
 }
@@ -74,4 +88,20 @@ func service(source json.RawMessage) string {
 	var s struct{ Service string }
 	_ = json.Unmarshal(source, &s) // of a line, which is checked
 	return s.Service
+}
+
+// isFrame reports whether an event is of an agent run, with an agent that is from its own
+// record, be it as derived.
+func isFrame(e *semconv.Event) bool {
+	switch e.EventType {
+	case semconv.TypeSessionStart, semconv.TypeSessionEnd, semconv.TypeSessionTimeout:
+	default:
+		return false
+	}
+	if e.AgentName == "" {
+		return false
+	}
+	var from map[string]json.RawMessage
+	_ = json.Unmarshal(e.DerivedFrom, &from) // of a line, which is checked
+	return from["agent_id"] == nil && from["agent_name"] == nil
 }

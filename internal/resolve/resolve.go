@@ -8,8 +8,6 @@
 package resolve
 
 import (
-	"slices"
-
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -65,16 +63,18 @@ type fact struct {
 	agent bool
 	// abroad is set where what another service says counts for the events below its own.
 	abroad bool
-	// types are the event types that take it; nil is all.
-	types []semconv.EventType
+	// call is set for what only model calls say for their run; a model call has it from none
+	// that is not one.
+	call bool
 }
 
-var names = [...]string{"session_id", "user_id", "agent_id", "agent_name", "agent_version", "system_prompt_hash"}
+var names = [...]string{"session_id", "user_id", "agent_id", "agent_name", "agent_version", "model_id", "system_prompt_hash"}
 
 // Places in names.
 const (
 	sessionFact = 0
 	agentFact   = 2
+	nameFact    = 3
 )
 
 var facts = map[string]fact{
@@ -83,7 +83,8 @@ var facts = map[string]fact{
 	"agent_id":           {of: func(e *semconv.Event) *string { return &e.AgentID }},
 	"agent_name":         {of: func(e *semconv.Event) *string { return &e.AgentName }, agent: true},
 	"agent_version":      {of: func(e *semconv.Event) *string { return &e.AgentVersion }, agent: true},
-	"system_prompt_hash": {of: func(e *semconv.Event) *string { return &e.SystemPromptHash }, agent: true, types: []semconv.EventType{semconv.TypeLLMCall}},
+	"model_id":           {of: func(e *semconv.Event) *string { return &e.ModelID }, call: true},
+	"system_prompt_hash": {of: func(e *semconv.Event) *string { return &e.SystemPromptHash }, agent: true},
 }
 
 // scope is whose events share a fact.
@@ -116,6 +117,8 @@ type resolver struct {
 	events []Outline
 	out    []Resolution
 	bySpan map[spanKey][]int
+	// frames are the agents of agent runs that do not say them, by the scope of the run.
+	frames map[scope]*frames
 }
 
 type spanKey struct{ sender, run, span string }
@@ -133,13 +136,14 @@ func Events(events []*semconv.Event) []Resolution {
 // answer has an element for each, in their order. The order of the events does not matter but
 // for that of values in conflicts, and for which of those that say the same are named.
 func Outlines(events []Outline) []Resolution {
-	r := &resolver{events: events, out: make([]Resolution, len(events)), bySpan: map[spanKey][]int{}}
+	r := &resolver{events: events, out: make([]Resolution, len(events)), bySpan: map[spanKey][]int{}, frames: map[scope]*frames{}}
 	for i := range events {
 		if o := &events[i]; o.SpanID != "" && o.Run != "" {
 			k := spanKey{o.Sender, o.Run, o.SpanID}
 			r.bySpan[k] = append(r.bySpan[k], i)
 		}
 	}
+	r.learnFrames()
 	for i := range names {
 		r.resolve(i, facts[names[i]])
 	}
@@ -165,24 +169,31 @@ func (r *resolver) scopeOf(i int, f fact) (s scope, ok bool) {
 func (r *resolver) resolve(n int, f fact) {
 	known := map[scope]*told{}
 	for i := range r.events {
+		o := &r.events[i]
 		s, ok := r.scopeOf(i, f)
-		if v := r.events[i].says(n); ok && v != "" {
-			if known[s] == nil {
-				known[s] = &told{}
-			}
-			known[s].add(v, r.events[i].ID)
+		if !ok || f.call && o.Type != semconv.TypeLLMCall {
+			continue
 		}
+		v := o.says(n)
+		if n == nameFact && r.out[i].Get(names[agentFact]) == "" {
+			v = o.own(n) // of the agent of that id
+		}
+		tell(known, s, v, o.ID)
 	}
 	for i := range r.events {
 		s, ok := r.scopeOf(i, f)
-		if !ok || r.events[i].says(n) != "" || f.types != nil && !slices.Contains(f.types, r.events[i].Type) {
+		if !ok || r.events[i].says(n) != "" || r.keeps(i, n, known[s]) {
 			continue
 		}
-		if v, from := r.above(i, n, f); v != "" {
+		if v, from := r.above(i, n, f, known[s]); v != "" {
 			r.take(i, n, v, []string{from})
 			continue
 		}
-		switch t := known[s]; {
+		t := known[s]
+		if n == agentFact {
+			t = r.agents(s, t)
+		}
+		switch {
 		case t == nil:
 		case len(t.values) > 1:
 			r.out[i].Conflicts = append(r.out[i].Conflicts, Conflict{names[n], t.values})
@@ -190,6 +201,17 @@ func (r *resolver) resolve(n int, f fact) {
 			r.take(i, n, t.values[0], t.from[t.values[0]])
 		}
 	}
+}
+
+// tell has an event say something in its scope, unless it says nothing.
+func tell(of map[scope]*told, s scope, value, event string) {
+	if value == "" {
+		return
+	}
+	if of[s] == nil {
+		of[s] = &told{}
+	}
+	of[s].add(value, event)
 }
 
 func (r *resolver) take(i, n int, value string, from []string) {
@@ -203,8 +225,9 @@ func (r *resolver) take(i, n int, value string, from []string) {
 }
 
 // above is what the nearest event above says of itself: of the span itself or of one that it
-// is below, of the same sender.
-func (r *resolver) above(i, n int, f fact) (value, from string) {
+// is below, of the same sender; of an agent run, what it has as its own. Where the run has one
+// agent, its root has no other.
+func (r *resolver) above(i, n int, f fact, known *told) (value, from string) {
 	if f.agent {
 		return "", ""
 	}
@@ -216,7 +239,14 @@ func (r *resolver) above(i, n int, f fact) (value, from string) {
 			if up.Service != o.Service && (!f.abroad || span == o.SpanID) {
 				continue
 			}
-			if v := up.says(n); j != i && v != "" {
+			if f.call && o.Type == semconv.TypeLLMCall && up.Type != semconv.TypeLLMCall {
+				continue
+			}
+			v := up.own(n)
+			if n == agentFact && r.around(j, known) {
+				v = ""
+			}
+			if j != i && v != "" {
 				return v, up.ID
 			}
 			if parent == "" && up.ParentSpanID != "" {

@@ -64,18 +64,18 @@ func TestTable(t *testing.T) {
 	require.Equal(t, `run r of session s · 6 events · 2026-11-23 23:59:01.000 to 2026-11-24 00:00:01.000 UTC
 agent desk, till · user ann
 
-23:59:01.000   1 session_start desk
+23:59:01.000   1 session_start desk [from the run: model_id, system_prompt_hash]
     user       Refund me.
 23:59:03.000   3 llm_call      desk: gpt-5 12+3 tokens prompt abababababababab
     given      user: Refund me.\n\u001b[8mquietly
     says       On it.
     asks for   refund({"order":7})
-23:59:04.000   4 approval      desk: refund pending [missing: approver_id]
+23:59:04.000   4 approval      desk: refund pending [missing: approver_id; from the run: model_id, system_prompt_hash]
 23:59:58.000  58 approval      desk: refund approved by bob (human)
     reason     small sum
     sent by    {"subject":"gateway"}
 2026-11-24
-00:00:00.000  60 tool_call     till: refund at shop needs approval, none told success
+00:00:00.000  60 tool_call     till: refund at shop needs approval, none told success [from the run: model_id]
     input      {"order":7}
     output     {"done":true}
     also told  {"tool_input":{"order":8}}

@@ -19,12 +19,13 @@ type sender interface {
 }
 
 // batcher gathers the events of all senders into objects, one a class, and passes each on
-// when it is full or old enough. It stays open past its age until it may be pending: in an
+// when it is full, old enough, or none is on its way. It stays open past its age until it may be pending: in an
 // outage there are few, full objects. With durability sealed it is what takes requests.
 type batcher struct {
 	life     context.Context // ends when nothing more is to be tried
 	maker    *maker
 	slots    slots
+	pace     *pace
 	next     sender
 	unsealed *atomic.Int64 // events that are in it, or passed on and not finished
 
@@ -48,7 +49,10 @@ type batch struct {
 }
 
 func newBatcher(life context.Context, m *maker, s slots, next sender, unsealed *atomic.Int64) *batcher {
-	return &batcher{life: life, maker: m, slots: s, next: next, unsealed: unsealed, flushing: make(chan struct{}), open: map[bool]*batch{}}
+	return &batcher{
+		life: life, maker: m, slots: s, pace: newPace(m.cfg.Batch.MaxPuts), next: next, unsealed: unsealed,
+		flushing: make(chan struct{}), open: map[bool]*batch{},
+	}
 }
 
 var errStopped = errors.New("the exporter is stopping")
@@ -122,8 +126,11 @@ func (b *batcher) batch(quarantine bool) *batch {
 		return o
 	}
 	o := &batch{
-		object: b.maker.object(quarantine, time.Now(), "", func(o *object, _ error) { b.unsealed.Add(-int64(o.events)) }),
-		more:   make(chan struct{}, 1), full: make(chan struct{}), closed: make(chan struct{}),
+		object: b.maker.object(quarantine, time.Now(), "", func(o *object, _ error) {
+			b.unsealed.Add(-int64(o.events))
+			b.pace.end()
+		}),
+		more: make(chan struct{}, 1), full: make(chan struct{}), closed: make(chan struct{}),
 	}
 	b.open[quarantine] = o
 	b.sealing.Go(func() { b.seal(o) })
@@ -132,7 +139,7 @@ func (b *batcher) batch(quarantine bool) *batch {
 
 // seal takes a batch through its life.
 func (b *batcher) seal(o *batch) {
-	b.await(o)
+	b.pace.begin(b.await(o))
 	if !b.slots.take(b.life) {
 		b.close(o)
 		o.finish(errStopped)
@@ -143,22 +150,27 @@ func (b *batcher) seal(o *batch) {
 	b.next.send(b.life, o.object)
 }
 
-// await drains a batch until it is due.
-func (b *batcher) await(o *batch) {
+// await drains a batch until it is due, and reports whether that was by the pace.
+func (b *batcher) await(o *batch) (paced bool) {
+	ctx, cancel := context.WithCancel(b.life)
+	defer cancel()
+	early := b.pace.early(ctx)
 	age := time.NewTimer(o.limits.MaxAge)
 	defer age.Stop()
 	for {
 		select {
 		case <-o.more:
 			o.feed.drain()
+		case <-early:
+			return true
 		case <-age.C:
-			return
+			return false
 		case <-o.full:
-			return
+			return false
 		case <-b.flushing:
-			return
+			return false
 		case <-b.life.Done():
-			return
+			return false
 		}
 	}
 }

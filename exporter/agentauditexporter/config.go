@@ -126,11 +126,15 @@ func (c *TimestampConfig) Validate() error {
 	return nil
 }
 
-// BatchConfig says when an object is closed: at the first of its bounds.
+// BatchConfig says when an object is closed: at the first of its bounds, or, where events are
+// acknowledged when they are sealed, when no other is on its way to the bucket.
 type BatchConfig struct {
 	MaxEvents int           `mapstructure:"max_events"`
 	MaxBytes  ByteSize      `mapstructure:"max_bytes"`
 	MaxAge    time.Duration `mapstructure:"max_age"`
+	// MaxPuts are the PUTs a second, of objects and their manifests, that may be spent on objects
+	// that are not full and not old yet. With 0 each waits for one of its bounds.
+	MaxPuts int `mapstructure:"max_puts"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -191,7 +195,7 @@ func createDefaultConfig() component.Config {
 		Spool:         SpoolConfig{MaxBytes: 1 << 30},
 		Log:           defaultLog(os.Hostname()),
 		Compression:   ledger.Gzip,
-		Batch:         BatchConfig{MaxEvents: 50_000, MaxBytes: 8 << 20, MaxAge: time.Second},
+		Batch:         BatchConfig{MaxEvents: 50_000, MaxBytes: 8 << 20, MaxAge: time.Second, MaxPuts: 15},
 		Heartbeat:     time.Minute,
 		Checkpoint:    time.Hour,
 		Timestamp:     TimestampConfig{Timeout: 10 * time.Second},
@@ -334,6 +338,9 @@ func (c *BatchConfig) Validate() error {
 	}
 	if c.MaxAge <= 0 {
 		errs = append(errs, fmt.Errorf("`max_age` (%v) must be positive", c.MaxAge))
+	}
+	if c.MaxPuts < 0 {
+		errs = append(errs, fmt.Errorf("`max_puts` (%d) must not be negative", c.MaxPuts))
 	}
 	return errors.Join(errs...)
 }

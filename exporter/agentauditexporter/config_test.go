@@ -48,7 +48,7 @@ func TestLoadConfig(t *testing.T) {
 			c.Signing.EarlierKeys = []string{"/etc/agentaudit/old.pub"}
 			c.Signing.WatchedKeys = []string{"/etc/agentaudit/gw-1.pub", "/etc/agentaudit/gw-2.pub"}
 			c.Compression, c.CompressionParams.Level = "zstd", 19
-			c.Batch = BatchConfig{MaxEvents: 1000, MaxBytes: 16 << 20, MaxAge: 250 * time.Millisecond}
+			c.Batch = BatchConfig{MaxEvents: 1000, MaxBytes: 16 << 20, MaxAge: 250 * time.Millisecond, MaxPuts: 40}
 			c.Heartbeat = 10 * time.Minute
 			c.Durability = "spooled"
 			c.Spool = SpoolConfig{Directory: "/var/lib/agentaudit/spool", MaxBytes: 4 << 30}
@@ -176,11 +176,12 @@ func TestValidate(t *testing.T) {
 			[]string{"`compression_params::level` (1) must be left out with `compression` none"},
 		},
 		"batch": {
-			func(c *Config) { c.Batch = BatchConfig{MaxBytes: 1000} },
+			func(c *Config) { c.Batch = BatchConfig{MaxBytes: 1000, MaxPuts: -1} },
 			[]string{
 				"batch: `max_events` (0) must be positive",
 				"`max_bytes` (1000B) must be between 64KiB and 256MiB",
 				"`max_age` (0s) must be positive",
+				"`max_puts` (-1) must not be negative",
 			},
 		},
 		"durability": {

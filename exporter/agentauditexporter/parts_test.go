@@ -37,7 +37,7 @@ func newParts(t *testing.T) *parts {
 	}
 	t.Cleanup(func() { require.NoError(t, p.tel.Shutdown(context.Background())) })
 	p.cfg.Log, p.cfg.ObjectLock = "gw-0", LockConfig{Mode: ledger.Governance, Retention: Duration(day)}
-	p.cfg.Batch.MaxAge = time.Hour // nothing happens by itself
+	p.cfg.Batch.MaxAge, p.cfg.Batch.MaxPuts = time.Hour, 0 // nothing happens by itself
 	p.cfg.Heartbeat, p.cfg.Checkpoint = time.Hour, 0
 	p.cfg.BackOffConfig.InitialInterval, p.cfg.BackOffConfig.MaxInterval = time.Millisecond, time.Millisecond
 	telemetry, err := metadata.NewTelemetryBuilder(p.tel.NewTelemetrySettings())

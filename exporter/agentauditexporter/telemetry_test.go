@@ -22,7 +22,7 @@ func TestTelemetry(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, tel.Shutdown(context.Background())) })
 	c := tr.config()
 	c.Compression = "none"
-	c.Batch.MaxEvents, c.Batch.MaxAge = 3, time.Hour // each request of three is an object, on a slow machine too
+	c.Batch.MaxEvents, c.Batch.MaxAge, c.Batch.MaxPuts = 3, time.Hour, 0 // each request of three is an object, on a slow machine too
 	r, err := startWith(t, NewFactory(), metadatatest.NewSettings(tel), c)
 	require.NoError(t, err)
 

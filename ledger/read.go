@@ -143,15 +143,7 @@ func readObject(ctx context.Context, r Reader, j job, now time.Time, note func(F
 	if body == nil {
 		return nil
 	}
-	tree := NewTree()
-	if err := eachLine(j.obj.Key, body, func(line []byte) error { tree.Append(line); return nil }); err != nil {
-		note(j.finding(CodeEncodingInvalid, err.Error()))
-		return nil
-	}
-	if root := fmt.Sprintf("%x", tree.Root()); root != j.obj.MerkleRoot {
-		f := j.finding(CodeMerkleMismatch, "the Merkle root of the lines is not what was signed")
-		f.Expected, f.Found = j.obj.MerkleRoot, root
-		note(f)
+	if !j.lines(body, note, func([]byte, int) {}) {
 		return nil
 	}
 	n := 0
@@ -160,6 +152,54 @@ func readObject(ctx context.Context, r Reader, j job, now time.Time, note func(F
 		each(EventLine{Line: line, Log: j.log, Seq: j.seq, Object: j.obj.Key, N: n})
 		return nil
 	})
+}
+
+// lines gives the lines of an object and reports whether they are those that were signed.
+func (j *job) lines(body []byte, note func(Finding), each func(line []byte, n int)) bool {
+	tree, n := NewTree(), 0
+	if err := eachLine(j.obj.Key, body, func(line []byte) error {
+		n++
+		tree.Append(line)
+		each(line, n)
+		return nil
+	}); err != nil {
+		note(j.finding(CodeEncodingInvalid, err.Error()))
+		return false
+	}
+	if root := fmt.Sprintf("%x", tree.Root()); root != j.obj.MerkleRoot {
+		f := j.finding(CodeMerkleMismatch, "the Merkle root of the lines is not what was signed")
+		f.Expected, f.Found = j.obj.MerkleRoot, root
+		note(f)
+		return false
+	}
+	return true
+}
+
+// ScanObject is ReadObject in one go: it gives lines whose object has the digest that was
+// signed before their Merkle root was checked. After an error, a *Finding where the object
+// does not hold, what was given counts for nothing.
+func ScanObject(ctx context.Context, r Reader, m *Manifest, o *Object, each func(line []byte, n int)) error {
+	var broken *Finding
+	note := func(f Finding) {
+		if f.Severity == SeverityError || f.Severity == SeverityUnknown || f.Code == CodeExpired {
+			broken = &f
+		}
+	}
+	j := job{log: m.Predicate.Log, seq: m.Predicate.Seq, obj: o}
+	body, _, findings, err := findVersion(ctx, r, j, time.Now())
+	if err != nil {
+		return err
+	}
+	for _, f := range findings {
+		note(f)
+	}
+	if body != nil {
+		j.lines(body, note, each)
+	}
+	if broken != nil {
+		return broken
+	}
+	return nil
 }
 
 // LogFacts are what a walk through a log came to.

@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -48,11 +49,7 @@ func TestFollowGoesOn(t *testing.T) {
 	require.Equal(t, end, at)
 }
 
-var errStop = errorString("stop")
-
-type errorString string
-
-func (e errorString) Error() string { return string(e) }
+var errStop = errors.New("stop")
 
 // A position that is not of the log is never gone on from.
 func TestFollowAnotherLog(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 func TestEveryFieldIsContentOrNot(t *testing.T) {
 	for _, f := range Fields() {
 		yes, no := slices.Contains(contentFields, f.Name), slices.Contains(plainFields, f.Name)
-		require.True(t, yes != no, "say in content.go whether %s is content", f.Name)
+		require.NotEqual(t, yes, no, "say in content.go whether %s is content", f.Name)
 		require.Equal(t, yes, f.Content(), f.Name)
 	}
 	for _, name := range slices.Concat(contentFields, plainFields) {

@@ -54,7 +54,7 @@ or the command was wrong; 3 well, with warnings, under --strict.`,
 		SilenceUsage:  true,
 	}
 	cmd.CompletionOptions.HiddenDefaultCmd = true
-	cmd.AddCommand(keygenCmd(), bucketCmd(), mapCmd(), verifyCmd(), trailCmd(), exportCmd(), proveCmd(), checkpointCmd(), keyCmd(), pullCmd(), tilesCmd(), demoCmd())
+	cmd.AddCommand(keygenCmd(), bucketCmd(), mapCmd(), verifyCmd(), trailCmd(), exportCmd(), proveCmd(), checkpointCmd(), keyCmd(), pullCmd(), tilesCmd(), indexCmd(), demoCmd())
 	return cmd
 }
 

@@ -40,6 +40,15 @@ func (b *Batch) Bytes() int { return b.bytes + len(b.cells)*32 + len(b.rows)*8 }
 // Row begins a row. Its columns are set in their order.
 func (b *Batch) Row() { b.rows = append(b.rows, len(b.cells)) }
 
+// Mark is how far a batch was filled.
+type Mark struct{ rows, cells int }
+
+// Mark is a place to which Rewind goes back.
+func (b *Batch) Mark() Mark { return Mark{len(b.rows), len(b.cells)} }
+
+// Rewind takes back the rows since a mark.
+func (b *Batch) Rewind(m Mark) { b.rows, b.cells = b.rows[:m.rows], b.cells[:m.cells] }
+
 // maxShared is the longest text, in bytes, that is looked for among those that the batch has.
 const maxShared = 200
 

@@ -56,12 +56,9 @@ func (t *Table) compare(a, b parquet.Row) int {
 			}
 			continue
 		}
-		c := 0
-		switch t.Columns[column].Type {
-		case Text:
+		c := cmp.Compare(x.Int64(), y.Int64())
+		if t.Columns[column].Type == Text {
 			c = bytes.Compare(x.ByteArray(), y.ByteArray())
-		default:
-			c = cmp.Compare(x.Int64(), y.Int64())
 		}
 		if c != 0 {
 			return c

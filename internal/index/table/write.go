@@ -24,7 +24,7 @@ const chunk = 1024
 // writer writes a file column by column, a row group at a time.
 type writer struct {
 	t       *Table
-	w       *parquet.Writer
+	w       *parquet.GenericWriter[any]
 	columns []*parquet.ColumnWriter
 	values  []parquet.Value
 	rows    int // in the row group that was begun
@@ -47,7 +47,7 @@ func newWriter(t *Table, out io.Writer) *writer {
 		sorting = append(sorting, parquet.NullsFirst(parquet.Ascending(name)))
 	}
 	options = append(options, parquet.BloomFilters(blooms...), parquet.SortingWriterConfig(parquet.SortingColumns(sorting...)))
-	w := parquet.NewWriter(out, options...)
+	w := parquet.NewGenericWriter[any](out, options...)
 	return &writer{t: t, w: w, columns: w.ColumnWriters()}
 }
 

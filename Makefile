@@ -2,7 +2,7 @@
 # `make help` lists the targets.
 
 BIN := .bin
-TOOLS := builder mdatagen gofumpt golangci-lint versitygw govulncheck go-licence-detector cyclonedx-gomod
+TOOLS := builder mdatagen gofumpt golangci-lint versitygw govulncheck go-licence-detector cyclonedx-gomod litewitness witnessdb
 
 COLLECTOR := build/otelcol-agentaudit/otelcol-agentaudit
 COMMAND := build/agentaudit
@@ -44,6 +44,14 @@ $(BIN)/%: tools/go.mod tools/go.sum
 	go -C tools build -o ../$(BIN)/ $(PACKAGE)
 	@touch $@
 
+# A witness to test against, and what tells it of logs.
+WITNESS := $(BIN)/litewitness $(BIN)/witnessdb
+$(BIN)/litewitness: PACKAGE := filippo.io/torchwood/cmd/litewitness
+$(BIN)/witnessdb: PACKAGE := .
+$(WITNESS): $(wildcard tools/witness/*)
+	CGO_ENABLED=0 go -C tools/witness build -o ../../$@ $(PACKAGE)
+	@touch $@
+
 generate: $(BIN)/mdatagen ## write the generated code and documents again
 	PATH="$(CURDIR)/$(BIN):$$PATH" go generate ./...
 
@@ -67,7 +75,7 @@ $(COMMAND): $(SOURCES)
 run: build $(BIN)/versitygw ## the whole path once: local S3, collector, recordings, trail, verify
 	$(COMMAND) demo
 
-test: build $(BIN)/versitygw ## unit tests with the race detector, and the end-to-end tests
+test: build $(BIN)/versitygw $(WITNESS) ## unit tests with the race detector, and the end-to-end tests
 	$(if $(RACE),,@echo "no C compiler: the tests run without -race")
 	go test $(RACE) $(GOTESTFLAGS) ./...
 

@@ -143,6 +143,9 @@ func (c *Chain) Checkpoint(ctx context.Context, stamp func(ctx context.Context, 
 	return err
 }
 
+// Noted is the checkpoint that was signed last, and its size; nil before the first.
+func (c *Chain) Noted() (note []byte, size int64) { return c.note, c.noted }
+
 // checkpoint signs the head of the log's tree, once for each size.
 func (c *Chain) checkpoint(ctx context.Context) ([]byte, error) {
 	if c.note != nil && c.noted == c.head.seq+1 {

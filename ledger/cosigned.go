@@ -21,6 +21,12 @@ func CosignedKey(log string, size int64) string {
 	return strings.TrimSuffix(CheckpointKey(log, size), ".txt") + cosignedSuffix
 }
 
+// PutCosigned stores a checkpoint with cosignatures beside the one that the log wrote. lock is
+// what it is locked with: it must be removable.
+func PutCosigned(ctx context.Context, s Store, c *Checkpoint, lock Retention) error {
+	return putOver(ctx, s, CosignedKey(c.Log, c.Size), c.Note, PutOptions{Retention: lock, ContentType: "text/plain; charset=utf-8"})
+}
+
 // Witnessed is what a quorum of witnesses confirms of a log: that each, as of its time, had
 // seen its first Size manifests, and no other history of the log of that genesis.
 type Witnessed struct {

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -122,6 +123,31 @@ func (t *Tiles) Consistency(ctx context.Context, size uint64) ([][]byte, error) 
 		return nil, err
 	}
 	return t.path(ctx, n)
+}
+
+// Proof is Consistency, checked: that the tree of a smaller size is the beginning of the one
+// with that root, in hex, which is the root of this one.
+func (t *Tiles) Proof(ctx context.Context, size uint64, root string) ([][]byte, error) {
+	path, err := t.Consistency(ctx, size)
+	if err != nil {
+		return nil, err
+	}
+	var roots []byte // of the complete subtrees of the smaller tree
+	for _, id := range compact.RangeNodes(0, size, nil) {
+		hash, err := t.hash(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		roots = append(roots, hash...)
+	}
+	r, err := hex.DecodeString(root)
+	if err != nil {
+		return nil, err
+	}
+	if err := proof.VerifyConsistency(rfc6962.DefaultHasher, size, t.size, path, bag(roots), r); err != nil {
+		return nil, fmt.Errorf("the tiles of log %s are wrong (agentaudit tiles rebuild): %w", t.log, err)
+	}
+	return path, nil
 }
 
 func (t *Tiles) path(ctx context.Context, n proof.Nodes) ([][]byte, error) {

@@ -142,15 +142,19 @@ func (w *TileWriter) Write(ctx context.Context, checkpoint []byte) error {
 	return nil
 }
 
-// put writes an object, over what is there: nothing of it is evidence.
 func (w *TileWriter) put(ctx context.Context, key string, body []byte) error {
-	o := PutOptions{SHA256: sha256.Sum256(body), Retention: w.lock(), ContentType: "application/octet-stream"}
+	return putOver(ctx, w.store, key, body, PutOptions{Retention: w.lock(), ContentType: "application/octet-stream"})
+}
+
+// putOver writes an object, over what is there: nothing of it is evidence.
+func putOver(ctx context.Context, s Store, key string, body []byte, o PutOptions) error {
+	o.SHA256 = sha256.Sum256(body)
 	for range maxRivals {
-		_, err := w.store.Put(ctx, key, body, o)
+		_, err := s.Put(ctx, key, body, o)
 		if !errors.Is(err, ErrExists) {
 			return err
 		}
-		versions, err := w.store.Versions(ctx, key)
+		versions, err := s.Versions(ctx, key)
 		if err != nil {
 			return err
 		}
@@ -158,7 +162,7 @@ func (w *TileWriter) put(ctx context.Context, key string, body []byte) error {
 		for _, v := range versions {
 			if v.Latest && !v.DeleteMarker {
 				o.IfMatch = v.ETag
-				if have, err := w.store.Get(ctx, key, v.ID); err == nil && string(have) == string(body) {
+				if have, err := s.Get(ctx, key, v.ID); err == nil && string(have) == string(body) {
 					return nil
 				}
 			}

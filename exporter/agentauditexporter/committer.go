@@ -17,6 +17,7 @@ type manifests interface {
 	Commit(ctx context.Context, kind ledger.Kind, objects []ledger.Object) error
 	Checkpoint(ctx context.Context, stamp func(context.Context, []byte) ([]byte, error)) error
 	WriteTiles(ctx context.Context, lock func() ledger.Retention) error
+	Noted() (note []byte, size int64)
 }
 
 // committer names the objects that were uploaded in one manifest after the other, and
@@ -28,6 +29,7 @@ type committer struct {
 	key    *publicKey
 	retry  retrier
 	report *reporter
+	cosign *cosigner // nil where no witness is asked
 
 	uploaded chan *object
 	loop     sync.WaitGroup
@@ -46,6 +48,9 @@ func (c *committer) start(ctx context.Context) { c.loop.Go(func() { c.run(ctx) }
 func (c *committer) stop(ctx context.Context) error {
 	close(c.uploaded)
 	c.loop.Wait()
+	if c.cosign != nil {
+		defer c.cosign.stop()
+	}
 	if err := c.commit(ctx, ledger.KindClose, nil); err != nil {
 		return fmt.Errorf("the log %q is left without a closing manifest: %w", c.cfg.Log, err)
 	}
@@ -157,5 +162,8 @@ func (c *committer) checkpoint(ctx context.Context) {
 	// Tiles are derived: without them, verification says the same and takes longer.
 	if err := c.log.WriteTiles(ctx, ledger.Removable); err != nil {
 		c.report.logger.Warn("the tiles of the log were not brought up to date; the next checkpoint does it", zap.Error(err))
+	}
+	if note, size := c.log.Noted(); c.cosign != nil && note != nil {
+		c.cosign.take(round{note, size})
 	}
 }

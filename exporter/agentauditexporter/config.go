@@ -56,6 +56,8 @@ type Config struct {
 	Checkpoint time.Duration `mapstructure:"checkpoint"`
 	// Timestamp is the authority that says when a checkpoint existed.
 	Timestamp TimestampConfig `mapstructure:"timestamp"`
+	// Witness is about those who cosign checkpoints.
+	Witness WitnessConfig `mapstructure:"witness"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -199,6 +201,7 @@ func createDefaultConfig() component.Config {
 		Heartbeat:     time.Minute,
 		Checkpoint:    time.Hour,
 		Timestamp:     TimestampConfig{Timeout: 10 * time.Second},
+		Witness:       WitnessConfig{Timeout: 10 * time.Second},
 	}
 }
 

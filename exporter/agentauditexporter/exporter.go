@@ -101,6 +101,10 @@ func (e *auditExporter) start(ctx context.Context, host component.Host) error {
 func (e *auditExporter) seal() sender {
 	l := e.log
 	e.committer = newCommitter(e.cfg, l.chain, l.public, e.retry, e.report)
+	if l.witnesses != nil {
+		e.committer.cosign = newCosigner(&e.cfg.Witness, l.witnesses, l.bucket, l.keys.signer, e.report)
+		e.committer.cosign.start(e.life)
+	}
 	e.committer.start(e.life)
 	if e.cfg.Checkpoint > 0 {
 		w := newWatcher(e.cfg, l.bucket, l.keys.watched())

@@ -24,6 +24,8 @@ type opening struct {
 
 	instance string // of this process, drawn at its start
 	digest   string // of the configuration
+	// witnesses are those that cosign checkpoints; nil for none.
+	witnesses *witnesses
 
 	// What is open, in this order.
 	keys   keyring
@@ -45,6 +47,9 @@ func newOpening(c *Config, build component.BuildInfo, report *reporter, heads *n
 // prepare reads what is on this machine.
 func (o *opening) prepare() (err error) {
 	if err = o.keys.load(); err != nil {
+		return err
+	}
+	if o.witnesses, err = o.cfg.Witness.load(o.cfg.Log); err != nil {
 		return err
 	}
 	o.digest, err = o.cfg.digest()

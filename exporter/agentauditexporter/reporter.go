@@ -23,6 +23,7 @@ type reporter struct {
 	lastCommit  atomic.Int64 // Unix nanoseconds
 	unsealed    atomic.Int64 // events
 	watchedLogs atomic.Int64 // at the last checkpoint
+	lastQuorum  atomic.Int64 // of witnesses, Unix nanoseconds; 0 where none is asked
 }
 
 // observe has the gauges read from now on.
@@ -38,6 +39,12 @@ func (r *reporter) observe() error {
 		}),
 		r.RegisterAgentauditExporterWatchedLogsCallback(func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(r.watchedLogs.Load())
+			return nil
+		}),
+		r.RegisterAgentauditExporterLastQuorumAgeCallback(func(_ context.Context, o metric.Float64Observer) error {
+			if at := r.lastQuorum.Load(); at > 0 {
+				o.Observe(time.Since(time.Unix(0, at)).Seconds())
+			}
 			return nil
 		}))
 }

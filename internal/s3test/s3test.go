@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/locals3"
+	"github.com/agentaudit/otelcol-agentaudit/internal/tooltest"
 	"github.com/agentaudit/otelcol-agentaudit/store"
 )
 
@@ -62,23 +62,7 @@ const startTimeout = time.Minute
 // Binary is the path of the S3 server that `make tools` built. The test fails where it is missing.
 func Binary(t testing.TB) string {
 	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the working directory")
-		}
-	}
-	binary := filepath.Join(dir, ".bin", "versitygw")
-	if _, err := os.Stat(binary); err != nil {
-		t.Fatalf("no S3 server to test against: run make tools (%v)", err)
-	}
-	return binary
+	return tooltest.Path(t, "versitygw")
 }
 
 // Stop takes the server away; its data stays.

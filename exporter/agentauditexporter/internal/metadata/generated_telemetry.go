@@ -32,6 +32,7 @@ type TelemetryBuilder struct {
 	AgentauditExporterCommits                 metric.Int64Counter
 	AgentauditExporterEventsSealed            metric.Int64Counter
 	AgentauditExporterLastCommitAge           metric.Float64ObservableGauge
+	AgentauditExporterLastQuorumAge           metric.Float64ObservableGauge
 	AgentauditExporterObjectBytes             metric.Int64Counter
 	AgentauditExporterObjectUncompressedBytes metric.Int64Counter
 	AgentauditExporterObjects                 metric.Int64Counter
@@ -45,6 +46,7 @@ type TelemetryBuilder struct {
 	AgentauditExporterUnsealedEvents          metric.Int64ObservableGauge
 	AgentauditExporterWarnings                metric.Int64Counter
 	AgentauditExporterWatchedLogs             metric.Int64ObservableGauge
+	AgentauditExporterWitnessFailures         metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -64,6 +66,21 @@ func (builder *TelemetryBuilder) RegisterAgentauditExporterLastCommitAgeCallback
 		cb(ctx, &observerFloat64{inst: builder.AgentauditExporterLastCommitAge, obs: o})
 		return nil
 	}, builder.AgentauditExporterLastCommitAge)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterAgentauditExporterLastQuorumAgeCallback sets callback for observable AgentauditExporterLastQuorumAge metric.
+func (builder *TelemetryBuilder) RegisterAgentauditExporterLastQuorumAgeCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.AgentauditExporterLastQuorumAge, obs: o})
+		return nil
+	}, builder.AgentauditExporterLastQuorumAge)
 	if err != nil {
 		return err
 	}
@@ -211,6 +228,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("s"),
 	)
 	errs = errors.Join(errs, err)
+	builder.AgentauditExporterLastQuorumAge, err = builder.meter.Float64ObservableGauge(
+		"otelcol_agentaudit_exporter_last_quorum_age",
+		metric.WithDescription("Time since a quorum of the witnesses cosigned a checkpoint of the log, or since the start. None where no witness is asked. [Alpha]"),
+		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
 	builder.AgentauditExporterObjectBytes, err = builder.meter.Int64Counter(
 		"otelcol_agentaudit_exporter_object_bytes",
 		metric.WithDescription("Number of bytes of sealed objects, as stored. [Alpha]"),
@@ -287,6 +310,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_agentaudit_exporter_watched_logs",
 		metric.WithDescription("Number of other logs whose heads were noted at the last checkpoint, 4 at most. 0 where other collectors write to the bucket means that nobody would miss what is cut off their logs. [Alpha]"),
 		metric.WithUnit("{log}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.AgentauditExporterWitnessFailures, err = builder.meter.Int64Counter(
+		"otelcol_agentaudit_exporter_witness_failures",
+		metric.WithDescription("Number of requests to witnesses that gave no cosignature. The next checkpoint asks again. [Alpha]"),
+		metric.WithUnit("{request}"),
 	)
 	errs = errors.Join(errs, err)
 	return &builder, errs

@@ -14,8 +14,8 @@ import (
 // hider replaces system texts in JSON, each value once, in one pass.
 type hider struct {
 	hashes *hashes
-	texts  []string // system texts of the record, as JSON strings
-	flat   []string // prefixes of keys that belong to a system message
+	texts  map[string]bool // system texts of the record, as JSON strings
+	flat   []string        // prefixes of keys that belong to a system message
 	depth  int
 }
 
@@ -143,7 +143,7 @@ func (h *hider) text(dst []byte, raw string, secret bool) []byte {
 	if raw == `""` {
 		return append(dst, raw...)
 	}
-	if secret || slices.Contains(h.texts, raw) {
+	if secret || h.texts[raw] {
 		return jsontext.AppendString(dst, h.hashes.marker(jsontext.Read(raw).Str))
 	}
 	if !chat.MaybeSystem(raw) || h.depth >= maxHideDepth {

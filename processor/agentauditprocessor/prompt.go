@@ -83,8 +83,12 @@ func (s *hashes) apply(e *runs.Event) {
 		e.OutputText = h.printed(e.OutputText)
 	}
 	for _, t := range e.Secrets {
-		if quoted := jsontext.AppendString(nil, t); t != "" && bytes.Contains(e.Content, quoted) {
-			h.texts = append(h.texts, string(quoted))
+		// Few are looked for in vain without opening the content; many are not, each through all of it.
+		if quoted := jsontext.AppendString(nil, t); t != "" && (len(e.Secrets) > 8 || bytes.Contains(e.Content, quoted)) {
+			if h.texts == nil {
+				h.texts = map[string]bool{}
+			}
+			h.texts[string(quoted)] = true
 		}
 	}
 	if len(e.Content) > 0 && (len(h.texts) > 0 || chat.MaybeSystem(string(e.Content))) {

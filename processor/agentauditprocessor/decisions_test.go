@@ -89,10 +89,12 @@ func TestLangGraphDecisions(t *testing.T) {
 					require.Equal(t, "sess-42", e.SessionID)
 					require.Equal(t, "u-17", e.UserID)
 				}
-				if together {
-					require.Len(t, ofType(events, semconv.TypeSessionStart), 1, "one run that waited")
-					require.Len(t, ofType(events, semconv.TypeSessionEnd), 1)
-				}
+				starts, ends := ofType(events, semconv.TypeSessionStart), ofType(events, semconv.TypeSessionEnd)
+				require.Len(t, starts, 2)
+				require.Len(t, ends, 2)
+				require.Equal(t, []string{semconv.OutcomeSuspended, semconv.OutcomeSuccess}, []string{ends[0].Outcome, ends[1].Outcome})
+				require.Empty(t, ends[0].FinalOutput)
+				require.Equal(t, []string{"", ends[0].EventID}, []string{starts[0].ParentEventID, starts[1].ParentEventID}, "it goes on")
 			})
 		}
 	}

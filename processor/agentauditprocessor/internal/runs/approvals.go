@@ -1,7 +1,6 @@
 package runs
 
 import (
-	"slices"
 	"strconv"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
@@ -21,35 +20,102 @@ func (b *batch) session(n *node, add bool, f func(*memory.Session)) {
 // findAsks finds the requests for a decision of this request and remembers them, and
 // joins the runs that bring decisions to those that asked.
 func (b *batch) findAsks() {
-	b.asking = map[string]*node{}
+	type asked struct {
+		n     *node
+		event string
+	}
+	var all []asked
 	for _, n := range b.nodes {
 		if n.d == nil || len(n.d.Asks) == 0 || n.joined != nil {
 			continue
 		}
-		top := n.frame
-		if top != nil {
-			top = top.top()
-		}
 		b.session(n, true, func(s *memory.Session) {
 			for i, a := range n.d.Asks {
-				call := n.askedCall(a)
-				b.asking[askID(n, i)] = top
-				s.Ask(memory.Ask{Call: call, Event: askID(n, i)})
+				ask := memory.Ask{Call: n.askedCall(a), Event: askID(n, i), Run: n.d.RunID}
+				if of := n.run(); of != nil && of.top().isRun {
+					ask.End = of.top().spanEvent(semconv.TypeSessionEnd)
+				}
+				s.Ask(ask)
+				all = append(all, asked{n, ask.Event})
 			}
 		})
 	}
 	for _, n := range b.nodes {
-		if n.isEvent() && n.d.Kind == dialect.Tool && n.d.ToolCallID != "" && n.d.Outcome == semconv.OutcomeSuccess {
-			b.ranAfterAsking(n)
-		}
-		if n.isRun && n.joined == nil && len(n.d.Decisions) > 0 && n.resume == nil {
-			b.session(n, false, func(s *memory.Session) {
-				if len(s.Asks) > 0 && b.asking[s.Asks[0].Event] != n {
-					n.resume = b.asking[s.Asks[0].Event]
-				}
-			})
+		if n.isRun && len(n.d.Decisions) > 0 {
+			n.decides(b)
 		}
 	}
+	for _, n := range b.nodes {
+		if !n.isEvent() {
+			continue
+		}
+		if n.d.Kind == dialect.Tool && n.d.ToolCallID != "" && n.d.Outcome == semconv.OutcomeSuccess {
+			b.ranAfterAsking(n)
+		}
+		b.answersAsks(n)
+	}
+	for _, a := range all {
+		b.session(a.n, false, func(s *memory.Session) {
+			if !s.Waiting(a.event) {
+				return
+			}
+			for f := a.n.run(); f != nil; f = f.frame {
+				b.waits[f] = true
+			}
+		})
+	}
+}
+
+// run is the run that a record is in, or is; nil where none is in sight.
+func (n *node) run() *node {
+	if n.isRun {
+		return n
+	}
+	return n.frame
+}
+
+// answered notes that the record tells what became of a request, and which run its own goes
+// on with.
+func (n *node) answered(a *memory.Ask, inferred bool) {
+	a.Answer(n.d.RunID, inferred)
+	if a.Run != n.d.RunID {
+		n.part.Continues = a.End
+	}
+}
+
+// decides finds the requests that the decisions, which a run was resumed with, are on: in
+// their order.
+func (n *node) decides(b *batch) {
+	b.session(n, false, func(s *memory.Session) {
+		list := s.Undecided(n.d.RunID)
+		for _, a := range list[:min(len(n.d.Decisions), len(list))] {
+			n.decided = append(n.decided, *a)
+			n.answered(a, false)
+		}
+	})
+}
+
+// answersAsks finds the requests that a decision, in a record of its own or inside of
+// messages, answers.
+func (b *batch) answersAsks(n *node) {
+	decides := n.d.Kind == dialect.Approval && len(n.d.Asks) == 0 && n.d.ApprovalStatus != semconv.ApprovalPending
+	if !decides && len(n.d.Answers) == 0 {
+		return
+	}
+	b.session(n, false, func(s *memory.Session) {
+		for _, a := range s.Open() {
+			if decides && a.ID != "" && a.ID == n.d.ToolCallID {
+				n.answered(a, false)
+				continue
+			}
+			for _, x := range n.d.Answers {
+				if a.ID != "" && (a.ID == x.ID || a.ID == x.CallID) {
+					n.answered(a, false)
+					break
+				}
+			}
+		}
+	})
 }
 
 // askedCall is the call that a request for a decision is about, with the id that the model
@@ -101,11 +167,7 @@ func (b *batch) emitDecisions(n *node) {
 	if len(n.d.Decisions) == 0 {
 		return
 	}
-	var asks []memory.Ask
-	b.session(n, false, func(s *memory.Session) {
-		answered := min(len(n.d.Decisions), len(s.Asks))
-		asks, s.Asks = slices.Clone(s.Asks[:answered]), s.Asks[answered:]
-	})
+	asks := n.decided
 	for i, d := range n.d.Decisions {
 		e := base(n)
 		e.EventType = semconv.TypeApproval
@@ -134,10 +196,10 @@ func (b *batch) emitDecisions(n *node) {
 // asked for, in frameworks that tell of no decision.
 func (b *batch) ranAfterAsking(n *node) {
 	b.session(n, false, func(s *memory.Session) {
-		for i, a := range s.Asks {
+		for _, a := range s.Open() {
 			if a.ID == n.d.ToolCallID && a.Name == n.d.ToolName {
 				n.d.Answers = append(n.d.Answers, chat.Answer{ID: a.ID, Name: a.Name, Approved: true, Inferred: true})
-				s.Asks = slices.Delete(slices.Clone(s.Asks), i, i+1)
+				n.answered(a, true)
 				return
 			}
 		}

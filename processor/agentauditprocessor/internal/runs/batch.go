@@ -24,10 +24,9 @@ type batch struct {
 	parts  []*list           // the records of each resource of each run
 	out    []*placed
 
-	told   map[factKey]*placed // which event of the request told a fact
-	goesOn map[*node]bool      // runs that another run of the request goes on with
-	last   map[*node]*node     // the last model call of each run
-	asking map[string]*node    // the run that asked, by the id of the request's event
+	told  map[factKey]*placed // which event of the request told a fact
+	waits map[*node]bool      // runs that stopped for what another run goes on with, or none yet
+	last  map[*node]*node     // the last model call of each run
 }
 
 // list is the records of one resource in one run, in the order of their times once they
@@ -64,10 +63,12 @@ type node struct {
 	frame  *node // the nearest frame above, of the same resource; nil at the top
 	isRun  bool  // a frame that is a run of its own
 	joined *node // the frame or record that this one is part of
-	resume *node // the run that this run goes on with
-	asked  *node // the model call that asked for this tool call
+	asked  *node // the model call of another run that asked for this tool call
+	waited *node // the record of the call from when it waited, in another run
 
 	start, end, main *placed // the events it gives
+
+	decided []memory.Ask // the requests that it was resumed with decisions on
 
 	own  own
 	rest rest

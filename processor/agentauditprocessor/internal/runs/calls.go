@@ -9,6 +9,7 @@ import (
 
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/runs/memory"
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
 // oneCalls links calls that others tell of, too, wherever these stand: a library beside one
@@ -18,7 +19,7 @@ import (
 func (b *batch) oneCalls() {
 	var list []*node
 	for _, n := range b.nodes {
-		if n.main != nil && (n.d.Kind == dialect.LLM && n.d.ResponseID != "" || n.d.Kind == dialect.Tool && !n.d.Record.Log) {
+		if n.main != nil && (n.d.Kind == dialect.LLM && n.d.ResponseID != "" || n.main.ev.EventType == semconv.TypeToolCall && !n.d.Record.Log) {
 			list = append(list, n)
 		}
 	}

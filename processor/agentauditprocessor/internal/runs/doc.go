@@ -10,7 +10,7 @@
 //	join      keys of records, what waits for spans     drafts of what is told twice; node.joined
 //	frame     kinds, ancestors                          node.frame, node.isRun
 //	inherit   what records say of themselves            what they leave empty, marked as derived
-//	resume    requested calls, first events of runs     node.resume, node.asked
+//	resume    requested calls, first events of runs     which run goes on with which; node.asked
 //	pair      requested calls                           the parent of tool calls and decisions
 //	emit      all of the drafts                         the events
 //	layer     ancestors, facts and calls that were told layer_of

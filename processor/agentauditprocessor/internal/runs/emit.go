@@ -40,8 +40,8 @@ func (b *batch) emit() {
 		case n.isRun && n.joined == nil:
 			b.emitRun(n)
 			b.emitAsks(n)
-		case n.isEvent() && n.d.Kind == dialect.Approval && len(n.d.Asks) > 0:
-			b.emitAsks(n)
+		case n.isEvent() && len(n.d.Asks) > 0 && (n.d.Kind == dialect.Approval || n.d.Kind == dialect.Tool && n.d.Outcome == "" && len(n.d.ToolOutput) == 0):
+			b.emitAsks(n) // the call waits: it was not run
 		case n.isStep():
 			e := base(n)
 			e.EventType, e.EndTimestamp = semconv.TypeStep, n.d.EndTimestamp
@@ -75,17 +75,16 @@ func (b *batch) place(n *node, e *semconv.Event, id string, rank int) *placed {
 
 // emitRun makes the start and the end of a run of one frame.
 func (b *batch) emitRun(n *node) {
-	if n.resume == nil {
-		n.start = b.place(n, n.runStart(), n.spanEvent(semconv.TypeSessionStart), -1)
-	}
+	n.start = b.place(n, n.runStart(), n.spanEvent(semconv.TypeSessionStart), -2)
 	b.emitDecisions(n)
-	if b.goesOn[n] {
-		return
+	if n.frame == nil && n.start.ev.ParentEventID == "" {
+		n.start.ev.ParentEventID = n.part.Continues
 	}
 	if n.d.Error != "" && n.d.EndedBy == "" {
 		b.emitError(n)
 	}
 	n.end = b.place(n, b.runEnd(n), n.spanEvent(semconv.TypeSessionEnd), 1)
+	b.leave(n)
 }
 
 // spanEvent is the id of an event that a span gives.
@@ -135,12 +134,18 @@ func (b *batch) runEnd(n *node) *semconv.Event {
 		e.Timestamp = d.Timestamp
 	}
 	e.EndTimestamp = e.Timestamp
-	if e.FinalOutput == "" && d.Error == "" && d.EndedBy == "" {
+	waits := b.stops(n)
+	if e.FinalOutput == "" && d.Error == "" && d.EndedBy == "" && !waits {
 		if e.FinalOutput = b.lastAnswer(n); e.FinalOutput != "" {
 			e.DerivedFields = append(e.DerivedFields, "final_output")
 		}
 	}
-	if e.Outcome == "" && (d.Record.Succeeded || e.FinalOutput != "") && d.EndedBy == "" && len(d.Asks) == 0 {
+	switch {
+	case e.Outcome != "" || d.EndedBy != "":
+	case waits:
+		e.Outcome = semconv.OutcomeSuspended
+	case e.FinalOutput != "" || d.Record.Succeeded && len(n.part.Undone()) == 0:
+		// A run that ended well without what its model asked for last may be one that waits.
 		e.Outcome = semconv.OutcomeSuccess
 		if !d.Record.Succeeded {
 			e.DerivedFields = append(e.DerivedFields, "outcome")
@@ -165,19 +170,16 @@ func (b *batch) emitError(n *node) {
 	b.place(n, e, n.spanEvent(semconv.TypeError), 0)
 }
 
-// survey notes, once for all runs of the request, what their ends ask for: which run
-// another goes on with, which has failed, and what its model said last.
+// survey notes, once for all runs of the request, what their ends ask for: which has failed,
+// and what its model said last.
 func (b *batch) survey() {
-	b.goesOn, b.last = map[*node]bool{}, map[*node]*node{}
+	b.last = map[*node]*node{}
 	later := func(of, n *node) {
 		if last := b.last[of]; last == nil || !n.d.Record.End.Before(last.d.Record.End) {
 			b.last[of] = n
 		}
 	}
 	for _, n := range b.nodes {
-		if n.resume != nil {
-			b.goesOn[n.resume] = true
-		}
 		if !n.isEvent() {
 			continue
 		}

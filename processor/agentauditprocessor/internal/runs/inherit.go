@@ -65,8 +65,10 @@ func (n *node) learn() {
 		switch {
 		case len(d.Requested) > 0:
 			p.LearnAnswer("", "")
+			p.LearnCalls(d.Requested)
 		case d.OutputText != "":
 			p.LearnAnswer(agentOf(d), d.OutputText)
+			p.LearnCalls(nil)
 		}
 	}
 }

@@ -37,6 +37,9 @@ func (b *batch) layers() {
 			n.main.ev.LayerOf = n.earlierLayer()
 		}
 		n.earlierFrame()
+		if n.waited != nil && n.waited.main != nil && n.main != nil {
+			n.waited.main.ev.LayerOf = n.main.ev.EventID
+		}
 	}
 	b.oneCalls()
 }

@@ -38,6 +38,9 @@ func (b *batch) pair() {
 		n.d.ParentEventID = or(n.d.ParentEventID, q.Event)
 		if n.d.Kind == dialect.Tool {
 			q.Claimed = true
+			if q.Done = q.Done || n.d.Outcome != "" || n.d.Error != "" || len(n.d.ToolOutput) > 0; !q.Done {
+				q.Tool = n.mainID()
+			}
 			n.takeCall(q)
 		}
 	}
@@ -135,7 +138,7 @@ func (b *batch) giveBack(results []*node) {
 		if q == nil {
 			continue
 		}
-		q.Back = true
+		q.Back, q.Done = true, true
 		n.d.ParentEventID = or(n.d.ParentEventID, q.Event)
 		n.take(&n.d.ToolCallID, "tool_call_id", q.ID, q.Event)
 		if call := calls[factKey{n.part, q.ID}]; call != nil && q.ID != "" {

@@ -15,9 +15,6 @@ func (b *batch) parents() {
 			if n.start != nil {
 				p.ev.ParentEventID = n.start.ev.EventID
 			}
-			if n.start == nil && n.resume != nil && n.resume.start != nil {
-				p.ev.ParentEventID = n.resume.start.ev.EventID
-			}
 			continue
 		case p.ev.ParentEventID != "":
 			continue
@@ -68,8 +65,6 @@ func (n *node) eventID() string {
 		return n.start.ev.EventID
 	case n.main != nil && !n.isStep():
 		return n.main.ev.EventID
-	case n.resume != nil && n.resume.start != nil:
-		return n.resume.start.ev.EventID
 	}
 	return ""
 }

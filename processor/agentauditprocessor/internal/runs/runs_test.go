@@ -25,7 +25,8 @@ type s struct {
 	kind              string // chat, tool, agent, chain or http
 	a                 map[string]any
 	fails             string
-	from, to          int // seconds, where one second from its id on is not meant
+	ok                bool // says that it ended well
+	from, to          int  // seconds, where one second from its id on is not meant
 }
 
 func (x s) attributes() map[string]any {
@@ -78,6 +79,9 @@ func requestOf(t *testing.T, m *runs.Mapper, sender runs.Sender, spans ...s) []*
 		span.SetStartTimestamp(pcommon.NewTimestampFromTime(at))
 		span.SetEndTimestamp(pcommon.NewTimestampFromTime(end))
 		require.NoError(t, span.Attributes().FromRaw(x.attributes()))
+		if x.ok {
+			span.Status().SetCode(ptrace.StatusCodeOk)
+		}
 		if x.fails != "" {
 			span.Status().SetCode(ptrace.StatusCodeError)
 			span.Status().SetMessage(x.fails)

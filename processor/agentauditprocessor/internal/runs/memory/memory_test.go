@@ -270,18 +270,55 @@ func TestSpans(t *testing.T) {
 	require.Zero(t, other.Kids(id(1)).N)
 }
 
+func TestRequestsOfSessionsAreBounded(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	s := New(100, time.Minute)
+	v := s.Open(Sender{}, now, nil)
+	v.Session(Resource{}, "many", true, func(x *Session) {
+		for range maxFacts {
+			x.Ask(Ask{Event: "e", Run: "r"})
+		}
+		x.Ask(Ask{Event: "last", Run: "r"})
+		require.False(t, x.Waiting("last"), "there is no room")
+		x.Open()[0].Answer("r", false)
+		x.Ask(Ask{Event: "last", Run: "r"})
+		require.True(t, x.Waiting("last"), "in the place of one that was answered")
+	})
+	v.Close()
+}
+
 func TestSessions(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	s := New(100, time.Minute)
 	v := s.Open(Sender{}, now, nil)
 	v.Session(Resource{}, "s", false, func(*Session) { t.Error("there is none") })
 	v.Session(Resource{}, "s", true, func(x *Session) {
-		x.Ask(Ask{chat.Call{ID: "c", Name: "pay"}, "e"})
+		x.Ask(Ask{Call: chat.Call{ID: "c", Name: "pay"}, Event: "e", Run: "r"})
+		x.Ask(Ask{Call: chat.Call{ID: "d", Name: "pay"}, Event: "f", Run: "r"})
+		x.Leave(Ask{Call: chat.Call{ID: "d", Name: "pay", Arguments: []byte("{}")}, Run: "r", End: "end"})
 		x.Heard(&Silent{Service: "svc", Last: semconv.Event{SessionID: "s"}})
 	})
 	v.Session(Resource{Service: "other"}, "s", false, func(*Session) { t.Error("of another resource") })
 	v.Session(Resource{}, "s", false, func(x *Session) {
-		require.Len(t, x.Asks, 1)
+		require.True(t, x.Waits("r"))
+		require.False(t, x.Waits("other"))
+		x.Ended("r", "end")
+		open := x.Open()
+		require.Len(t, open, 2)
+		require.Equal(t, "end", open[0].End)
+		open[0].Answer("r", false)
+		require.True(t, x.Waits("r"))
+		require.False(t, x.Waiting("e"))
+		open[1].Answer("later", true)
+		require.Empty(t, x.Open())
+		require.True(t, x.Waits("r"), "it was answered in another run")
+		require.Len(t, x.Undecided("later"), 1)
+		require.Empty(t, x.Undecided("r"))
+		require.True(t, x.Waiting("f"))
+		require.Nil(t, x.TakeLeft("r", "pay", []byte("{}")), "nothing goes on with itself")
+		require.Nil(t, x.TakeLeft("later", "pay", []byte(`{"n":1}`)))
+		require.Equal(t, "end", x.TakeLeft("later", "pay", []byte("{}")).End)
+		require.Nil(t, x.TakeLeft("later", "pay", []byte("{}")), "once")
 		require.Equal(t, "svc", x.Silent().Service)
 	})
 	v.Close()

@@ -35,6 +35,7 @@ const (
 	costFrame   = 64
 	costCall    = 320
 	costLink    = 112
+	costDigest  = 16
 )
 
 // Run is what is remembered of one trace, or of one session where records carry no trace
@@ -61,10 +62,12 @@ type Part struct {
 	Agent                              Only          // id and name
 	prompts                            []agentPrompt // the first is that of all agents together
 
-	LastText  string // the last answer of a model that asked for no tool
-	LastAgent string // whose it is
-	Failed    bool   // an event told of an error
-	Events    int    // how many it told
+	LastText  string   // the last answer of a model that asked for no tool
+	LastAgent string   // whose it is
+	asked     []Digest // what the last model call asked for: see CallDigest
+	Continues string   // the end of the run that this one goes on with
+	Failed    bool     // an event told of an error
+	Events    int      // how many it told
 	Frames    []Frame
 
 	resource Resource
@@ -84,8 +87,10 @@ type Frame struct{ Start, End, Agent string }
 type Request struct {
 	chat.Call
 	Event   string
-	Claimed bool // by its tool call
-	Back    bool // a result that was told apart from the call came back
+	Claimed bool   // a tool call was told that it is
+	Back    bool   // a result that was told apart from the call came back
+	Done    bool   // the call ended
+	Tool    string // the event of that tool call
 }
 
 // Pending is what log records said of a model call whose span has not come.
@@ -240,6 +245,34 @@ func (p *Part) LearnAnswer(agent, text string) {
 		p.Run.size -= len(p.LastText)
 	}
 	p.LastText, p.LastAgent = strings.Clone(text), strings.Clone(agent)
+}
+
+// CallDigest tells calls apart by their id, else by what they are given.
+func CallDigest(c chat.Call) Digest {
+	if c.ID != "" {
+		return DigestOf(c.ID)
+	}
+	return DigestOf(c.Name + "\x00" + string(c.Arguments))
+}
+
+// LearnCalls takes in which calls a model asked for last.
+func (p *Part) LearnCalls(calls []chat.Call) {
+	p.asked = p.asked[:0]
+	for _, c := range calls {
+		if len(p.asked) < cap(p.asked) || p.Run.room(costDigest) {
+			p.asked = append(p.asked, CallDigest(c))
+		}
+	}
+}
+
+// Undone are the calls that the model asked for last and that did not end.
+func (p *Part) Undone() (list []*Request) {
+	for _, q := range p.Requests {
+		if !q.Done && slices.Contains(p.asked, CallDigest(q.Call)) {
+			list = append(list, q)
+		}
+	}
+	return list
 }
 
 // Pending is what waits for a span.

@@ -104,6 +104,24 @@ func TestTruth(t *testing.T) {
 	require.Equal(t, len(all), checked, "every recording is here")
 }
 
+// pauses counts the runs that were suspended, and those that go on with one. The truth counts a
+// run that waited and went on once.
+func pauses(events []*semconv.Event) (waits, goesOn int) {
+	suspended := map[string]bool{}
+	for _, e := range events {
+		suspended[e.EventID] = e.EventType == semconv.TypeSessionEnd && e.Outcome == semconv.OutcomeSuspended
+		if suspended[e.EventID] {
+			waits++
+		}
+	}
+	for _, e := range events {
+		if e.EventType == semconv.TypeSessionStart && suspended[e.ParentEventID] {
+			goesOn++
+		}
+	}
+	return waits, goesOn
+}
+
 // disagrees lists what the events tell otherwise than the truth.
 func (w truth) disagrees(events []*semconv.Event) (problems []string) {
 	say := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
@@ -149,8 +167,9 @@ func (w truth) disagrees(events []*semconv.Event) (problems []string) {
 		}
 	}
 	number("llm_calls", w.LLMCalls, count(semconv.TypeLLMCall))
-	number("starts", w.Starts, count(semconv.TypeSessionStart))
-	number("ends", w.Ends, count(semconv.TypeSessionEnd))
+	waits, goesOn := pauses(counted)
+	number("starts", w.Starts, count(semconv.TypeSessionStart)-goesOn)
+	number("ends", w.Ends, count(semconv.TypeSessionEnd)-waits)
 	number("timeouts", w.Timeouts, count(semconv.TypeSessionTimeout))
 	errors := 0
 	var tools [][4]any

@@ -54,3 +54,17 @@ func nextLog(ctx context.Context, r Reader, last string) (string, error) {
 	}
 	return "", nil
 }
+
+// FirstManifest is the number of the oldest manifest of a log that is there, whoever signed it;
+// -1 for none.
+func FirstManifest(ctx context.Context, r Reader, log string) (int64, error) {
+	for v, err := range r.List(ctx, ManifestPrefix+log+"/", "") {
+		if err != nil {
+			return -1, err
+		}
+		if of, seq, ok := parseManifestKey(v.Key); ok && of == log && !v.DeleteMarker {
+			return seq, nil
+		}
+	}
+	return -1, nil
+}

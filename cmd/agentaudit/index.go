@@ -51,7 +51,7 @@ func indexCmd() *cobra.Command {
 		Long: `Keep tables of the trail beside it, as Parquet files that DuckDB, ClickHouse, Spark, Trino,
 Athena and others read: docs/query.md. Each run goes on behind the last manifest that is in
 the index; it may be stopped at any time. Several may run at once: --shard 0/4 to 3/4 share
-the logs.
+the logs. Rows of objects that have expired and are gone are removed.
 
 What is sealed is verified as it is read; what does not hold has no rows, and the table of
 objects says so. An index is derived, and no evidence: it can be deleted, and nobody signs
@@ -91,11 +91,15 @@ Exit codes: 0 the index is up to date; 1 so it is, and something of the trail do
 			g := findings{more: "agentaudit verify --all"}
 			o.Note = func(f ledger.Finding) { g.add(&f) }
 			d, err := x.Update(cmd.Context(), r, o)
+			if err == nil {
+				_, err = x.Expire(cmd.Context(), r)
+			}
 			p.clear()
 			fmt.Fprintf(cmd.OutOrStdout(), "%d events of %d objects in %d logs, %d files\n", d.Events, d.Objects, d.Logs, d.Files)
 			return g.conclude(cmd.ErrOrStderr(), err)
 		},
 	}
+	cmd.AddCommand(indexResolveCmd(), indexCompactCmd())
 	at.add(cmd)
 	trust.add(cmd)
 	cmd.Flags().StringVar(&to, "to", "", "where the index is kept: s3://BUCKET/PREFIX or a folder; default: beside the trail")

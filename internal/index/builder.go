@@ -125,14 +125,13 @@ func (b *builder) flush(ctx context.Context) error {
 			s.Logs[log] = at
 		}
 		for _, d := range drafts {
-			s.Files = append(s.Files, d.File)
 			if d.part.Table == table.Events {
 				day := s.Days[d.part.Date]
 				day.Indexed += d.Rows
 				s.Days[d.part.Date] = day
 			}
 		}
-		return nil
+		return s.name(drafts)
 	})
 	if err != nil {
 		return err

@@ -238,6 +238,7 @@ func (x *Index) commit(ctx context.Context, change func(*Snapshot) error) (*Snap
 type draft struct {
 	File
 	part Part
+	at   time.Time // when its writing began
 }
 
 // write writes a file of a part.
@@ -246,7 +247,7 @@ func (x *Index) write(ctx context.Context, p Part, body []byte, rows int, first,
 	random := make([]byte, 8)
 	_, _ = rand.Read(random)
 	name := x.now().UTC().Format("20060102T150405.000Z") + "-" + hex.EncodeToString(random) + suffix
-	d := &draft{part: p, File: File{
+	d := &draft{part: p, at: time.Now(), File: File{
 		Key: p.Prefix() + name, Rows: int64(rows), Bytes: int64(len(body)), SHA256: hex.EncodeToString(sum[:]), First: first, Until: until,
 	}}
 	return d, x.place.Put(ctx, d.Key, body)

@@ -58,6 +58,13 @@ func NewOutline(e *semconv.Event, line []byte) Outline {
 	return o
 }
 
+// Tells says what the line tells, by the beginning of a digest: of two events with one id, the
+// second is then known to be a double. It is for who has not the line.
+func (o *Outline) Tells(digest []byte) {
+	o.told, o.hasTold = [sha256.Size]byte{}, true
+	copy(o.told[:], digest)
+}
+
 // one is a text that many events have, held once.
 func one(s string) string { return unique.Make(s).Value() }
 

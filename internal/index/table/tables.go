@@ -123,7 +123,8 @@ var (
 			text("event_id", "Of the line.", true), text("run_id", "Of the line.", false),
 			text("session_id", "As others say.", false), text("user_id", "As others say.", false),
 			text("agent_id", "As others say.", false), text("agent_name", "As others say.", false),
-			text("agent_version", "As others say.", false), text("system_prompt_hash", "As others say.", false),
+			text("agent_version", "As others say.", false), text("model_id", "As others say.", false),
+			text("system_prompt_hash", "As others say.", false),
 			text("approval_status", "Of a tool call: as the decision about its tool_call_id says.", false),
 			text("approver_id", "The same.", false), text("approval_source", "The same.", false),
 			{Name: "approval_at", Type: Time, Doc: "The same."},
@@ -139,6 +140,18 @@ var (
 		Name: "runs", Doc: "One row a run, sender and day of sealing, with its resolved facts: null where its events differ.",
 		Sort:    []string{"run_id"},
 		Columns: slices.Concat([]Column{key[0], {Name: "run_id", Type: Text, Required: true, Bloom: true, Unlike: true}, text("sender", "Who authenticated, JSON.", false)}, facts, sums),
+	})
+
+	// Days says how far was resolved.
+	Days = table(Table{
+		Name: "days", Doc: "One row a day that was resolved.",
+		Sort: []string{"date"},
+		Columns: []Column{
+			key[0],
+			{Name: "events", Type: Int, Doc: "The rows of that day that were looked at: where events has more, run agentaudit index resolve again."},
+			{Name: "resolved_at", Type: Time},
+			{Name: "days", Type: Int, Doc: "How many days before and after were looked at, too."},
+		},
 	})
 
 	// Sessions has a row a session and day.
@@ -157,7 +170,7 @@ var (
 
 // All are the tables of the index.
 func All() []*Table {
-	return []*Table{Events, Objects, Resolved, Runs, Sessions, EventContent, Tokens}
+	return []*Table{Events, Objects, Resolved, Runs, Sessions, Days, EventContent, Tokens}
 }
 
 var facts = []Column{

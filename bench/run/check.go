@@ -139,8 +139,45 @@ func (t *template) events(ctx context.Context, each func(ptrace.Span) error) err
 	return p.Shutdown(ctx)
 }
 
-// limit is what the machine needs at the least for a mix, each step alone, in µs a span.
-type limit struct{ decode, sha256, gzip, zstd float64 }
+// limit is what the machine needs at the least for a mix, each step alone, in µs a span; our
+// lines have so many bytes a span.
+type limit struct {
+	decode, sha256, line float64
+	gzip, zstd           []packing // by level, the cheapest first
+}
+
+// packing is what a level of a compression takes, in µs a span, and leaves, in bytes.
+type packing struct {
+	level     string
+	cpu, size float64
+}
+
+// cheapest is what the cheapest level takes that leaves no more than so many bytes; where none
+// does, the one that leaves the least.
+func cheapest(list []packing, most float64) float64 {
+	best := list[0]
+	for _, p := range list {
+		fits := p.size <= most
+		switch {
+		case fits && (best.size > most || p.cpu < best.cpu), !fits && best.size > most && p.size < best.size:
+			best = p
+		}
+	}
+	return best.cpu
+}
+
+func told(list []packing) string {
+	var parts []string
+	for _, p := range list {
+		parts = append(parts, fmt.Sprintf("%s %.1f (%.0f bytes)", p.level, p.cpu, p.size))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// counter counts what is written.
+type counter struct{ n int }
+
+func (c *counter) Write(b []byte) (int, error) { c.n += len(b); return len(b), nil }
 
 func (m *mix) limit(ctx context.Context) (l limit, err error) {
 	var lines []byte
@@ -166,37 +203,50 @@ func (m *mix) limit(ctx context.Context) (l limit, err error) {
 		}
 		return float64(time.Since(began).Microseconds()) / float64(n*spans), nil
 	}
-	z, err := zstd.NewWriter(io.Discard, zstd.WithEncoderConcurrency(1))
-	if err != nil {
+	l.line = float64(len(lines)) / float64(spans)
+	if l.decode, err = measure(func() error {
+		for _, t := range m.templates {
+			if err := ptraceotlp.NewExportRequest().UnmarshalProto(t.body); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
 		return l, err
 	}
-	for _, step := range []struct {
-		to *float64
-		do func() error
-	}{
-		{&l.decode, func() error {
-			for _, t := range m.templates {
-				if err := ptraceotlp.NewExportRequest().UnmarshalProto(t.body); err != nil {
-					return err
-				}
+	if l.sha256, err = measure(func() error { _, err := sha256.New().Write(lines); return err }); err != nil {
+		return l, err
+	}
+	pack := func(level string, w func(io.Writer) (io.WriteCloser, error)) (p packing, err error) {
+		p.level = level
+		p.cpu, err = measure(func() error {
+			var c counter
+			to, err := w(&c)
+			if err != nil {
+				return err
 			}
-			return nil
-		}},
-		{&l.sha256, func() error { _, err := sha256.New().Write(lines); return err }},
-		{&l.gzip, func() error {
-			w := gzip.NewWriter(io.Discard)
-			_, err := w.Write(lines)
-			return errors.Join(err, w.Close())
-		}},
-		{&l.zstd, func() error {
-			z.Reset(io.Discard)
-			_, err := z.Write(lines)
-			return errors.Join(err, z.Close())
-		}},
-	} {
-		if *step.to, err = measure(step.do); err != nil {
+			_, err = to.Write(lines)
+			err = errors.Join(err, to.Close())
+			p.size = float64(c.n) / float64(spans)
+			return err
+		})
+		return p, err
+	}
+	for _, level := range []int{1, 6} {
+		p, err := pack(fmt.Sprint("level ", level), func(to io.Writer) (io.WriteCloser, error) { return gzip.NewWriterLevel(to, level) })
+		if err != nil {
 			return l, err
 		}
+		l.gzip = append(l.gzip, p)
+	}
+	for _, level := range []zstd.EncoderLevel{zstd.SpeedFastest, zstd.SpeedDefault} {
+		p, err := pack(level.String(), func(to io.Writer) (io.WriteCloser, error) {
+			return zstd.NewWriter(to, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1))
+		})
+		if err != nil {
+			return l, err
+		}
+		l.zstd = append(l.zstd, p)
 	}
 	return l, nil
 }
@@ -227,7 +277,7 @@ func (p *place) count() (spans int64, err error) {
 			r = z
 		}
 		text, err := io.ReadAll(r)
-		spans += int64(bytes.Count(text, []byte(`"traceId":"`)))
+		spans += int64(bytes.Count(text, []byte(`"startTimeUnixNano":`)))
 		return err
 	})
 	return spans, err

@@ -71,7 +71,7 @@ func bench(ctx context.Context) error {
 	}
 	for round := range *rounds {
 		for _, m := range r.mixes {
-			for _, s := range r.systems {
+			for _, s := range r.of(m) {
 				f, err := turn(ctx, s, m, round == 0)
 				if err != nil {
 					return fmt.Errorf("%s, %s: %w", s.name, m.name, err)
@@ -164,6 +164,9 @@ func turn(ctx context.Context, s *system, m *mix, check bool) (f figures, err er
 		}
 		return f, nil
 	}
+	if s.drops {
+		return f, nil
+	}
 	size, objects, err := p.stored()
 	if err != nil {
 		return f, err
@@ -182,45 +185,62 @@ func turn(ctx context.Context, s *system, m *mix, check bool) (f figures, err er
 	return f, err
 }
 
+// slowest is what a slow bucket takes for a PUT.
+const slowest = 50 * time.Millisecond
+
 // latencies measures the acknowledgement at half of what each system took at most, and
-// ours with a bucket that takes 50 ms for each PUT.
+// ours also with buckets that take their time for each PUT.
 func (r *results) latencies(ctx context.Context) error {
 	for _, m := range r.mixes {
-		for _, s := range r.systems {
-			o, err := open(ctx, s, m, r.median(s, m, func(f figures) float64 { return f.max })/2, 0)
-			if err != nil {
-				return fmt.Errorf("%s, %s, at half of the most: %w", s.name, m.name, err)
+		for _, s := range r.of(m) {
+			rate := r.median(s, m, func(f figures) float64 { return f.max }) / 2
+			delays := []time.Duration{0}
+			if strings.HasPrefix(s.name, "sealed") && m.only == nil {
+				delays = append(delays, slowest/10, slowest)
 			}
-			r.late(s, m, o.quantile(0.5), o.quantile(0.99))
-			if s.name == "sealed gzip" {
-				o, err := open(ctx, s, m, r.median(s, m, func(f figures) float64 { return f.max })/2, 50*time.Millisecond)
+			for _, delay := range delays {
+				o, puts, err := open(ctx, s, m, rate, delay)
 				if err != nil {
-					return fmt.Errorf("%s, %s, with a slow bucket: %w", s.name, m.name, err)
+					return fmt.Errorf("%s, %s, at half of the most and %v a PUT: %w", s.name, m.name, delay, err)
 				}
-				r.slow = append(r.slow, o.quantile(0.99))
+				w := wait{s, m, delay, o.quantile(0.5), o.quantile(0.99), puts}
+				if delay == 0 {
+					r.late(s, m, w.p50, w.p99)
+				}
+				if len(delays) > 1 {
+					r.waits = append(r.waits, w)
+				}
 			}
 		}
 	}
 	return nil
 }
 
-func open(ctx context.Context, s *system, m *mix, rate float64, delay time.Duration) (*outcome, error) {
+// open is one open loop of a system, and the PUTs a second that it made.
+func open(ctx context.Context, s *system, m *mix, rate float64, delay time.Duration) (o *outcome, puts float64, err error) {
 	p, err := newPlace(ctx, delay)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer p.leave()
 	x, err := s.start(p, 1)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	var o *outcome
+	_, before, err := p.stored()
+	if err != nil {
+		return nil, 0, err
+	}
 	if err = pinned(1, func() (err error) {
 		o, err = load(p.otlp, m, rate, time.Duration(*seconds)*time.Second)
 		return err
 	}); err != nil {
-		return nil, err
+		return nil, 0, err
+	}
+	_, after, err := p.stored()
+	if err != nil {
+		return nil, 0, err
 	}
 	_, err = x.stop()
-	return o, err
+	return o, float64(after-before) / o.seconds, err
 }

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"sort"
 	"strings"
 	"sync/atomic"
@@ -18,6 +19,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
+
+	"github.com/agentaudit/otelcol-agentaudit/internal/otlptest"
 )
 
 // template is an export request, marshalled once. Each trace and span id in it is
@@ -40,6 +43,7 @@ type id struct {
 type mix struct {
 	name      string
 	about     string
+	only      *regexp.Regexp // the systems that it is sent to; nil: all
 	templates []*template
 }
 
@@ -232,23 +236,31 @@ func mixes() ([]*mix, error) {
 		return td
 	}
 
-	metadata := &mix{name: "metadata", about: "made up, OpenTelemetry GenAI without content"}
+	metadata := &mix{name: "metadata", about: "made up, OpenTelemetry GenAI without content, ten runs a request"}
+	ten := &mix{name: "metadata, a run a request", about: "the same, one run of eleven spans a request", only: sizes}
+	one := &mix{name: "metadata, a span a request", about: "the same, as SDKs without batches send it", only: sizes}
 	long := &mix{name: "long", about: "made up, OpenTelemetry GenAI with histories that grow"}
-	// More of each than what compressors look back at, so that nothing comes again but what
-	// does so in reality.
+	// Several times what compressors look back at, so that nothing comes again but what does
+	// so in reality.
 	for _, of := range []struct {
 		*mix
 		n, traces, content int
-	}{{metadata, 320, 10, 0}, {long, 40, 2, 40_000}} {
+	}{{metadata, 640, 10, 0}, {ten, 3200, 1, 0}, {one, 600, 1, 0}, {long, 120, 2, 40_000}} {
 		for range of.n {
-			t, err := newTemplate(made(of.traces, of.content))
-			if err != nil {
+			requests := []ptrace.Traces{made(of.traces, of.content)}
+			if of.mix == one {
+				requests = requests[:0]
+				for _, r := range otlptest.Spans("", made(of.traces, of.content)) {
+					requests = append(requests, r.Traces)
+				}
+			}
+			if err := of.add(requests...); err != nil {
 				return nil, err
 			}
-			of.templates = append(of.templates, t)
 		}
 	}
-	content := &mix{name: "content", about: "recordings of conversations in testdata/captures, content included"}
+	content := &mix{name: "content", about: "recordings of conversations in testdata/captures, content included, their sentences in words drawn anew"}
+	ordinary := lowercase(vocabulary)
 	files, err := filepath.Glob("testdata/captures/*/*.traces.otlp.jsonl")
 	if err != nil {
 		return nil, err
@@ -270,13 +282,34 @@ func mixes() ([]*mix, error) {
 			}
 			td.ResourceSpans().MoveAndAppendTo(all.ResourceSpans())
 		}
-		t, err := newTemplate(all)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", f, err)
+		for range 30 {
+			td := ptrace.NewTraces()
+			all.CopyTo(td)
+			reword(td, ordinary, rng)
+			if err := content.add(td); err != nil {
+				return nil, fmt.Errorf("%s: %w", f, err)
+			}
 		}
-		content.templates = append(content.templates, t)
 	}
-	return []*mix{metadata, content, long}, nil
+	rng.Shuffle(len(content.templates), func(i, j int) {
+		content.templates[i], content.templates[j] = content.templates[j], content.templates[i]
+	})
+	return []*mix{metadata, ten, one, content, long}, nil
+}
+
+// sizes are the systems that requests of other sizes are sent to: what a request costs shows
+// by them.
+var sizes = regexp.MustCompile(`^(nop|sealed zstd|peer zstd)$`)
+
+func (m *mix) add(requests ...ptrace.Traces) error {
+	for _, td := range requests {
+		t, err := newTemplate(td)
+		if err != nil {
+			return err
+		}
+		m.templates = append(m.templates, t)
+	}
+	return nil
 }
 
 // said is a message with a part of text and others.

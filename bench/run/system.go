@@ -37,6 +37,7 @@ import (
 type system struct {
 	name   string
 	ours   bool
+	drops  bool // stores nothing
 	binary string
 	// arguments to the process; the file of its configuration, if it has one, is
 	// config, written for a place.
@@ -114,6 +115,16 @@ func peer(name, compression string) *system {
 	}
 }
 
+// nop is the stock Collector that takes requests and drops them.
+func nop() *system {
+	s := peer("nop", "none")
+	s.drops = true
+	s.config = func(p *place) string {
+		return fmt.Sprintf(head, p.otlp) + "exporters: {nop: {}}\n" + fmt.Sprintf(tail, p.health, p.pprof, "memory_limiter", "nop")
+	}
+	return s
+}
+
 func sqlite(name string, more ...string) *system {
 	return &system{
 		name: name, binary: "build/bench-sqlite",
@@ -125,6 +136,7 @@ func sqlite(name string, more ...string) *system {
 
 func systems() []*system {
 	return []*system{
+		nop(),
 		ours("sealed gzip", "    compression: gzip\n"),
 		peer("peer gzip", "gzip"),
 		ours("sealed zstd", "    compression: zstd\n"),
@@ -254,9 +266,6 @@ func (s *system) start(p *place, cores int) (*process, error) {
 	x.cmd = exec.Command(s.binary, s.args(p)...) //nolint:gosec // one of the systems above
 	x.cmd.Stdout, x.cmd.Stderr = out, out
 	x.cmd.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(cores))
-	if s.ours && os.Getenv("GOGC") == "" {
-		x.cmd.Env = append(x.cmd.Env, "GOGC=200") // as the exporter's documentation recommends
-	}
 	started := func() error { return x.cmd.Start() }
 	if cores == 1 {
 		err = pinned(0, started)

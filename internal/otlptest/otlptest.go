@@ -74,7 +74,7 @@ func Records(t require.TestingT, files ...string) (all []Record) {
 		for line := range bytes.Lines(text) {
 			td, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(line)
 			require.NoError(t, err)
-			all = append(all, spans(f, td)...)
+			all = append(all, Spans(f, td)...)
 			ld, err := (&plog.JSONUnmarshaler{}).UnmarshalLogs(line)
 			require.NoError(t, err)
 			all = append(all, logs(f, ld)...)
@@ -83,7 +83,8 @@ func Records(t require.TestingT, files ...string) (all []Record) {
 	return all
 }
 
-func spans(file string, td ptrace.Traces) (list []Record) {
+// Spans are the spans of a request, each as one of its own.
+func Spans(file string, td ptrace.Traces) (list []Record) {
 	for _, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, s := range ss.Spans().All() {

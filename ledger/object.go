@@ -87,7 +87,7 @@ type ObjectOptions struct {
 	Log            string
 	Quarantine     bool   // under quarantine/ instead of data/
 	Compression    string // Gzip, Zstd or None
-	Level          int    // of the compression; 0 is its default
+	Level          int    // of the compression; 0 is its default, for Zstd one by the lines
 	Retention      Retention
 	RetentionClass string // "" is "default"
 	// Source, if any, names what the lines are read from: an object that is built again
@@ -109,9 +109,11 @@ type ObjectBuilder struct {
 	source   string
 	key      func(random string) string
 	body     bytes.Buffer
-	digest   hash.Hash // of the body as it grows
+	digest   hash.Hash    // of the body as it grows
+	begin    func() error // begins the compression, and sets comp
 	comp     io.WriteCloser
 	release  func()
+	sample   sample
 	tree     *Tree
 	sessions sessionSet
 	seen     summary
@@ -135,7 +137,10 @@ func NewObjectBuilder(o ObjectOptions, now time.Time) *ObjectBuilder {
 	}
 	b.obj.Kind = ObjectEvents
 	b.obj.Retention = ObjectRetention{Class: class, Mode: o.Retention.Mode, Until: o.Retention.Until.UTC()}
-	b.err = b.compressor(o.Compression, o.Level)
+	b.begin = func() error { return b.compressor(o.Compression, o.Level) }
+	if o.Compression != Zstd || o.Level != 0 {
+		b.err = b.begin()
+	}
 	if !ValidLog(o.Log) {
 		b.err = fmt.Errorf("log id %q must match %s", o.Log, logID)
 	}
@@ -168,7 +173,7 @@ func (b *ObjectBuilder) compressor(name string, level int) error {
 		b.comp, b.release = w, func() { pool.Put(w) }
 	case Zstd:
 		if level == 0 {
-			level = 3
+			level = b.sample.level()
 		}
 		p, _ := zstdPools.LoadOrStore(level, &sync.Pool{})
 		pool := p.(*sync.Pool)
@@ -244,7 +249,24 @@ func (b *ObjectBuilder) AddLines(l *Lines) {
 	}
 	b.obj.Events += int64(len(l.Metas))
 	b.obj.UncompressedBytes += int64(len(l.Text))
+	if b.comp == nil {
+		if b.sample.add(l); !b.sample.enough() {
+			return
+		}
+		b.err = b.compress()
+		return
+	}
 	_, b.err = b.comp.Write(l.Text)
+}
+
+// compress begins the compression with what was sampled.
+func (b *ObjectBuilder) compress() error {
+	if err := b.begin(); err != nil {
+		return err
+	}
+	_, err := b.comp.Write(b.sample.text)
+	b.sample.text = nil
+	return err
 }
 
 // Events is how many lines the object holds.
@@ -257,6 +279,11 @@ func (b *ObjectBuilder) Size() int { return int(b.obj.UncompressedBytes) }
 func (b *ObjectBuilder) Finish() (*SealedObject, error) {
 	if b.err != nil {
 		return nil, b.err
+	}
+	if b.comp == nil {
+		if err := b.compress(); err != nil {
+			return nil, err
+		}
 	}
 	if err := b.comp.Close(); err != nil {
 		return nil, err

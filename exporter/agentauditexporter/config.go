@@ -155,7 +155,8 @@ type SpoolConfig struct {
 
 // CompressionParams tunes the compression.
 type CompressionParams struct {
-	// Level is 1 (fastest) to 9 for gzip, 1 to 22 for zstd; 0 is the algorithm's default.
+	// Level is 1 (fastest) to 9 for gzip, 1 to 22 for zstd; 0 is the algorithm's default, for zstd by
+	// the length of the lines.
 	Level int `mapstructure:"level"`
 
 	// prevent unkeyed literal initialization

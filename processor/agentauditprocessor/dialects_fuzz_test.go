@@ -27,6 +27,13 @@ import (
 // `make fuzz` runs them all. Seeds are in testdata/fuzz: records of the recordings and
 // of the examples, written by `go test -run 'Test' -corpus`.
 
+func FuzzVoltAgent(f *testing.F)     { fuzzDialect(f) }
+func FuzzSpringAI(f *testing.F)      { fuzzDialect(f) }
+func FuzzQuarkus(f *testing.F)       { fuzzDialect(f) }
+func FuzzMCPGo(f *testing.F)         { fuzzDialect(f) }
+func FuzzMirascope(f *testing.F)     { fuzzDialect(f) }
+func FuzzLogfire(f *testing.F)       { fuzzDialect(f) }
+func FuzzUntabled(f *testing.F)      { fuzzDialect(f) }
 func FuzzAgentOps(f *testing.F)      { fuzzDialect(f) }
 func FuzzHaystack(f *testing.F)      { fuzzDialect(f) }
 func FuzzLaminar(f *testing.F)       { fuzzDialect(f) }
@@ -56,6 +63,7 @@ func FuzzApplication(f *testing.F)   { fuzzDialect(f) }
 
 // targets are the dialects by the names of their targets.
 var targets = map[string]string{
+	"voltagent": "FuzzVoltAgent", "spring-ai": "FuzzSpringAI", "quarkus-langchain4j": "FuzzQuarkus", "mcp-go": "FuzzMCPGo", "mirascope": "FuzzMirascope", "logfire": "FuzzLogfire", "untabled": "FuzzUntabled",
 	"agentops": "FuzzAgentOps", "haystack": "FuzzHaystack", "laminar": "FuzzLaminar", "langwatch": "FuzzLangWatch", "untabled-shape": "FuzzShaped",
 	"claude-code": "FuzzClaudeCode", "codex": "FuzzCodex", "copilot": "FuzzCopilot", "flue": "FuzzFlue", "gemini-cli": "FuzzGeminiCLI",
 	"genkit": "FuzzGenkit", "google-adk": "FuzzGoogleADK", "langfuse": "FuzzLangfuse", "langsmith": "FuzzLangSmith", "livekit": "FuzzLiveKit", "mastra": "FuzzMastra", "mlflow": "FuzzMLflow",
@@ -148,6 +156,7 @@ func TestCorpus(t *testing.T) {
 		{"span", "openrouter", "chat", "gen_ai.operation.name", "chat", "gen_ai.prompt", `{"messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"hi"}]}`, "gen_ai.completion", `{"completion":"hello"}`, "^service.name", "openrouter"},
 		{"span", "livekit-agents", "llm_request", "lk.chat_ctx", `{"items":[{"type":"message","role":"user","content":["hi"]}]}`, "lk.response.text", "hello", "gen_ai.request.model", "m"},
 		{"span", "livekit-agents", "function_tool", "lk.function_tool.name", "get_weather", "lk.function_tool.id", "c1", "lk.function_tool.arguments", `{"city":"Paris"}`, "lk.function_tool.output", "rain"},
+		{"span", "mirascope.ops", "get_weather", "mirascope.type", "tool", "mirascope.fn.qualname", "get_weather", "mirascope.trace.arg_values", `{"city":"Paris"}`, "mirascope.trace.output", `"rain"`, "mirascope.ops.session.id", "s"},
 		{"span", "acme", "answer", "acme.span.type", "llm", "acme.input", `[{"role":"user","content":"hi"}]`, "acme.output", "hello", "acme.model", "m", "acme.usage", `{"prompt_tokens":3,"completion_tokens":1}`, "acme.session_id", "s"},
 		{"span", "acme", "get_weather", "acme.span.kind", "TOOL", "acme.input", `{"args":[],"kwargs":{"city":"Paris"}}`, "acme.output", `"rain"`},
 		{"span", "acme", "weather", "acme.span.kind", "agent", "acme.input", `{"question":"And now?"}`, "acme.output", `{"answer":"rain"}`, "acme.user_id", "u"},

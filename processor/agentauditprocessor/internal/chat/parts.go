@@ -166,6 +166,19 @@ func (w *writer) interruptAnswer(id string, response gjson.Result) {
 	w.c.Approvals = append(w.c.Approvals, a)
 }
 
+// asked notes which call a request of Vercel's AI SDK is about, which the answer does not say.
+func (w *writer) asked(o jsontext.Object) {
+	i, ok := w.calls[o.First("toolCallId", "tool_call_id").Str]
+	id := o.First("approvalId", "approval_id").Str
+	if !ok || id == "" {
+		return
+	}
+	if w.confirms == nil {
+		w.confirms = map[string]Call{}
+	}
+	w.confirms[id] = w.c.Calls[i]
+}
+
 // AppendJSON appends the call as an object.
 func (c Call) AppendJSON(out []byte) []byte {
 	return appendCall(append(out, '{'), c.ID, c.Name, c.Arguments)
@@ -191,6 +204,12 @@ func (w *writer) result(id string, v gjson.Result) {
 	w.c.Results = append(w.c.Results, Result{id, out})
 	if r := jsontext.Parse(out); jsontext.Get(r, "denied").Bool() || jsontext.Get(r, "type").Str == "execution-denied" {
 		w.refused(id, jsontext.Get(r, "reason").Str)
+	} else if reason, yes := Refused(r); yes { // the call may have a record of its own, which says so, too
+		a := Answer{ID: id, CallID: id, Reason: reason}
+		if i, ok := w.calls[id]; ok && id != "" {
+			a.Name = w.c.Calls[i].Name
+		}
+		w.c.Approvals = append(w.c.Approvals, a)
 	}
 	w.comma()
 	w.out = append(w.out, `{"type":"tool_call_response"`...)
@@ -267,11 +286,16 @@ func (w *writer) part(p gjson.Result) {
 				CallID:   o.First("function_call.call_id", "function_call.id").Str,
 				Approved: a.Bool(), Reason: o.Get("reason").Str,
 			}
+			if call, ok := w.confirms[answer.ID]; ok {
+				answer.Name, answer.CallID = cmp.Or(answer.Name, call.Name), cmp.Or(answer.CallID, call.ID)
+			}
 			if call := o.Get("function_call"); call.IsObject() && !a.Bool() {
 				answer.Refused = &Call{ID: answer.CallID, Name: answer.Name, Arguments: jsontext.Value(jsontext.Get(call, "arguments"))}
 			}
 			w.c.Approvals = append(w.c.Approvals, answer)
 		}
+	case "tool-approval-request", "tool_approval_request":
+		w.asked(o)
 	case "function_approval_request", "mcp_approval_request":
 		w.approvalPart(p)
 	case "interrupt_response":

@@ -118,7 +118,9 @@ type Decoder func(*Draft, pcommon.Value) bool
 
 // dialects in the order in which they are tried; the first that matches is it.
 var dialects = []*Dialect{
-	application, claudeCode, codex, geminiCLI, copilot, googleADK, langfuse, mastra, laminar, langWatch, agentOps, haystack, openInference, openLLMetry, vercel, pydanticAI, strands, microsoft,
+	application, claudeCode, codex, geminiCLI, copilot, googleADK,
+	springAI, quarkus, mcpGo, voltAgent, logfire, mirascope,
+	langfuse, mastra, laminar, langWatch, agentOps, haystack, openInference, openLLMetry, vercel, pydanticAI, strands, microsoft,
 	langsmith, crewAI, genkit, flue, liveKit, mlflow, openRouter, shaped, otelGenAI, untabled,
 }
 

@@ -140,6 +140,11 @@ func (e *Draft) concludeOutcome() {
 		return
 	}
 	r := jsontext.Parse(e.ToolOutput)
+	if reason, yes := chat.Refused(r); yes {
+		e.Outcome = semconv.OutcomeDenied
+		e.Answers = append(e.Answers, chat.Answer{ID: e.ToolCallID, Name: e.ToolName, Reason: reason})
+		return
+	}
 	failed := jsontext.First(r, "isError", "is_error").Bool()
 	switch jsontext.Get(r, "status").Str {
 	case "error", "failure", "failed":

@@ -23,6 +23,16 @@ func (e *Draft) failure() {
 	}
 }
 
+// fail notes a failure that only an attribute tells of.
+func (e *Draft) fail(text string) {
+	if e.Error == "" || e.Error == "error" {
+		e.Error = text
+	}
+	if e.Outcome == "" {
+		e.Outcome = semconv.OutcomeError
+	}
+}
+
 // limits are the words by which frameworks say that a run was stopped.
 var limits = []struct {
 	reason string

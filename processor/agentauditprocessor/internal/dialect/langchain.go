@@ -55,6 +55,9 @@ func asLangChainResult(e *Draft, v pcommon.Value) bool {
 }
 
 func (e *Draft) langChainResult(v gjson.Result) bool {
+	if out, ok := e.llamaIndexResult(v); ok {
+		return e.result(out)
+	}
 	if in := jsontext.Get(v, "output"); jsontext.Get(in, "lc").Exists() {
 		v = in
 	}

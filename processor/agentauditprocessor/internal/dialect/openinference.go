@@ -27,6 +27,9 @@ var openInference = &Dialect{
 	Kind: func(r *record.Record) Kind {
 		switch strings.ToUpper(r.Text("openinference.span.kind")) {
 		case "LLM", "EMBEDDING", "RERANKER":
+			if strings.HasSuffix(r.Name, "._prepare_chat_with_tools") {
+				return Copy // LlamaIndex: what the call that follows is made of
+			}
 			return LLM
 		case "TOOL":
 			if strings.HasPrefix(r.Name, "handoff to ") {
@@ -38,6 +41,9 @@ var openInference = &Dialect{
 		case "CHAIN":
 			if interrupt(r).IsArray() {
 				return Approval
+			}
+			if r.Has("llm.model_name") && r.HasPrefix("llm.input_messages.") { // Instructor
+				return LLM
 			}
 			return Chain
 		case "RETRIEVER":

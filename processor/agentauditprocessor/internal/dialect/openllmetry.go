@@ -35,7 +35,7 @@ var openLLMetry = &Dialect{
 			if otelKind(r) == Tool || strings.HasPrefix(r.Name, "execute_tool ") {
 				return Tool
 			}
-			return Chain
+			return llamaIndexKind(r)
 		}
 		if r.Has("llm.request.type") || r.Has("gen_ai.prompt.0.role") || r.Has("gen_ai.completion.0.role") {
 			return LLM
@@ -45,8 +45,8 @@ var openLLMetry = &Dialect{
 	Fields: []Source{
 		{Field: "provider", Keys: []string{"gen_ai.provider.name", "gen_ai.system"}, As: asProvider},
 		{Field: "operation", Keys: []string{"gen_ai.operation.name", "llm.request.type"}},
-		{Field: "tool_name", Keys: []string{"gen_ai.tool.name", "traceloop.entity.name"}},
-		{Field: "tool_input", Keys: []string{"gen_ai.tool.call.arguments", "traceloop.entity.input"}, As: asWrappedInput},
+		{Field: "tool_name", Keys: []string{"gen_ai.tool.name", "tool.name", "traceloop.entity.name"}},
+		{Field: "tool_input", Keys: []string{"gen_ai.tool.call.arguments", "tool.arguments", "traceloop.entity.input"}, As: asWrappedInput},
 		{Field: "tool_output", Keys: []string{"gen_ai.tool.call.result", "traceloop.entity.output"}, As: asWrappedOutput},
 		{Field: "agent_name", Keys: []string{"gen_ai.agent.name"}},
 	},
@@ -90,7 +90,9 @@ func openLLMetryFinish(r *record.Record, e *Draft) {
 			e.FinalOutput = answerText(v)
 		}
 	}
-	otelFinish(r, e)
+	if e.llamaIndexFinish(r); e.Kind != Message {
+		otelFinish(r, e)
+	}
 }
 
 // thinking turns an entry of role thinking, as older packages write Anthropic's

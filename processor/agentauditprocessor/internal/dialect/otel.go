@@ -61,7 +61,7 @@ var otelGenAI = &Dialect{
 		{Field: "output_messages", Keys: []string{"gen_ai.output.messages"}, As: asOutput},
 		{Field: "tools_available", Keys: []string{"gen_ai.tool.definitions", "gen_ai.request.tools"}, As: asTools},
 		{Field: "tool_name", Keys: []string{"gen_ai.tool.name"}},
-		{Field: "tool_call_id", Keys: []string{"gen_ai.tool.call.id", "gen_ai.tool.call_id"}, As: asCallID},
+		{Field: "tool_call_id", Keys: []string{"gen_ai.tool.call.id", "gen_ai.tool.call_id", "gen_ai.tool_call.id"}, As: asCallID},
 		{Field: "tool_type", Keys: []string{"gen_ai.tool.type"}},
 		{Field: "tool_description", Keys: []string{"gen_ai.tool.description"}},
 		{Field: "tool_input", Keys: []string{"gen_ai.tool.call.arguments"}, As: asJSON("tool_input")},

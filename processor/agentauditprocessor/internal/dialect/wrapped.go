@@ -1,9 +1,10 @@
 package dialect
 
 import (
+	"github.com/tidwall/gjson"
+
 	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 	"github.com/agentaudit/otelcol-agentaudit/internal/pytext"
-	"github.com/tidwall/gjson"
 )
 
 // What libraries wrap a tool's arguments in: what its caller was called with. What else stands

@@ -103,7 +103,7 @@ func (w *restWriter) unknown(v pcommon.Value) (raw string, ok bool) {
 
 func (w *restWriter) body(r *Record, o *objectWriter) {
 	switch {
-	case !r.Log || r.Body.Type() == pcommon.ValueTypeEmpty || strings.HasSuffix(r.Body.AsString(), r.Name) && r.Name != "" && !r.named:
+	case !r.Log || r.BodyTold || r.Body.Type() == pcommon.ValueTypeEmpty || strings.HasSuffix(r.Body.AsString(), r.Name) && r.Name != "" && !r.named:
 	case !r.BodyRead:
 		o.put("body", JSON(r.Body).Raw)
 	default:

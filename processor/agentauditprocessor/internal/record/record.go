@@ -49,6 +49,7 @@ type Record struct {
 	begins     uint64         // prefixMark of every key
 	index      map[string]int // of the attributes by key, where they are many
 	BodyRead   bool
+	BodyTold   bool // all of the body is in fields: it is text of a grammar that no walk of leaves knows
 	distrusted bool
 	eventsRead map[int][]string // by the index in Events: which keys; nil is all of them
 	eventsTold map[int]bool

@@ -214,7 +214,7 @@ func (b *batch) emitAnswers(n *node) {
 		if a.ID == "" {
 			key = "answer/" + strconv.Itoa(i)
 		}
-		if _, known := n.part.Told(key); known || b.told[factKey{n.part, key}] != nil {
+		if b.answered(n, key) {
 			continue
 		}
 		e := base(n)
@@ -236,10 +236,19 @@ func (b *batch) emitAnswers(n *node) {
 		}
 		p := b.place(n, e, answerID(n, key), -1)
 		b.told[factKey{n.part, key}] = p
+		if a.CallID != "" { // the result that comes back may say it again
+			b.told[factKey{n.part, "answer/" + a.CallID}] = p
+		}
 		if a.Refused != nil {
 			b.emitRefused(p, *a.Refused)
 		}
 	}
+}
+
+// answered reports whether a decision was told before.
+func (b *batch) answered(n *node, key string) bool {
+	_, known := n.part.Told(key)
+	return known || b.told[factKey{n.part, key}] != nil
 }
 
 // emitRefused makes the tool call that a decision kept from being run, and that

@@ -149,7 +149,7 @@ func complete(d, from *dialect.Draft) {
 // counts for more than that of a workflow around it.
 func (n *node) absorb(inner *node) {
 	o, i := n.d, inner.d
-	if i.AgentID != "" && (o.AgentID == "" || o.Derived("agent_id")) || o.Kind == dialect.Chain && i.AgentName != "" && (o.AgentName == "" || o.Derived("agent_name")) {
+	if i.AgentID != "" && (o.AgentID == "" || o.Derived("agent_id")) || i.AgentName != "" && o.AgentID == "" && o.AgentName == "" || o.Kind == dialect.Chain && i.AgentName != "" && (o.AgentName == "" || o.Derived("agent_name")) {
 		o.AgentID, o.AgentName = i.AgentID, i.AgentName
 		o.Underive("agent_id")
 		o.Underive("agent_name")

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -59,6 +60,10 @@ func (w *walker) json(v any, opened int) {
 			w.json(x, opened)
 		}
 	case string:
+		if list := printedByJava(v); list != nil {
+			w.json(list, opened)
+			return
+		}
 		if in, ok := open(v); ok && opened < maxOpened {
 			w.in = append(w.in, v)
 			w.json(in, opened+1)
@@ -72,6 +77,26 @@ func (w *walker) json(v any, opened int) {
 		w.add(v)
 	}
 }
+
+// printedByJava are the texts of the messages that Spring AI logs: a title, and a list in
+// which nothing is escaped.
+func printedByJava(s string) (list []any) {
+	if !javaTitle.MatchString(s) || !strings.HasSuffix(s, `"]`) {
+		return nil
+	}
+	_, body, _ := strings.Cut(s, "\n[\"")
+	for text := range strings.SplitSeq(strings.TrimSuffix(body, `"]`), `", "`) {
+		if text = javaRole.ReplaceAllString(text, ""); text != "null" {
+			list = append(list, text)
+		}
+	}
+	return list
+}
+
+var (
+	javaTitle = regexp.MustCompile(`^Chat (?:Client|Model) (?:Prompt Content|Completion):\n\["`)
+	javaRole  = regexp.MustCompile(`^(?:system|user|assistant|tool)":"`)
+)
 
 // isClass reports whether a value is the path of a class: words without spaces.
 func isClass(v any) bool {

@@ -140,9 +140,22 @@ func TestInitBucket(t *testing.T) {
 	require.NoError(t, s.Check(t.Context(), "GOVERNANCE", 2*day))
 	require.Error(t, s.Check(t.Context(), "GOVERNANCE", day), "the default lock is there")
 
-	done, _, err = store.InitBucket(t.Context(), c, store.InitOptions{Mode: "COMPLIANCE", Retention: 3 * day})
+	stricter := store.InitOptions{Mode: "COMPLIANCE", Retention: 3 * day}
+	_, _, err = store.InitBucket(t.Context(), c, stricter)
+	require.ErrorContains(t, err, "its default lock, GOVERNANCE for 2 days, would become COMPLIANCE for 3 days")
+	require.NoError(t, s.Check(t.Context(), "GOVERNANCE", 2*day), "nothing was changed")
+	stricter.KeepDefault = true
+	done, _, err = store.InitBucket(t.Context(), c, stricter)
+	require.NoError(t, err)
+	require.Contains(t, done, "kept the default lock: GOVERNANCE for 2 days; objects bring their own")
+	require.NoError(t, s.Check(t.Context(), "GOVERNANCE", 2*day), "nothing was changed")
+	stricter.Change = true
+	done, _, err = store.InitBucket(t.Context(), c, stricter)
 	require.NoError(t, err, "again, and stricter")
 	require.Contains(t, done, "found bucket brand-new, with versioning")
+	require.Contains(t, done, "default lock: COMPLIANCE for 3 days")
+	_, _, err = store.InitBucket(t.Context(), c, store.InitOptions{Mode: "COMPLIANCE", Retention: 3 * day})
+	require.NoError(t, err, "the same again")
 	_, _, err = store.InitBucket(t.Context(), c, store.InitOptions{Mode: "COMPLIANCE", Retention: day})
 	require.ErrorContains(t, err, "locks for 3 days by default")
 
@@ -243,6 +256,8 @@ func TestCheckLifecycle(t *testing.T) {
 	require.NoError(t, err)
 	status = http.StatusOK
 	require.Empty(t, check(30*day))
+	_, _, err = store.InitBucket(t.Context(), c, store.InitOptions{Mode: "COMPLIANCE", Retention: 2555 * day})
+	require.ErrorContains(t, err, "data of this trail, which is removed 31 days after it was written, would be removed after 2556; --change does that")
 	require.Contains(t, check(31*day), "rule \"agentaudit-"+strings.Split(strings.Split(lifecycle, "agentaudit-")[1], "-")[0]+"-data\" hides data/ under delete markers after 31 days, while it is relied on")
 
 	whole := lifecycle

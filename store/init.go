@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -15,6 +16,12 @@ import (
 type InitOptions struct {
 	Mode      string        // COMPLIANCE or GOVERNANCE
 	Retention time.Duration // rounded up to days
+	// KeepDefault leaves a default lock that the bucket has, where it asks for no more than
+	// this: each object brings its own.
+	KeepDefault bool
+	// Change allows to change a default lock that the bucket has, and lifecycle rules that the
+	// trail has.
+	Change bool
 }
 
 // InitBucket makes a bucket for a trail, or makes an existing one fit: versioning,
@@ -44,10 +51,15 @@ func InitBucket(ctx context.Context, c Config, o InitOptions) (done, notDone []s
 	} else {
 		done = append(done, fmt.Sprintf("found bucket %s, with versioning", c.Bucket))
 	}
-	if err := s.setDefaultLock(ctx, o.Mode, o.Retention, days); err != nil {
+	kept, err := s.setDefaultLock(ctx, o, days)
+	if err != nil {
 		return done, nil, s.explain(err)
 	}
-	done = append(done, fmt.Sprintf("default lock: %s for %d days", o.Mode, days))
+	if kept != "" {
+		done = append(done, fmt.Sprintf("kept the default lock: %s; objects bring their own", kept))
+	} else {
+		done = append(done, "default lock: "+lockFor(o.Mode, days))
+	}
 
 	for _, step := range []struct {
 		what string
@@ -103,15 +115,49 @@ func (s *S3) create(ctx context.Context) (bool, error) {
 	return true, err
 }
 
-func (s *S3) setDefaultLock(ctx context.Context, mode string, retention time.Duration, days int32) error {
+func lockFor(mode string, days int32) string { return fmt.Sprintf("%s for %d days", mode, days) }
+
+// setDefaultLock returns the default lock that was kept, "" where it is now the one of o. What
+// others in the bucket rely on changes only where that is allowed.
+func (s *S3) setDefaultLock(ctx context.Context, o InitOptions, days int32) (kept string, err error) {
 	lock, err := s.lockConfiguration(ctx)
 	if err != nil {
-		return err
+		return "", err
 	}
-	if err := contradiction(s.config.Bucket, lock, mode, retention); err != nil {
-		return err
+	if !o.Change {
+		if err := contradiction(s.config.Bucket, lock, o.Mode, o.Retention); err != nil {
+			return "", err
+		}
+		changes, err := s.ruleChanges(ctx, days)
+		if err != nil {
+			return "", err
+		}
+		if had := defaultLock(lock); had != "" && had != lockFor(o.Mode, days) {
+			if kept = had; !o.KeepDefault {
+				changes = append(changes, fmt.Sprintf("its default lock, %s, would become %s, which also other trails in the bucket get, and no collector with a shorter `retention` starts then (--keep-default-lock leaves it: each object brings its own)", had, lockFor(o.Mode, days)))
+			}
+		}
+		if len(changes) > 0 {
+			return "", fmt.Errorf("bucket %q is set up for another lock: %s; --change does that", s.config.Bucket, strings.Join(changes, "; "))
+		}
+		if kept != "" {
+			return kept, nil
+		}
 	}
-	_, err = s.client.PutObjectLockConfiguration(ctx, &s3.PutObjectLockConfigurationInput{
+	return "", s.putDefaultLock(ctx, o.Mode, days, lock == nil)
+}
+
+// defaultLock is what a bucket locks objects by that bring no lock, "" for nothing.
+func defaultLock(lock *types.ObjectLockConfiguration) string {
+	if lock == nil || lock.Rule == nil || lock.Rule.DefaultRetention == nil {
+		return ""
+	}
+	d := lock.Rule.DefaultRetention
+	return lockFor(string(d.Mode), aws.ToInt32(d.Days)+365*aws.ToInt32(d.Years))
+}
+
+func (s *S3) putDefaultLock(ctx context.Context, mode string, days int32, none bool) error {
+	_, err := s.client.PutObjectLockConfiguration(ctx, &s3.PutObjectLockConfigurationInput{
 		Bucket: &s.config.Bucket,
 		ObjectLockConfiguration: &types.ObjectLockConfiguration{
 			ObjectLockEnabled: types.ObjectLockEnabledEnabled,
@@ -120,7 +166,7 @@ func (s *S3) setDefaultLock(ctx context.Context, mode string, retention time.Dur
 			}},
 		},
 	})
-	if err != nil && lock == nil {
+	if err != nil && none {
 		return fmt.Errorf("bucket %q was made without Object Lock, and it cannot be switched on here: choose another `bucket`: %w", s.config.Bucket, err)
 	}
 	return err

@@ -84,14 +84,37 @@ func (s *S3) lifecycleRule(id string, f *folder, retention int32) types.Lifecycl
 	return r
 }
 
+// ruleID begins the ids of the rules of this trail.
+func (s *S3) ruleID() string {
+	trail := sha256.Sum256([]byte(s.config.Prefix))
+	return "agentaudit-" + hex.EncodeToString(trail[:8]) + "-"
+}
+
+// ruleChanges tells, in words for a person, what other rules than this trail has would do.
+func (s *S3) ruleChanges(ctx context.Context, retention int32) (changes []string, err error) {
+	rules, err := s.lifecycleRules(ctx)
+	if notImplemented(err) {
+		return nil, nil
+	}
+	for _, r := range rules {
+		data := &folders[0]
+		if aws.ToString(r.ID) != s.ruleID()+data.name() || r.Expiration == nil {
+			continue
+		}
+		if had := aws.ToInt32(r.Expiration.Days); had != data.days(retention) {
+			changes = append(changes, fmt.Sprintf("data of this trail, which is removed %d days after it was written, would be removed after %d", had, data.days(retention)))
+		}
+	}
+	return changes, err
+}
+
 // setLifecycle replaces the rules of this trail and leaves all others as they are.
 func (s *S3) setLifecycle(ctx context.Context, retention int32) error {
 	rules, err := s.lifecycleRules(ctx)
 	if err != nil {
 		return err
 	}
-	trail := sha256.Sum256([]byte(s.config.Prefix))
-	id := "agentaudit-" + hex.EncodeToString(trail[:8]) + "-"
+	id := s.ruleID()
 	rules = slices.DeleteFunc(rules, func(r types.LifecycleRule) bool { return strings.HasPrefix(aws.ToString(r.ID), id) })
 	for _, f := range folders {
 		rules = append(rules, s.lifecycleRule(id, &f, retention))

@@ -31,7 +31,7 @@ type lockFlags struct {
 
 func (f *lockFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.mode, "mode", ledger.Compliance, "COMPLIANCE: nobody can remove an object before its time; GOVERNANCE: a privileged user can")
-	cmd.Flags().StringVar(&f.retention, "retention", "2555d", "how long objects are locked, such as 2555d")
+	cmd.Flags().StringVar(&f.retention, "retention", "2555d", "how long objects are locked, such as 2555d or 7y")
 }
 
 func (f *lockFlags) duration() (time.Duration, error) {
@@ -45,12 +45,15 @@ func (f *lockFlags) duration() (time.Duration, error) {
 func bucketInitCmd() *cobra.Command {
 	var at bucketFlags
 	var lock lockFlags
+	var keep, change bool
 	cmd := &cobra.Command{
 		Use:   "init s3://BUCKET[/PREFIX]",
 		Short: "Make a bucket with versions, Object Lock and lifecycle rules",
 		Long: `Make a bucket for a trail, or make an existing one fit: versions, Object Lock with a
 default, lifecycle rules that remove data after its retention, no public access,
-encryption. What the server cannot do is listed. It can be run again.`,
+encryption. What the server cannot do is listed. It can be run again; what it then
+would change of the bucket's default lock or of this trail's rules, it says, and does
+only with --change.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := at.config(args[0])
@@ -61,7 +64,9 @@ encryption. What the server cannot do is listed. It can be run again.`,
 			if err != nil {
 				return err
 			}
-			done, notDone, err := store.InitBucket(cmd.Context(), cfg, store.InitOptions{Mode: lock.mode, Retention: retention})
+			done, notDone, err := store.InitBucket(cmd.Context(), cfg, store.InitOptions{
+				Mode: lock.mode, Retention: retention, KeepDefault: keep, Change: change,
+			})
 			for _, s := range done {
 				fmt.Fprintln(cmd.OutOrStdout(), "done: "+termsafe.Line(s))
 			}
@@ -73,6 +78,8 @@ encryption. What the server cannot do is listed. It can be run again.`,
 	}
 	at.add(cmd)
 	lock.add(cmd)
+	cmd.Flags().BoolVar(&keep, "keep-default-lock", false, "leave a default lock that the bucket has: each object brings its own")
+	cmd.Flags().BoolVar(&change, "change", false, "change a default lock that the bucket has, and lifecycle rules that this trail has")
 	return cmd
 }
 

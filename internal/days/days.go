@@ -15,7 +15,8 @@ const Day = 24 * time.Hour
 // maxDays keeps a duration within its 63 bits of nanoseconds, about 292 years.
 const maxDays = uint64(1<<63-1) / uint64(Day)
 
-// Duration is a time.Duration that also reads days: 2555d, 1d12h, 720h.
+// Duration is a time.Duration that also reads days and years: 2555d, 1d12h, 720h, 6y. So many
+// years are at least that by any calendar: 365.25 days each, rounded up.
 type Duration time.Duration
 
 var (
@@ -23,9 +24,17 @@ var (
 	_ encoding.TextMarshaler   = Duration(0)
 )
 
-// UnmarshalText reads days, and after them what time.ParseDuration reads.
+// UnmarshalText reads years, or days and after them what time.ParseDuration reads.
 func (d *Duration) UnmarshalText(text []byte) error {
-	bad := fmt.Errorf("%q must be a duration such as 2555d or 720h, of at most %dd", text, maxDays)
+	bad := fmt.Errorf("%q must be a duration such as 2555d, 7y or 720h, of at most %dd", text, maxDays)
+	if years, ok := strings.CutSuffix(string(text), "y"); ok {
+		n, err := strconv.ParseUint(years, 10, 31)
+		if n = (n*1461 + 3) / 4; err != nil || n > maxDays {
+			return bad
+		}
+		*d = Duration(time.Duration(n) * Day)
+		return nil
+	}
 	days, rest, found := strings.Cut(string(text), "d")
 	if !found {
 		t, err := time.ParseDuration(days)

@@ -10,13 +10,13 @@ import (
 func TestDuration(t *testing.T) {
 	for text, want := range map[string]time.Duration{
 		"2555d": 2555 * Day, "1d12h": 36 * time.Hour, "720h": 720 * time.Hour, "0d": 0,
-		"106751d": 106751 * Day, "1d0.5s": Day + 500*time.Millisecond,
+		"106751d": 106751 * Day, "1y": 366 * Day, "4y": 1461 * Day, "5y": 1827 * Day, "7y": 2557 * Day, "0y": 0, "1d0.5s": Day + 500*time.Millisecond,
 	} {
 		var d Duration
 		require.NoError(t, d.UnmarshalText([]byte(text)), text)
 		require.Equal(t, want, time.Duration(d), text)
 	}
-	for _, text := range []string{"", "d", "7", "7y", "-1d", "1.5d", "1d-1h", "1d1d", "106752d", "106751d24h", "99999999999999999999d", "1d 1h"} {
+	for _, text := range []string{"", "d", "7", "y", "-7y", "1y6d", "0.5y", "293y", "-1d", "1.5d", "1d-1h", "1d1d", "106752d", "106751d24h", "99999999999999999999d", "1d 1h"} {
 		d := Duration(42)
 		require.Error(t, d.UnmarshalText([]byte(text)), text)
 		require.Equal(t, Duration(42), d, "%q leaves the value alone", text)

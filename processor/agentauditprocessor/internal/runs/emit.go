@@ -120,7 +120,7 @@ func (n *node) frameEvent(t semconv.EventType, without []string) *semconv.Event 
 
 func (n *node) runStart() *semconv.Event {
 	e := n.frameEvent(semconv.TypeSessionStart, ofEnd)
-	if text := n.part.UserText(); e.UserMessage == "" && n.frame == nil && text != "" {
+	if text := n.part.UserText(n.d.Timestamp, n.d.Record.End); e.UserMessage == "" && n.frame == nil && text != "" {
 		e.UserMessage = text
 		e.DerivedFields = append(e.DerivedFields, "user_message")
 	}
@@ -175,7 +175,7 @@ func (b *batch) emitError(n *node) {
 func (b *batch) survey() {
 	b.last = map[*node]*node{}
 	later := func(of, n *node) {
-		if last := b.last[of]; last == nil || !n.d.Record.End.Before(last.d.Record.End) {
+		if last := b.last[of]; last == nil || !n.ended().Before(last.ended()) {
 			b.last[of] = n
 		}
 	}
@@ -205,8 +205,10 @@ func (b *batch) lastAnswer(n *node) string {
 	case last != nil && last.d.OutputText != "":
 		return last.d.OutputText
 	}
-	if p := n.part; p.LastAgent == "" || p.LastAgent == agentOf(n.d) || n.d.Kind == dialect.Chain {
-		return p.LastText
+	a := n.part.Last
+	mine := a.Agent == agentOf(n.d) || n.d.Kind == dialect.Chain || a.Agent == "" && !n.part.Agent.Several
+	if !mine || a.At.Before(n.d.Timestamp) || a.At.After(n.d.Record.End) && !a.Log {
+		return ""
 	}
-	return ""
+	return a.Text
 }

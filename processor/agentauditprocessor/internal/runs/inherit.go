@@ -3,6 +3,7 @@ package runs
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
@@ -56,24 +57,50 @@ func (n *node) learn() {
 		p.Learn(&p.Agent, d.AgentID, d.AgentName, from)
 	}
 	p.Learn(&p.AgentVersion, d.AgentVersion, "", from)
-	p.LearnPrompt(agentOf(d), d.Prompt, from)
+	if d.Prompt != "" {
+		p.LearnPrompt(n.agent(), d.Prompt, from)
+	}
 	if d.Kind == dialect.LLM {
 		p.Learn(&p.Model, model(d.ModelID), "", from)
 	}
 	if d.Kind == dialect.LLM || d.Kind == dialect.Message {
-		p.LearnUser(func() string { text, _ := jsontext.ParseString(d.UserJSON); return text })
+		p.LearnUser(d.Timestamp, func() string { text, _ := jsontext.ParseString(d.UserJSON); return text })
 		switch {
 		case len(d.Requested) > 0:
-			p.LearnAnswer("", "")
-			p.LearnCalls(d.Requested)
+			p.LearnAnswer(memory.Answer{At: n.ended(), Log: d.Record.Log}, d.Requested)
 		case d.OutputText != "":
-			p.LearnAnswer(agentOf(d), d.OutputText)
-			p.LearnCalls(nil)
+			p.LearnAnswer(memory.Answer{Text: d.OutputText, Agent: n.agent(), At: n.ended(), Log: d.Record.Log}, nil)
 		}
 	}
 }
 
 func agentOf(d *dialect.Draft) string { return or(d.AgentID, d.AgentName) }
+
+// agent is whose record it is: who it says itself, else who the nearest agent above it is.
+func (n *node) agent() string {
+	if own := agentOf(n.d); own != "" {
+		return own
+	}
+	for f := n.frame; f != nil; f = f.frame {
+		if a := agentOf(f.d); a != "" {
+			return a
+		}
+	}
+	if a, _ := n.agentAbove(); a != nil {
+		return or(a.ID, a.Name)
+	}
+	return ""
+}
+
+// ended is when what a record tells of ended.
+func (n *node) ended() time.Time {
+	for _, t := range []time.Time{n.d.Record.End, n.d.EndTimestamp} {
+		if !t.IsZero() {
+			return t
+		}
+	}
+	return n.d.Timestamp
+}
 
 // tells is the id of the event that a record gives, as far as that is known before events
 // are made; "" where it gives none.

@@ -14,7 +14,7 @@ const asking = `[{"role":"assistant","parts":[{"type":"function_approval_request
 // stopping is a run whose model says so much, and that ends well.
 func stopping(trace byte, session, says string) []s {
 	return []s{
-		{id: 1, trace: trace, kind: "agent", ok: true, a: map[string]any{"gen_ai.agent.id": "a", "session.id": session}},
+		{id: 1, trace: trace, kind: "agent", ok: true, from: 60*int(trace) + 1, to: 60*int(trace) + 30, a: map[string]any{"gen_ai.agent.id": "a", "session.id": session}},
 		{id: 2, trace: trace, parent: 1, kind: "chat", a: map[string]any{"gen_ai.output.messages": says, "session.id": session}},
 	}
 }
@@ -26,7 +26,7 @@ func going(trace byte, session, service, id string) []s {
 		a["gen_ai.tool.call.id"] = id
 	}
 	return []s{
-		{id: 1, trace: trace, kind: "agent", ok: true, service: service, a: map[string]any{"gen_ai.agent.id": "a", "session.id": session}},
+		{id: 1, trace: trace, kind: "agent", ok: true, service: service, from: 60*int(trace) + 1, to: 60*int(trace) + 30, a: map[string]any{"gen_ai.agent.id": "a", "session.id": session}},
 		{id: 2, trace: trace, parent: 1, kind: "tool", service: service, a: a},
 		{id: 3, trace: trace, parent: 1, kind: "chat", service: service, a: map[string]any{"gen_ai.output.messages": answering("paid"), "session.id": session}},
 	}

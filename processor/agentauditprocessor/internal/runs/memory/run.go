@@ -62,8 +62,7 @@ type Part struct {
 	Agent                              Only          // id and name
 	prompts                            []agentPrompt // the first is that of all agents together
 
-	LastText  string   // the last answer of a model that asked for no tool
-	LastAgent string   // whose it is
+	Last      Answer
 	asked     []Digest // what the last model call asked for: see CallDigest
 	Continues string   // the end of the run that this one goes on with
 	Failed    bool     // an event told of an error
@@ -78,6 +77,7 @@ type Part struct {
 	Requests []*Request                  // tool calls that models asked for
 	pending  map[pcommon.SpanID]*Pending // messages that came before their span
 	userText string
+	userAt   time.Time
 }
 
 // Frame is a run of an agent that was told of.
@@ -223,28 +223,45 @@ func (r *Run) room(n int) bool {
 // counts them.
 func (p *Part) Room(n int) bool { return p.Run.room(n) }
 
-// UserText is the first thing that a user said to a model in the run.
-func (p *Part) UserText() string { return p.userText }
+// UserText is the first thing that a user said to a model in the run, where that was between
+// two times.
+func (p *Part) UserText(from, to time.Time) string {
+	if p.userAt.Before(from) || p.userAt.After(to) {
+		return ""
+	}
+	return p.userText
+}
 
-// LearnUser takes in what a user said, where nothing is known yet.
-func (p *Part) LearnUser(text func() string) {
+// LearnUser takes in what a user said at a time, where nothing is known yet.
+func (p *Part) LearnUser(at time.Time, text func() string) {
 	if p.userText != "" {
 		return
 	}
 	if t := text(); p.Run.room(len(t)) {
-		p.userText = strings.Clone(t)
+		p.userText, p.userAt = strings.Clone(t), at
 	}
 }
 
-// LearnAnswer takes in what a model answered last; "" forgets it.
-func (p *Part) LearnAnswer(agent, text string) {
-	if text != "" && !p.Run.room(len(text)-len(p.LastText)) {
+// Answer is what a model answered: a text, or "" where it asked for calls.
+type Answer struct {
+	Text, Agent string // whose it is, "" where that is not known
+	At          time.Time
+	Log         bool // told by a log record, whose time may be a little later
+}
+
+// LearnAnswer takes in what a model answered, unless it answered something later.
+func (p *Part) LearnAnswer(a Answer, calls []chat.Call) {
+	if a.At.Before(p.Last.At) || !p.Run.room(len(a.Text)-len(p.Last.Text)) {
 		return
 	}
-	if text == "" {
-		p.Run.size -= len(p.LastText)
+	a.Text, a.Agent = strings.Clone(a.Text), strings.Clone(a.Agent)
+	p.Last = a
+	p.asked = p.asked[:0]
+	for _, c := range calls {
+		if len(p.asked) < cap(p.asked) || p.Run.room(costDigest) {
+			p.asked = append(p.asked, CallDigest(c))
+		}
 	}
-	p.LastText, p.LastAgent = strings.Clone(text), strings.Clone(agent)
 }
 
 // CallDigest tells calls apart by their id, else by what they are given.
@@ -253,16 +270,6 @@ func CallDigest(c chat.Call) Digest {
 		return DigestOf(c.ID)
 	}
 	return DigestOf(c.Name + "\x00" + string(c.Arguments))
-}
-
-// LearnCalls takes in which calls a model asked for last.
-func (p *Part) LearnCalls(calls []chat.Call) {
-	p.asked = p.asked[:0]
-	for _, c := range calls {
-		if len(p.asked) < cap(p.asked) || p.Run.room(costDigest) {
-			p.asked = append(p.asked, CallDigest(c))
-		}
-	}
 }
 
 // Undone are the calls that the model asked for last and that did not end.

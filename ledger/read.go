@@ -17,6 +17,8 @@ type ReadOptions struct {
 	Session string   // only objects that may hold events of this session; "" for all
 	// Sessions, if any, is asked instead of Session for each object.
 	Sessions func(*Sessions) bool
+	// Objects, if any, is asked besides for each object with events: false passes it over.
+	Objects func(*Object) bool
 	// Since and Until bound what is read by the time of its manifest; zero bounds nothing.
 	Since, Until time.Time
 	Clock        func() time.Time // the present; nil: time.Now
@@ -96,6 +98,9 @@ func (e *eventReader) log(ctx context.Context, log string, found bool) error {
 		for i := range m.Predicate.Objects {
 			obj := &m.Predicate.Objects[i]
 			if e.o.Sessions != nil && !e.o.Sessions(&obj.Sessions) || e.o.Sessions == nil && e.o.Session != "" && !obj.Sessions.Has(e.o.Session) {
+				continue
+			}
+			if e.o.Objects != nil && obj.kind() == ObjectEvents && !e.o.Objects(obj) {
 				continue
 			}
 			err := readObject(ctx, e.r, job{log: log, seq: m.Predicate.Seq, obj: obj}, now, e.note, func(l EventLine) {

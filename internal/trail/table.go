@@ -153,7 +153,7 @@ func (p *printer) event(ev *Event) {
 		step = fmt.Sprint(e.StepNumber.Value)
 	}
 	head := []string{e.Timestamp.UTC().Format(timeFormat), fmt.Sprintf("%3s", step), fmt.Sprintf("%-13s", e.EventType)}
-	for _, s := range []string{p.subject(e), status(e), cost(e), marks(ev)} {
+	for _, s := range []string{p.subject(e), Status(e), cost(e), marks(ev)} {
 		if s != "" {
 			head = append(head, termsafe.Short(s, shown))
 		}
@@ -232,13 +232,24 @@ func given(ev *Event) []message {
 	return list
 }
 
-// subject is what an event is about: who, which model, which tool.
+// subject is Subject, with whose event it is where there are several agents.
 func (p *printer) subject(e *semconv.Event) string {
-	agent := cmp.Or(e.AgentName, e.AgentID)
+	s, agent := Subject(e), Agent(e)
+	if p.agents && agent != "" && s != agent {
+		return agent + ": " + s
+	}
+	return s
+}
+
+// Agent is the agent of an event by its name, or else by its id.
+func Agent(e *semconv.Event) string { return cmp.Or(e.AgentName, e.AgentID) }
+
+// Subject is what an event is about: which model, which tool, who.
+func Subject(e *semconv.Event) string {
 	var s string
 	switch e.EventType {
 	case semconv.TypeLLMCall:
-		s = e.ModelID
+		s = cmp.Or(e.ModelID, e.ResponseModelID)
 	case semconv.TypeToolCall, semconv.TypeToolResult, semconv.TypeApproval:
 		s = e.ToolName
 		if e.MCPServer != "" {
@@ -252,17 +263,18 @@ func (p *printer) subject(e *semconv.Event) string {
 		s = e.ActorID
 	case semconv.TypeFinding:
 		s = strings.TrimSpace(e.Severity + " " + e.Rule)
+	case semconv.TypeHandoff:
+		s = e.FromAgent + " to " + e.ToAgent
+	case semconv.TypeMCPRequest:
+		s = strings.TrimSpace(e.MCPMethod + " of " + e.MCPServer)
 	default:
-		return agent
-	}
-	if p.agents && agent != "" {
-		return agent + ": " + s
+		return Agent(e)
 	}
 	return s
 }
 
-// status is what was decided and how it came out.
-func status(e *semconv.Event) string {
+// Status is what was decided and how it came out.
+func Status(e *semconv.Event) string {
 	var s []string
 	switch {
 	case e.ApprovalStatus == semconv.ApprovalPending && e.ApproverID == "":

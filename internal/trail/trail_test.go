@@ -3,10 +3,6 @@ package trail
 import (
 	"bytes"
 	"context"
-	"crypto/ed25519"
-	crand "crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"math/rand"
 	"slices"
 	"strings"
@@ -15,8 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
-	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/trailtest"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 	"github.com/agentaudit/otelcol-agentaudit/ledger/ledgertest"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
@@ -24,40 +20,9 @@ import (
 
 var start = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
 
-// sealed seals each list of events as an object of its own.
 func sealed(t *testing.T, objects ...[]*semconv.Event) (ledger.Reader, []ledger.PublicKey) {
 	t.Helper()
-	_, private, err := ed25519.GenerateKey(crand.Reader)
-	require.NoError(t, err)
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	require.NoError(t, err)
-	signer, err := ledger.LoadSigner(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-	require.NoError(t, err)
-	s := ledgertest.New()
-	lock := ledger.Retention{Mode: ledger.Compliance, Until: time.Now().Add(24 * time.Hour)}
-	c, err := ledger.OpenChain(context.Background(), s, ledger.ChainOptions{Log: "gw-0", Signer: signer, Retention: func(time.Time) ledger.Retention { return lock }})
-	require.NoError(t, err)
-	for _, list := range objects {
-		b := ledger.NewObjectBuilder(ledger.ObjectOptions{Log: "gw-0", Compression: ledger.Gzip, Retention: lock}, time.Now())
-		for _, e := range list {
-			if e.AgentID == "" {
-				e.AgentID = "a"
-			}
-			span := ptrace.NewSpan()
-			semconv.WriteSpan(e, span)
-			line, m, err := semconv.AppendSpan(nil, span)
-			require.NoError(t, err)
-			b.Add(line, m)
-		}
-		o, err := b.Finish()
-		require.NoError(t, err)
-		_, err = s.Put(context.Background(), o.Key, o.Body, ledger.PutOptions{SHA256: o.Digest, Retention: lock})
-		require.NoError(t, err)
-		require.NoError(t, c.Commit(context.Background(), ledger.KindBatch, []ledger.Object{o.Object}))
-	}
-	key, err := ledger.NewPublicKey(signer.Public())
-	require.NoError(t, err)
-	return s, []ledger.PublicKey{key}
+	return trailtest.Seal(t, objects...)
 }
 
 // event is one of a session at a second.

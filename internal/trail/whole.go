@@ -124,6 +124,17 @@ func (w *Whole) All() iter.Seq2[*Event, error] {
 	}
 }
 
+// Places are where the lines that were read are sealed, in the order in which they were read.
+func (w *Whole) Places() iter.Seq[resolve.Place] {
+	return func(yield func(resolve.Place) bool) {
+		for i := range w.at {
+			if !yield(resolve.Place{Log: w.at[i].log, Object: w.at[i].object, Line: w.at[i].n}) {
+				return
+			}
+		}
+	}
+}
+
 func (w *Whole) event(i int) (*Event, error) {
 	at := &w.at[i]
 	line := make([]byte, at.size)

@@ -1,0 +1,55 @@
+package termsafe
+
+import (
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/width"
+)
+
+// Cells is how many cells of a terminal a safe text takes: two for wide characters of East
+// Asia and pictures, none for marks that stand on another character.
+func Cells(s string) (n int) {
+	for _, r := range s {
+		n += cells(r)
+	}
+	return n
+}
+
+func cells(r rune) int {
+	switch {
+	case r < 0x300:
+		return 1
+	case unicode.In(r, unicode.Mn, unicode.Me):
+		return 0
+	}
+	if k := width.LookupRune(r).Kind(); k == width.EastAsianWide || k == width.EastAsianFullwidth {
+		return 2
+	}
+	return 1
+}
+
+// Fit is Line of at most n cells; what is cut is marked. n of 0 and less bounds nothing.
+func Fit(s string, n int) string {
+	if n <= 0 {
+		return Line(s)
+	}
+	s = Short(s, 4*n) // for long texts: marks take no cells
+	if Cells(s) <= n {
+		return s
+	}
+	var b strings.Builder
+	left := n - 1
+	for _, r := range s {
+		if left -= cells(r); left < 0 {
+			break
+		}
+		b.WriteRune(r)
+	}
+	return b.String() + "…"
+}
+
+// Pad is a safe text with blanks behind it, up to n cells.
+func Pad(s string, n int) string {
+	return s + strings.Repeat(" ", max(n-Cells(s), 0))
+}

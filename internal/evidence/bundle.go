@@ -46,7 +46,8 @@ type Claim struct {
 	Kind    string     `json:"kind"`
 	Session string     `json:"session,omitempty"`
 	Event   string     `json:"event,omitempty"`
-	Since   *time.Time `json:"since,omitempty"` // of the sealing
+	Events  []string   `json:"events,omitempty"` // ids as sealed, sorted, each once
+	Since   *time.Time `json:"since,omitempty"`  // of the sealing
 	Until   *time.Time `json:"until,omitempty"`
 }
 
@@ -109,6 +110,40 @@ type Object struct {
 	File   string `json:"file"`
 	Seq    int64  `json:"seq"`
 	Object string `json:"object"`
+}
+
+// ofEvents reports whether the claim is about events, and not about a session.
+func (c *Claim) ofEvents() bool { return c.Event != "" || len(c.Events) > 0 }
+
+// about is what the claim is about, in words.
+func (c *Claim) about() string {
+	switch {
+	case c.Session != "":
+		return "session " + c.Session
+	case c.Event != "":
+		return "event " + c.Event
+	}
+	return fmt.Sprintf("%d events that the claim names", len(c.Events))
+}
+
+// kinds counts what a claim is about in different ways: one is right.
+func (c *Claim) kinds() (n int) {
+	for _, given := range []bool{c.Session != "", c.Event != "", len(c.Events) > 0} {
+		if given {
+			n++
+		}
+	}
+	return n
+}
+
+// ordered reports whether the list of events is sorted, each once.
+func (c *Claim) ordered() bool {
+	for i := 1; i < len(c.Events); i++ {
+		if c.Events[i-1] >= c.Events[i] {
+			return false
+		}
+	}
+	return true
 }
 
 func manifestFile(log string, seq int64) string {

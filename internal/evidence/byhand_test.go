@@ -32,6 +32,8 @@ func TestByHand(t *testing.T) {
 		return s.proven(o)
 	}
 	presence, absence := prove(evidence.Options{Session: "ann"}), prove(evidence.Options{Session: "nobody"})
+	several := prove(evidence.Options{Events: []string{"a1", "c1"}})
+	require.NoError(t, w.byHand(t, unzip(t, several)))
 	kept := filepath.Join(t.TempDir(), "kept.txt")
 	require.NoError(t, os.WriteFile(kept, cp.Note, 0o600))
 	require.NoError(t, w.byHand(t, unzip(t, presence), "CHECKPOINT="+kept))
@@ -70,6 +72,9 @@ func TestByHand(t *testing.T) {
 		"another format":      edit(t, absence, func(_ map[string][]byte, b *evidence.Bundle) { b.Format += "0" }),
 		"no log":              edit(t, absence, func(_ map[string][]byte, b *evidence.Bundle) { b.Logs = nil }),
 		"a time before":       edit(t, absence, func(_ map[string][]byte, b *evidence.Bundle) { b.Claim.Until = &time.Time{} }),
+		"other events":        edit(t, several, func(_ map[string][]byte, b *evidence.Bundle) { b.Claim.Events = []string{"a1", "a2"} }),
+		"fewer events":        edit(t, several, func(_ map[string][]byte, b *evidence.Bundle) { b.Claim.Events = []string{"a1"} }),
+		"an event more":       edit(t, several, func(_ map[string][]byte, b *evidence.Bundle) { b.Claim.Events = []string{"a1", "c1", "d1"} }),
 		"a later time":        edit(t, absence, func(_ map[string][]byte, b *evidence.Bundle) { at := s.now.Add(9 * time.Hour); b.Claim.Since = &at }),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -179,6 +179,7 @@ func TestProve(t *testing.T) {
 		}{
 			"a session":                        {o: evidence.Options{Session: "gw-0/s3"}, events: 4, proven: "4 sealed events", byHand: true},
 			"an event":                         {o: evidence.Options{Event: "gw-1/s3-3-1"}, events: 1, proven: "1 sealed events"},
+			"several events":                   {o: evidence.Options{Events: []string{"gw-1/s3-3-1", "gw-0/s3-3-0"}}, events: 2, proven: "2 sealed events, told as of 2 events that the claim names", byHand: true},
 			"in the newest manifest":           {o: evidence.Options{Session: "gw-0/s20"}, events: 2, proven: "2 sealed events"},
 			"absence":                          {o: evidence.Options{Session: "nobody"}, proven: "no event of session nobody is in the 20 objects that log gw-0 sealed up to manifest 19"},
 			"absence in a time":                {o: evidence.Options{Session: "gw-0/s3", Since: since, Until: until}, proven: "in the 5 objects that log gw-0 sealed between", byHand: true},
@@ -261,6 +262,7 @@ func TestProveRefuses(t *testing.T) {
 		"no such event":            {evidence.Options{Event: "none"}, "no event"},
 		"nothing":                  {evidence.Options{}, "give a session or an event"},
 		"both":                     {evidence.Options{Session: "a", Event: "b"}, "give a session or an event"},
+		"no such events":           {evidence.Options{Events: []string{"none"}}, "no event"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.o.Keys = []ledger.PublicKey{w.key}

@@ -39,7 +39,7 @@ func broken(err error) bool {
 // a time, which the manifests tell.
 func (m *maker) find(ctx context.Context) (list []place, err error) {
 	switch {
-	case m.o.Event != "":
+	case m.b.Claim.ofEvents():
 		list, err = m.findEvent(ctx)
 	case m.o.Since.IsZero() && m.o.Until.IsZero():
 		list, err = m.findSession(ctx)
@@ -112,7 +112,7 @@ func (m *maker) establish(found []place) (list []place) {
 	for i := range found {
 		p := &found[i]
 		p.file = fmt.Sprintf("lines/%s/%06d.json", p.log, p.order)
-		if c.Event != "" || p.session != c.Session {
+		if c.ofEvents() || p.session != c.Session {
 			continue
 		}
 		byID[p.event] = i

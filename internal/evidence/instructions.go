@@ -31,6 +31,9 @@ func instructions(b *Bundle) []byte {
 			quote(b.Claim.Session))
 	case b.Claim.Event != "":
 		claim = fmt.Sprintf("It is to prove that event %s was sealed as it is here.", quote(b.Claim.Event))
+	case len(b.Claim.Events) > 0:
+		claim = fmt.Sprintf("It is to prove that %d events, whose ids the claim names (`bundle.json`), were sealed as they are here.",
+			len(b.Claim.Events))
 	}
 	var out bytes.Buffer
 	err := instructionsTemplate.Execute(&out, struct {

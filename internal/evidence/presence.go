@@ -50,14 +50,21 @@ func (c *checker) presence() {
 		c.fail(nil, CodeClaimUnproven, bundleFile, "there is no event in the bundle")
 		return
 	}
-	derived := 0
+	cl, there, derived := &c.b.Claim, map[string]bool{}, 0
 	for _, file := range slices.Sorted(maps.Keys(g.lines)) {
+		there[g.lines[file].id] = true
 		by, ok := c.belongs(g.lines[file], g)
 		if !ok {
 			return
 		}
 		if by {
 			derived++
+		}
+	}
+	for _, id := range cl.Events {
+		if !there[id] {
+			c.fail(nil, CodeClaimUnproven, bundleFile, "the claim is about event %q, which no line here tells", id)
+			return
 		}
 	}
 	c.r.Events, c.r.Lines = len(g.told), len(g.lines)
@@ -106,9 +113,9 @@ func (c *checker) belongs(pr *proof, g *gathered) (derived, ok bool) {
 	case by != nil && pr.by(by.said, cl):
 		c.established(by)
 		return true, true
-	case cl.Event != "" || pr.session != "":
+	case cl.ofEvents() || pr.session != "":
 		c.fail(pr.log, CodeClaimUnproven, pr.line.File, "the line is event %q of session %q, the claim is about %q",
-			pr.event, pr.session, cl.Event+cl.Session)
+			pr.event, pr.session, cl.about())
 	default:
 		c.lacks(pr.log, CodeClaimUnproven, pr.line.File, "the line names no session itself, and no line in the bundle "+
 			"that is of its run, and came from its sender, establishes that it is of %q", cl.Session)
@@ -259,10 +266,7 @@ func (c *checker) errata() {
 // present says what the lines prove; as many as derived are of the session by others.
 func (c *checker) present(derived int) {
 	cl := &c.b.Claim
-	of := "event " + cl.Event
-	if cl.Session != "" {
-		of = "session " + cl.Session
-	}
+	of := cl.about()
 	condition := c.conditions()
 	c.proven("%d sealed events, told as of %s, are in the logs %s as they are here, byte for byte%s",
 		c.r.Events, of, c.logNames(), condition)
@@ -271,7 +275,7 @@ func (c *checker) present(derived int) {
 	}
 	c.errata()
 	if cl.Session == "" {
-		c.limit("that nobody else gave an event this id: ids come from senders")
+		c.limit("that nobody else gave an event such an id: ids come from senders")
 		return
 	}
 	if derived > 0 {

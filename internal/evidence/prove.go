@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
@@ -15,9 +16,10 @@ import (
 // Options say what to prove.
 type Options struct {
 	Keys        []ledger.PublicKey
-	Logs        []string // nil: all
-	Session     string   // or
-	Event       string
+	Logs        []string             // nil: all
+	Session     string               // or
+	Event       string               // or
+	Events      []string             // as they are sealed
 	Since       time.Time            // of the sealing, for absence; zero: from the beginning
 	Until       time.Time            // zero: to the end
 	Checkpoints []*ledger.Checkpoint // kept elsewhere, to be tied to the proof
@@ -61,19 +63,20 @@ type maker struct {
 	b   *Made
 }
 
-// Prove writes a bundle that proves the events of a session, or one event; where the
+// Prove writes a bundle that proves the events of a session, or one event or several; where the
 // trail has none of the session, that it has none. It reads whole logs: an error is
 // the store's, or a *ledger.Finding where the trail itself does not hold.
 func Prove(ctx context.Context, r ledger.Reader, o Options, w io.Writer) (*Made, error) {
+	claim := Claim{Kind: Presence, Session: o.Session, Event: o.Event, Events: slices.Compact(slices.Sorted(slices.Values(o.Events)))}
 	switch {
-	case (o.Session == "") == (o.Event == ""):
+	case claim.kinds() != 1:
 		return nil, errors.New("give a session or an event")
 	case !o.Since.IsZero() && !o.Until.IsZero() && o.Until.Before(o.Since):
 		return nil, errors.New("the time ends before it begins")
 	}
 	m := &maker{r: r, o: o, out: newPacker(w), b: &Made{Bundle: &Bundle{
 		Format: Format, CreatedAt: o.now().UTC().Truncate(time.Second), MadeBy: o.MadeBy, Logs: []Log{},
-		Claim: Claim{Kind: Presence, Session: o.Session, Event: o.Event},
+		Claim: claim,
 	}}}
 	if err := m.make(ctx); err != nil {
 		return nil, err
@@ -93,9 +96,9 @@ func (m *maker) make(ctx context.Context) error {
 		}
 		return m.presence(ctx, found)
 	}
-	if m.o.Event != "" {
+	if m.b.Claim.ofEvents() {
 		return fmt.Errorf("no event %q in this trail; the absence of an event cannot be proven, that of a session can",
-			m.o.Event)
+			strings.Join(append([]string{m.o.Event}, m.o.Events...), " "))
 	}
 	m.b.Claim.Kind = Absence
 	if !m.o.Since.IsZero() {

@@ -277,9 +277,9 @@ func (c *checker) claim() {
 	switch {
 	case cl.Since != nil && cl.Since.IsZero() || cl.Until != nil && cl.Until.IsZero():
 		c.fail(nil, CodeBundleInvalid, bundleFile, "a claim about a time that is none")
-	case cl.Kind == Presence && (cl.Session == "") != (cl.Event == "") && !timed:
+	case cl.Kind == Presence && cl.kinds() == 1 && cl.ordered() && !timed:
 		c.presence()
-	case cl.Kind == Absence && cl.Session != "" && cl.Event == "" && !backwards:
+	case cl.Kind == Absence && cl.Session != "" && !cl.ofEvents() && !backwards:
 		c.absence()
 	default:
 		c.fail(nil, CodeBundleInvalid, bundleFile, "no claim that could be shown, of the kind %q", cl.Kind)

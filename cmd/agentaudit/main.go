@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -23,11 +24,18 @@ func run() int {
 	defer stop()
 	err := root().ExecuteContext(ctx)
 	var code exitError
+	var call *argError
 	switch {
 	case err == nil:
 		return 0
 	case errors.As(err, &code):
 		return int(code)
+	case errors.As(err, &call):
+		fmt.Fprintln(os.Stderr, "agentaudit: "+call.String())
+		return 2
+	case strings.HasPrefix(err.Error(), "unknown command "): // of cobra, which has no type for it
+		fmt.Fprintln(os.Stderr, "agentaudit: "+(&argError{err: err}).String())
+		return 2
 	}
 	fmt.Fprintln(os.Stderr, "agentaudit: "+termsafe.Line(err.Error()))
 	return 2
@@ -54,7 +62,8 @@ or the command was wrong; 3 well, with warnings, under --strict.`,
 		SilenceUsage:  true,
 	}
 	cmd.CompletionOptions.HiddenDefaultCmd = true
-	cmd.AddCommand(keygenCmd(), bucketCmd(), mapCmd(), verifyCmd(), trailCmd(), exportCmd(), proveCmd(), checkpointCmd(), keyCmd(), pullCmd(), tilesCmd(), indexCmd(), demoCmd())
+	cmd.AddCommand(keygenCmd(), bucketCmd(), mapCmd(), verifyCmd(), searchCmd(), sessionsCmd(), trailCmd(), exportCmd(), proveCmd(), checkpointCmd(), keyCmd(), pullCmd(), tilesCmd(), indexCmd(), demoCmd())
+	tellUsage(cmd)
 	return cmd
 }
 

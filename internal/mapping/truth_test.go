@@ -58,7 +58,7 @@ func mapCapture(t *testing.T, name string) []*semconv.Event {
 
 // unmarked are recordings of frameworks that send the system prompt as a message of the user,
 // which nothing marks.
-var unmarked = map[string]bool{"adk-rust": true}
+var unmarked = map[string]bool{"adk-rust": true, "a365": true}
 
 func mapFiles(t *testing.T, files ...string) []*semconv.Event {
 	t.Helper()

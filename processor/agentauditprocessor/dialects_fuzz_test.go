@@ -35,6 +35,10 @@ func FuzzMirascope(f *testing.F)     { fuzzDialect(f) }
 func FuzzLogfire(f *testing.F)       { fuzzDialect(f) }
 func FuzzUntabled(f *testing.F)      { fuzzDialect(f) }
 func FuzzAgentOps(f *testing.F)      { fuzzDialect(f) }
+func FuzzAG2(f *testing.F)           { fuzzDialect(f) }
+func FuzzAutoGen(f *testing.F)       { fuzzDialect(f) }
+func FuzzBeeAI(f *testing.F)         { fuzzDialect(f) }
+func FuzzLlamaIndex(f *testing.F)    { fuzzDialect(f) }
 func FuzzHaystack(f *testing.F)      { fuzzDialect(f) }
 func FuzzLaminar(f *testing.F)       { fuzzDialect(f) }
 func FuzzLangWatch(f *testing.F)     { fuzzDialect(f) }
@@ -64,7 +68,7 @@ func FuzzApplication(f *testing.F)   { fuzzDialect(f) }
 // targets are the dialects by the names of their targets.
 var targets = map[string]string{
 	"voltagent": "FuzzVoltAgent", "spring-ai": "FuzzSpringAI", "quarkus-langchain4j": "FuzzQuarkus", "mcp-go": "FuzzMCPGo", "mirascope": "FuzzMirascope", "logfire": "FuzzLogfire", "untabled": "FuzzUntabled",
-	"agentops": "FuzzAgentOps", "haystack": "FuzzHaystack", "laminar": "FuzzLaminar", "langwatch": "FuzzLangWatch", "untabled-shape": "FuzzShaped",
+	"agentops": "FuzzAgentOps", "ag2": "FuzzAG2", "autogen": "FuzzAutoGen", "beeai": "FuzzBeeAI", "llamaindex": "FuzzLlamaIndex", "haystack": "FuzzHaystack", "laminar": "FuzzLaminar", "langwatch": "FuzzLangWatch", "untabled-shape": "FuzzShaped",
 	"claude-code": "FuzzClaudeCode", "codex": "FuzzCodex", "copilot": "FuzzCopilot", "flue": "FuzzFlue", "gemini-cli": "FuzzGeminiCLI",
 	"genkit": "FuzzGenkit", "google-adk": "FuzzGoogleADK", "langfuse": "FuzzLangfuse", "langsmith": "FuzzLangSmith", "livekit": "FuzzLiveKit", "mastra": "FuzzMastra", "mlflow": "FuzzMLflow",
 	"microsoft": "FuzzMicrosoft", "openinference": "FuzzOpenInference", "openllmetry": "FuzzOpenLLMetry", "openrouter": "FuzzOpenRouter", "otel-genai": "FuzzOTelGenAI",

@@ -421,3 +421,44 @@ func TestResultsToldApart(t *testing.T) {
 }
 
 const adkRustScope = "adk-telemetry"
+
+// TestAG2Decisions: what ag2/middleware/builtin/approval.py (ag2ai/ag2) asks a person, and the
+// answer.
+func TestAG2Decisions(t *testing.T) {
+	const prompt = "Agent wants to call the tool:\n`refund`, {\"order\": 7}\nPlease approve or deny this request.\nY/N/Always?\n"
+	asked := func(prompt, response string) *semconv.Event {
+		return one(t, "ag2", "await_human_input support", attrs{"ag2.span.type": "human_input", "gen_ai.operation.name": "await_human_input", "ag2.human_input.prompt": prompt, "ag2.human_input.response": response})
+	}
+	e := asked(prompt, "always")
+	require.Equal(t, []any{semconv.TypeApproval, "approved", "refund", `{"order":7}`, "human"}, []any{e.EventType, e.ApprovalStatus, e.ToolName, text(e.ToolInput), e.ApprovalSource})
+	require.Equal(t, "rejected", asked(prompt, "n").ApprovalStatus)
+	require.Equal(t, "rejected", asked(prompt, "no way").ApprovalStatus, "any other word is a refusal to AG2")
+	e = asked("What is your name?", "Ann")
+	require.Equal(t, semconv.TypeStep, e.EventType, "asked for something else")
+	require.Contains(t, text(e.Content), "Ann")
+
+	e = one(t, "ag2", "execute_tool refund", attrs{"ag2.span.type": "tool", "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "refund", "gen_ai.tool.call.result": "User denied the tool call request"})
+	require.Equal(t, "denied", e.Outcome)
+}
+
+// TestClaudeMCPTools: log events name every tool of an MCP server mcp_tool.
+func TestClaudeMCPTools(t *testing.T) {
+	r := newRig(t, nil)
+	ld := plog.NewLogs()
+	log(ld, "com.anthropic.claude_code.events", "claude_code.tool_result", attrs{"event.name": "tool_result", "session.id": "s", "tool_name": "mcp_tool", "tool_use_id": "t1", "success": "true", "tool_parameters": `{"mcp_server_name":"shop","mcp_tool_name":"refund"}`})
+	require.NoError(t, r.logs.ConsumeLogs(context.Background(), ld))
+	e := r.events()[0]
+	require.Equal(t, []string{"mcp__shop__refund", "shop", "", "success"}, []string{e.ToolName, e.MCPServer, text(e.ToolInput), e.Outcome})
+}
+
+// TestLangfuseUsage: parts that are told apart, and sums under providers' names.
+func TestLangfuseUsage(t *testing.T) {
+	for usage, want := range map[string][4]int64{
+		`{"input":56,"output":13,"total":138,"input_cache_read":64,"output_reasoning":5}`:                                                                                 {120, 18, 64, 5},
+		`{"completion_tokens":18,"prompt_tokens":120,"total_tokens":138,"completion_tokens_details":{"reasoning_tokens":5},"prompt_tokens_details":{"cached_tokens":64}}`: {120, 18, 64, 5},
+		`{"input_tokens":120,"input_tokens_details":{"cached_tokens":64},"output_tokens":18,"output_tokens_details":{"reasoning_tokens":5}}`:                              {120, 18, 64, 5},
+	} {
+		e := one(t, "langfuse-sdk", "chat", attrs{"langfuse.observation.type": "generation", "langfuse.observation.usage_details": usage})
+		require.Equal(t, want, [4]int64{e.InputTokens.Value, e.OutputTokens.Value, e.CachedInputTokens.Value, e.ReasoningTokens.Value}, usage)
+	}
+}

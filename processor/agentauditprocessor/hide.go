@@ -137,7 +137,12 @@ func (h *hider) ofFlat(key string) bool {
 
 // repr finds system messages in what Python prints of messages. Their quotes mark the text
 // as clearly as JSON does.
-var repr = regexp.MustCompile(`(?s)((?:SystemMessage|ChatMessage|SystemChatMessage)\([^'"]*?(?:<MessageRole\.SYSTEM: 'system'>[^'"]*?)?(?:blocks=\[TextBlock\(block_type='text', )?(?:content|text)=|['"]role['"]: ['"](?:system|developer)['"], ['"]content['"]: )('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")`)
+var repr = regexp.MustCompile(reprBegin + `('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")`)
+
+// reprCut finds those that were cut off before their text ended.
+var reprCut = regexp.MustCompile(reprBegin + `('(?:[^'\\]|\\.)*\\?|"(?:[^"\\]|\\.)*\\?)$`)
+
+const reprBegin = `(?s)((?:SystemMessage|ChatMessage|SystemChatMessage)\([^'"]*?(?:<MessageRole\.SYSTEM: 'system'>[^'"]*?)?(?:blocks=\[TextBlock\(block_type='text', )?(?:content|text)=|['"]role['"]: ['"](?:system|developer)['"], ['"]content['"]: )`
 
 func (h *hider) text(dst []byte, raw string, secret bool) []byte {
 	if raw == `""` {
@@ -168,14 +173,24 @@ func (h *hider) text(dst []byte, raw string, secret bool) []byte {
 
 // printed is a text without the system texts in what Python printed of messages.
 func (h *hider) printed(text string) string {
-	return repr.ReplaceAllStringFunc(text, func(m string) string {
+	text = repr.ReplaceAllStringFunc(text, func(m string) string {
 		parts := repr.FindStringSubmatch(m)
 		if strings.HasPrefix(parts[1], "ChatMessage") && !strings.Contains(parts[1], "SYSTEM") {
 			return m
 		}
 		return parts[1] + "'" + h.hashes.marker(unquoted(parts[2])) + "'"
 	})
+	return reprCut.ReplaceAllStringFunc(text, func(m string) string {
+		parts := reprCut.FindStringSubmatch(m)
+		if strings.HasPrefix(parts[1], "ChatMessage") && !strings.Contains(parts[1], "SYSTEM") || strings.HasPrefix(parts[2], "'[system prompt ") {
+			return m
+		}
+		return parts[1] + cutPrompt // no hash: it would be of a part
+	})
 }
+
+// cutPrompt stands for the beginning of a system text whose end was cut off at the source.
+const cutPrompt = "[system prompt, cut off at the source]"
 
 // unquoted is the text that a string of Python's is.
 func unquoted(s string) string {

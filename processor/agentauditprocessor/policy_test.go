@@ -344,3 +344,20 @@ func TestWithheldIsContent(t *testing.T) {
 	withhold(e, contentDrop)
 	require.Empty(t, e.ApprovedInput)
 }
+
+// TestCutSystemPrompt: what Python printed of a system message and was cut off is no prompt that
+// can be hashed, and not to be read either.
+func TestCutSystemPrompt(t *testing.T) {
+	for _, printed := range []string{
+		"AgentSetup(input=[ChatMessage(role=<MessageRole.SYSTEM: 'system'>, additional_kwargs={}, blocks=[TextBlock(block_type='text', text='Be secret and ki...",
+		`{'role': 'system', 'content': "Be secret and don't...`,
+		`[SystemMessage(content='Be secret and kind. \`,
+	} {
+		e := one(t, "x", "chat m", attrs{"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "summary": printed})
+		require.NotContains(t, text(e.Content), "Be secret", printed)
+		require.Contains(t, text(e.Content), "[system prompt, cut off at the source]", printed)
+		require.Empty(t, e.SystemPromptHash)
+	}
+	e := one(t, "x", "chat m", attrs{"gen_ai.operation.name": "chat", "summary": "ChatMessage(role=<MessageRole.USER: 'user'>, blocks=[TextBlock(block_type='text', text='SYSTEM: ref..."})
+	require.Contains(t, text(e.Content), "SYSTEM: ref")
+}

@@ -109,6 +109,7 @@ func claudeFinish(r *record.Record, e *Draft) {
 	case Message:
 		e.claudeMessage(r, session, seq)
 	case Tool:
+		e.claudeMCP(r)
 		e.claudeTool(r)
 		if r.Log && hasTook {
 			e.lasted(took)
@@ -117,6 +118,7 @@ func claudeFinish(r *record.Record, e *Draft) {
 		e.Of = r.ParentID
 		e.claudeOutcome(r)
 	case Approval:
+		e.claudeMCP(r)
 		e.claudeDecision(r)
 	case Intervention:
 		e.claudeIntervention(r)
@@ -247,14 +249,36 @@ func (e *Draft) claudeTool(r *record.Record) {
 			e.ToolInput = append(jsontext.AppendString([]byte(`{"file_path":`), s), '}')
 		}
 	}
-	if v, ok := r.Get("tool_parameters"); ok {
-		e.MCPServer = jsontext.Get(record.JSON(v), "mcp_server_name").Str
-	}
 	if r.Log {
 		e.claudeOutcome(r)
 		return
 	}
 	e.Parts = true
+}
+
+// claudeMCP names a tool of an MCP server as its span does: log events call all of them
+// mcp_tool, and have the name among their parameters.
+func (e *Draft) claudeMCP(r *record.Record) {
+	if s := r.TakeText("anthropic.mcp.server.name"); s != "" {
+		e.MCPServer = s
+	}
+	v, ok := r.Get("tool_parameters")
+	if !ok {
+		return
+	}
+	p := record.JSON(v)
+	server, tool := jsontext.Get(p, "mcp_server_name").Str, jsontext.Get(p, "mcp_tool_name").Str
+	if server == "" {
+		return
+	}
+	e.MCPServer = server
+	if e.ToolName == "mcp_tool" && tool != "" {
+		e.ToolName = "mcp__" + server + "__" + tool
+	}
+	if jsontext.Get(jsontext.Parse(e.ToolInput), "mcp_server_name").Exists() {
+		e.ToolInput = nil // which are not what the tool was called with
+		r.Keep("tool_parameters")
+	}
 }
 
 func (e *Draft) claudeOutcome(r *record.Record) {

@@ -120,7 +120,8 @@ type Decoder func(*Draft, pcommon.Value) bool
 var dialects = []*Dialect{
 	application, claudeCode, codex, geminiCLI, copilot, googleADK,
 	springAI, quarkus, mcpGo, voltAgent, logfire, mirascope,
-	langfuse, mastra, laminar, langWatch, agentOps, haystack, openInference, openLLMetry, vercel, pydanticAI, strands, microsoft,
+	langfuse, mastra, laminar, langWatch, agentOps, haystack, llamaIndex, ag2, autoGen, beeAI,
+	openInference, openLLMetry, vercel, pydanticAI, strands, microsoft,
 	langsmith, crewAI, genkit, flue, liveKit, mlflow, openRouter, shaped, otelGenAI, untabled,
 }
 

@@ -1,5 +1,13 @@
 package dialect
 
+import (
+	"github.com/tidwall/gjson"
+
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
+	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
+)
+
 // identity says where any dialect keeps whose event it is. Keys that an operator or
 // an application sets come before those that a framework makes up.
 var identity = []Source{
@@ -18,4 +26,27 @@ var identity = []Source{
 	{Field: "agent_name", Keys: []string{"gen_ai.agent.name", "agent.name", "agent_name", "ai.telemetry.functionId"}},
 	{Field: "agent_version", Keys: []string{"gen_ai.agent.version", "traceloop.entity.version", "langfuse.version", "langfuse.release", "app.version"}},
 	{Field: "mcp_session_id", Keys: []string{"mcp.session.id"}},
+}
+
+// metadata reads the objects, in JSON or as Python prints them, where LangChain, LangWatch,
+// Logfire and LiteLLM keep what the caller said of the run.
+func (e *Draft) metadata(r *record.Record) {
+	for _, key := range []string{"metadata", "metadata.requester_metadata"} {
+		v, ok := r.Get(key)
+		if !ok {
+			continue
+		}
+		m := chat.Open(record.JSON(v))
+		if !m.IsObject() {
+			continue
+		}
+		set := func(p *string, paths ...string) {
+			if s := jsontext.First(m, paths...); *p == "" && s.Type == gjson.String && !chat.Withheld(s.Str) {
+				*p = s.Str
+			}
+		}
+		set(&e.SessionID, "session_id", "conversation_id", "thread_id", "sessionId")
+		set(&e.UserID, "user_id", "userId", "trace_user_id")
+		set(&e.AgentName, "lc_agent_name")
+	}
 }

@@ -139,16 +139,20 @@ func (e *Draft) langfuseUsage(r *record.Record) {
 		}
 		return n, found
 	}
-	if n, ok := sum("input", "input_cached_tokens", "cache_read_input_tokens"); ok {
-		e.InputTokens = semconv.Some(n)
+	// Under "input" and "output" the parts are told apart; the names of providers are of sums.
+	if jsontext.Get(u, "input").Exists() {
+		if n, ok := sum("input", "input_cached_tokens", "input_cache_read", "cache_read_input_tokens", "input_cache_creation", "cache_creation_input_tokens"); ok {
+			e.InputTokens = semconv.Some(n)
+		}
+		if n, ok := sum("output", "output_reasoning_tokens", "output_reasoning"); ok {
+			e.OutputTokens = semconv.Some(n)
+		}
 	}
-	if n, ok := sum("output", "output_reasoning_tokens"); ok {
-		e.OutputTokens = semconv.Some(n)
-	}
-	if n, ok := sum("input_cached_tokens", "cache_read_input_tokens"); ok {
+	if n, ok := sum("input_cached_tokens", "input_cache_read", "cache_read_input_tokens", "cached_input"); ok {
 		e.CachedInputTokens = semconv.Some(n)
 	}
-	if n, ok := sum("output_reasoning_tokens"); ok {
+	if n, ok := sum("output_reasoning_tokens", "output_reasoning"); ok {
 		e.ReasoningTokens = semconv.Some(n)
 	}
+	e.usage(u)
 }

@@ -147,24 +147,6 @@ func (e *Draft) openInferenceFrame(r *record.Record) {
 	e.Requested = nil
 }
 
-// metadata reads the JSON attribute of that name, where LangChain keeps what the
-// caller said of the run.
-func (e *Draft) metadata(r *record.Record) {
-	v, ok := r.Get("metadata")
-	if !ok {
-		return
-	}
-	m := record.JSON(v)
-	set := func(p *string, paths ...string) {
-		if s := jsontext.First(m, paths...); *p == "" && s.Type == gjson.String {
-			*p = s.Str
-		}
-	}
-	set(&e.SessionID, "session_id", "conversation_id", "thread_id", "sessionId")
-	set(&e.UserID, "user_id", "userId")
-	set(&e.AgentName, "lc_agent_name")
-}
-
 func (e *Draft) openInferenceLLM(r *record.Record) {
 	if v := r.Indexed("llm.input_messages."); v.Exists() && len(e.InputMessages) == 0 {
 		e.input(chat.Read(v, "user"))

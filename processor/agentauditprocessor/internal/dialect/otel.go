@@ -100,7 +100,7 @@ func otelKind(r *record.Record) Kind {
 	if m := r.Text("mcp.method.name"); m != "" && m != "tools/call" {
 		return Other
 	}
-	switch op := r.Text("gen_ai.operation.name"); op {
+	switch op := strings.ToLower(r.Text("gen_ai.operation.name")); op {
 	case "chat", "text_completion", "completion", "generate", "generate_content", "embeddings", "rerank":
 		return LLM
 	case "execute_tool":

@@ -162,6 +162,7 @@ func (e *Draft) whose() {
 	if e.UserID == "" {
 		e.UserID = e.suffixed(userSuffixes)
 	}
+	e.metadata(e.Record)
 }
 
 func (e *Draft) suffixed(suffixes []string) string {

@@ -153,6 +153,7 @@ func (b *batch) runEnd(n *node) *semconv.Event {
 	}
 	if d.EndedBy != "" {
 		e.EventType, e.Reason = semconv.TypeSessionTimeout, d.EndedBy
+		e.Error, e.ErrorType = d.Error, d.ErrorType // the limit, in words
 	}
 	return e
 }

@@ -55,7 +55,11 @@ func (n *node) awaits() {
 	case d.Kind == dialect.Message && !d.Of.IsEmpty():
 		awaitMessage(n.part, d)
 	case d.Kind == dialect.LLM && !d.Record.Log:
-		if p := n.part.Pending(n.key.span); p != nil && sameResponse(d, p.Draft) {
+		of := n.key.span
+		if !d.Of.IsEmpty() {
+			of = d.Of // what belongs to it is known by another id
+		}
+		if p := n.part.Pending(of); p != nil && sameResponse(d, p.Draft) {
 			complete(d, p.Draft)
 		}
 	case d.Kind == dialect.LLM && d.Record.Log && !n.key.span.IsEmpty():

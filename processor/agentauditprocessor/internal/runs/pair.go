@@ -21,7 +21,7 @@ func (b *batch) pair() {
 		if !n.isEvent() || n.d.Kind != dialect.Tool && n.d.Kind != dialect.Approval {
 			continue
 		}
-		if n.d.EventType == semconv.TypeToolResult && n.d.ToolCallID == "" {
+		if n.d.EventType == semconv.TypeToolResult {
 			results = append(results, n)
 			continue
 		}
@@ -124,8 +124,7 @@ func requestOf(part *memory.Part, d *dialect.Draft) *memory.Request {
 	return nil
 }
 
-// giveBack finds for results that were told apart, without an id, the requests that they are
-// of, and has the tool calls of this request that have no result have them.
+// giveBack finds for results that were told apart the requests that they are of, and has the tool calls of this request that have no result have them.
 func (b *batch) giveBack(results []*node) {
 	calls := map[factKey]*node{}
 	for _, n := range b.nodes {
@@ -134,14 +133,16 @@ func (b *batch) giveBack(results []*node) {
 		}
 	}
 	for _, n := range results {
-		q := resultOf(n.part, n.d.ToolName)
-		if q == nil {
-			continue
+		q := requestOf(n.part, n.d)
+		if n.d.ToolCallID == "" {
+			q = resultOf(n.part, n.d.ToolName)
 		}
-		q.Back, q.Done = true, true
-		n.d.ParentEventID = or(n.d.ParentEventID, q.Event)
-		n.take(&n.d.ToolCallID, "tool_call_id", q.ID, q.Event)
-		if call := calls[factKey{n.part, q.ID}]; call != nil && q.ID != "" {
+		if q != nil {
+			q.Back, q.Done = true, true
+			n.d.ParentEventID = or(n.d.ParentEventID, q.Event)
+			n.take(&n.d.ToolCallID, "tool_call_id", q.ID, q.Event)
+		}
+		if call := calls[factKey{n.part, n.d.ToolCallID}]; call != nil && n.d.ToolCallID != "" {
 			complete(call.d, n.d)
 			n.joined = call
 		}

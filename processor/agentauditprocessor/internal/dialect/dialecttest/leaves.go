@@ -371,11 +371,39 @@ func (l *Lines) hashed(s string) bool {
 	return strings.Contains(l.all.String(), hex.EncodeToString(sum[:]))
 }
 
+// marker is what stands for a system text within another text.
+var marker = regexp.MustCompile(`'?\[system prompt[^\]]*\]'?`)
+
+// hidden reports whether a text stands in the lines but for the system texts in it.
+func (l *Lines) hidden(s string) bool {
+	for text := range l.texts {
+		parts := marker.Split(text, -1)
+		if len(parts) < 2 || len(parts[0]) < 8 || !strings.HasPrefix(s, parts[0]) || !strings.HasSuffix(s, parts[len(parts)-1]) {
+			continue
+		}
+		at := 0
+		for _, p := range parts {
+			i := strings.Index(s[at:], p)
+			if i < 0 {
+				at = -1
+				break
+			}
+			at += i + len(p)
+		}
+		if at >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
 func (l *Lines) hasText(s, raw string) bool {
 	switch {
 	case l.texts[s] || chat.Withheld(raw) || strings.Contains(l.all.String(), s) || l.hashed(s):
 		return true
 	case strings.Contains(l.all.String(), string([]rune(raw))):
+		return true
+	case l.hidden(s):
 		return true
 	case len(s) <= 64 && (l.texts[strings.ToLower(s)] || l.numbers[number(s)]):
 		return true

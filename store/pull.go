@@ -48,6 +48,10 @@ type PullOptions struct {
 	Session string
 	Choose  func(ctx context.Context, r ledger.Reader, manifests func() iter.Seq2[*ledger.Manifest, error], want func(key string)) error
 
+	// Keys, if any, are those that sign the logs: what nobody signed does not say then how far
+	// a log had come when it was listed.
+	Keys []ledger.PublicKey
+
 	Locks    bool             // ask for all locks again, not only for those that may be longer
 	Clock    func() time.Time // nil: time.Now
 	Progress func(PullProgress)
@@ -80,7 +84,7 @@ func PullInto(ctx context.Context, from ledger.Reader, dir string, o PullOptions
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
-	p := &pull{from: from, o: o, now: o.Clock().UTC().Truncate(time.Second), wanted: map[uint64]struct{}{}, promised: map[uint64]int64{}, last: map[string]int64{}, saw: map[string]int64{}}
+	p := &pull{from: from, o: o, now: o.Clock().UTC().Truncate(time.Second), wanted: map[uint64]struct{}{}, promised: map[uint64]int64{}, last: map[string]int64{}, saw: map[string]int64{}, keys: slices.Clone(o.Keys)}
 	if err := p.open(dir); err != nil {
 		return p.done, err
 	}
@@ -98,7 +102,8 @@ type pull struct {
 	o    PullOptions
 	now  time.Time
 
-	known string // the index of what is there; "" for nothing
+	known  string   // the index of what is there; "" for nothing
+	listed []string // the journals of this pull so far whose keys may be listed again
 	// wanted are the objects within the bound, and promised the longest locks of objects
 	// as manifests say: by a hash of the key. Nobody checked who signed those manifests,
 	// and one that is planted makes a pull read more, never less.
@@ -107,6 +112,7 @@ type pull struct {
 	newest   map[string]time.Time // by log
 	last     map[string]int64     // the last manifest of each log
 	saw      map[string]int64     // the last that manifests of other logs name
+	keys     []ledger.PublicKey   // given, and named by rotations
 
 	mu   sync.Mutex
 	done PullProgress
@@ -288,6 +294,7 @@ func (p *pull) run(ctx context.Context) error {
 // later goes on with logs of which others name manifests that were sealed after the log was
 // listed: a copy without them would look as if the log had been cut off.
 func (p *pull) later(ctx context.Context) error {
+	p.listed = []string{journalManifests}
 	for _, journal := range journalLater {
 		var behind []string
 		for log, seq := range p.saw {
@@ -301,7 +308,10 @@ func (p *pull) later(ctx context.Context) error {
 		slices.Sort(behind)
 		from := map[string]string{}
 		for _, log := range behind {
-			from[log] = ledger.ManifestKey(strings.TrimSuffix(log, "/"), p.last[strings.TrimSuffix(log, "/")])
+			from[log] = ""
+			if last := p.last[strings.TrimSuffix(log, "/")]; last >= 0 {
+				from[log] = ledger.ManifestKey(strings.TrimSuffix(log, "/"), last)
+			}
 		}
 		clear(p.saw)
 		covers := func(key string) bool {
@@ -322,7 +332,9 @@ func (p *pull) later(ctx context.Context) error {
 		if err := p.segment(ctx, journal, covers, list); err != nil {
 			return err
 		}
+		p.listed = append(p.listed, journal)
 	}
+	p.listed = nil
 	return nil
 }
 
@@ -390,9 +402,9 @@ type keyed struct {
 // both goes through a part of the store, and of the copy, by key.
 func (p *pull) both(covers func(key string) bool, list iter.Seq2[ledger.Version, error]) iter.Seq2[keyed, error] {
 	return func(yield func(keyed, error) bool) {
-		var names []string
+		names := slices.Clone(p.listed)
 		if p.known != "" {
-			names = []string{p.known}
+			names = append(names, p.known)
 		}
 		next, stop := iter.Pull2(entries(p.root, names, func(name string) bool { return name != copyIndex }))
 		defer stop()
@@ -462,7 +474,13 @@ func (p *pull) both(covers func(key string) bool, list iter.Seq2[ledger.Version,
 // result is what became of a key.
 type result struct {
 	lines     []copied
-	manifests []*ledger.Manifest
+	manifests []placed
+}
+
+// placed is a manifest, and the key that it stands at.
+type placed struct {
+	*ledger.Manifest
+	key string
 }
 
 // segment brings a part of the copy up to date, and writes its journal, in order.
@@ -532,7 +550,8 @@ func (p *pull) note(w *indexWriter, r *result) error {
 		}
 	}
 	for _, m := range r.manifests {
-		p.learn(m)
+		p.learn(m.Manifest)
+		p.reach(m)
 	}
 	return w.settle()
 }
@@ -575,7 +594,6 @@ func hashOf(key string) uint64 {
 // order of keys.
 func (p *pull) learn(m *ledger.Manifest) {
 	within := p.within(m)
-	p.last[m.Predicate.Log] = max(p.last[m.Predicate.Log], m.Predicate.Seq)
 	for _, h := range m.Predicate.Heads {
 		p.saw[h.Log] = max(p.saw[h.Log], h.Seq)
 	}
@@ -589,6 +607,28 @@ func (p *pull) learn(m *ledger.Manifest) {
 			p.promised[h] = max(p.promised[h], o.Retention.Until.Unix())
 		}
 	}
+}
+
+// reach notes how far a log has come. Where the keys are known, something that was laid
+// ahead of its end does not count, under which the log may go on while it is pulled.
+func (p *pull) reach(m placed) {
+	log, seq := m.Predicate.Log, m.Predicate.Seq
+	if ledger.ManifestKey(log, seq) != m.key {
+		return
+	}
+	if len(p.keys) > 0 {
+		signed, err := ledger.ParseManifest(m.Envelope, p.keys)
+		if err != nil {
+			if _, ok := p.last[log]; !ok {
+				p.last[log] = -1
+			}
+			return
+		}
+		if next, err := signed.NextKey(); err == nil && next != nil {
+			p.keys = append(p.keys, *next)
+		}
+	}
+	p.last[log] = max(p.last[log], seq)
 }
 
 // within reports whether a manifest may be of the time that was asked for. In version 1,
@@ -800,7 +840,7 @@ func (p *pull) key(ctx context.Context, k *keyed) (r result, err error) {
 		}
 		r.lines = append(r.lines, c)
 		if m != nil {
-			r.manifests = append(r.manifests, m)
+			r.manifests = append(r.manifests, placed{m, c.Key})
 		}
 	}
 	gone()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -510,7 +511,28 @@ func TestPullOfAWindow(t *testing.T) {
 // A log that goes on while a long pull goes through it: what others say of it is in the
 // copy only with what they say it of.
 func TestPullOfATrailThatGoesOn(t *testing.T) {
-	h := newHistory(t)
+	t.Run("undisturbed", func(t *testing.T) {
+		h := newHistory(t)
+		require.Empty(t, pullGoingOn(t, h, store.PullOptions{}))
+	})
+	t.Run("with manifests that nobody signed laid ahead of it", func(t *testing.T) {
+		h := newHistory(t)
+		genuine, err := h.s.Get(t.Context(), ledger.ManifestKey("gw", 0), "")
+		require.NoError(t, err)
+		h.s.Overwrite(ledger.ManifestKey("gw", 7), genuine) // which is of another place
+		m, err := ledger.ParseEnvelope(genuine)
+		require.NoError(t, err)
+		for _, seq := range []int{1, 2, 999} {
+			payload := strings.Replace(string(m.Payload), `"seq":0`, fmt.Sprintf(`"seq":%d`, seq), 1)
+			h.s.Overwrite(ledger.ManifestKey("gw", int64(seq)), fmt.Appendf(nil, `{"payloadType":"application/vnd.in-toto+json","payload":%q,"signatures":[{"sig":"AAAA"}]}`, base64.StdEncoding.EncodeToString([]byte(payload))))
+		}
+		for _, f := range pullGoingOn(t, h, store.PullOptions{Keys: []ledger.PublicKey{h.key}}) {
+			require.Equal(t, ledger.CodeForeignManifest, f.Code)
+		}
+	})
+}
+
+func pullGoingOn(t *testing.T, h *history, o store.PullOptions) []ledger.Finding {
 	h.checkpoint()
 	other := *h
 	other.by = ledgertest.NewSigner(t, "ed25519")
@@ -520,6 +542,9 @@ func TestPullOfATrailThatGoesOn(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.NoError(t, c.Commit(t.Context(), ledger.KindOpen, nil))
+	if o.Keys != nil {
+		o.Keys = append(o.Keys, ledgertest.Public(t, other.by))
+	}
 	slow := &onList{Reader: h.s, prefix: ledger.ManifestPrefix, then: func() {
 		h.batch("new")
 		require.NoError(t, h.c.Checkpoint(t.Context(), nil))
@@ -533,16 +558,16 @@ func TestPullOfATrailThatGoesOn(t *testing.T) {
 		require.NoError(t, c.Commit(t.Context(), ledger.KindHeartbeat, nil))
 	}}
 	dir := t.TempDir()
-	pulled(t, slow, dir, store.PullOptions{})
+	pulled(t, slow, dir, o)
 	d := openDir(t, dir)
 	report, err := ledger.Verify(t.Context(), d, ledger.VerifyOptions{Keys: []ledger.PublicKey{h.key, ledgertest.Public(t, other.by)}})
 	require.NoError(t, err)
 	require.Equal(t, ledger.Confirmed, report.Verdict, "%+v", report.Findings)
 	require.EqualValues(t, 1, report.Logs[0].Last)
 	require.EqualValues(t, 1, report.Logs[1].Last)
-	require.Empty(t, report.Findings)
 	c2, _, _ := pulled(t, h.s, dir, store.PullOptions{})
 	require.EqualValues(t, 1, c2.gets.Load(), "the checkpoint")
+	return report.Findings
 }
 
 // onList does something once the first version under a prefix was listed.

@@ -87,9 +87,11 @@ func (p *pulling) run(cmd *cobra.Command, from, dir string) error {
 	}
 	verifies := len(p.trust.given) > 0 || p.trust.file != ""
 	if verifies { // what is wrong with the keys is said before hours of copying
-		if _, err := p.options(); err != nil {
+		v, err := p.options()
+		if err != nil {
 			return err
 		}
+		o.Keys = v.Keys
 	}
 	if p.session != "" {
 		o.Choose = func(ctx context.Context, r ledger.Reader, manifests func() iter.Seq2[*ledger.Manifest, error], want func(string)) error {

@@ -12,6 +12,7 @@ import (
 type status struct {
 	mu      sync.Mutex
 	hosts   []component.Host
+	over    bool // it was said that the Collector is to stop
 	failing map[string]bool
 }
 
@@ -21,12 +22,15 @@ func (s *status) add(host component.Host) {
 	s.hosts = append(s.hosts, host)
 }
 
-// fatal stops the Collector.
+// fatal stops the Collector. One exporter's word is enough, and it waits for nobody to take
+// it: a Collector that is stopping already listens no more.
 func (s *status) fatal(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, host := range s.hosts {
-		componentstatus.ReportStatus(host, componentstatus.NewFatalErrorEvent(err))
+	if len(s.hosts) > 0 && !s.over {
+		host := s.hosts[0]
+		s.over = true
+		go componentstatus.ReportStatus(host, componentstatus.NewFatalErrorEvent(err))
 	}
 }
 

@@ -389,6 +389,37 @@ func TestIndependentVerifierAgrees(t *testing.T) {
 		{"a version laid over by the same key that does not fit", yes, func(w *scene) {
 			w.s.Overwrite(ledger.ManifestKey("gw-0", 3), w.sign(w.key, w.changed("gw-0", 3, set("time", "2031-01-01T00:00:00Z"))))
 		}},
+		{"retired", yes, func(w *scene) { require.NoError(w.t, w.chain("gw-0", w.key).Retire(w.t.Context())) }},
+		{"retired, and opened again", yes, func(w *scene) {
+			away := w.chain("gw-0", w.key)
+			require.NoError(w.t, w.chain("gw-0", w.key).Retire(w.t.Context()))
+			w.commit(away, ledger.KindBatch, w.object(nil)) // behind an `open`
+			require.Contains(w.t, w.payload("gw-0", 5), `"kind":"open"`)
+		}},
+		{"retired, and not opened again", yes, func(w *scene) {
+			require.NoError(w.t, w.chain("gw-0", w.key).Retire(w.t.Context()))
+			w.commit(w.chain("gw-0", w.key), ledger.KindBatch, w.object(nil))
+		}},
+		{"retired by another key", yes, func(w *scene) {
+			w.s.Overwrite(ledger.ManifestKey("gw-0", 4), w.sign(ledgertest.NewSigner(w.t, "ed25519"), w.after(4, set("kind", "retire"))))
+		}},
+		{"retired by a key that was replaced", yes, func(w *scene) {
+			text := w.after(4, set("kind", "retire"))
+			rotate(w)
+			w.s.Overwrite(ledger.ManifestKey("gw-0", 4), w.sign(w.key, text))
+		}},
+		{"retired behind a gap", no, func(w *scene) {
+			require.NoError(w.t, w.chain("gw-0", w.key).Retire(w.t.Context()))
+			w.s.Purge(ledger.ManifestKey("gw-0", 3))
+		}},
+		{"retired where the end had been cut off, its checkpoint put back", no, func(w *scene) {
+			require.NoError(w.t, w.chain("gw-0", w.key).Checkpoint(w.t.Context(), nil))
+			text := w.body(ledger.CheckpointKey("gw-0", 4))
+			w.s.Purge(ledger.CheckpointKey("gw-0", 4))
+			w.s.Purge(ledger.ManifestKey("gw-0", 3))
+			require.NoError(w.t, w.chain("gw-0", w.key).Retire(w.t.Context()))
+			w.s.Overwrite(ledger.CheckpointKey("gw-0", 4), text)
+		}},
 		{"a delete marker", yes, func(w *scene) { w.s.Delete(ledger.ManifestKey("gw-0", 1)) }},
 		{"an unreadable version over the head", yes, func(w *scene) { w.s.Plant(ledger.ManifestKey("gw-0", 3), 10, ledger.ErrForbidden) }},
 		{"an unreadable version at the next place", none, func(w *scene) { w.s.Plant(ledger.ManifestKey("gw-0", 4), 10, ledger.ErrForbidden) }},

@@ -24,6 +24,9 @@ type ChainOptions struct {
 	Heads func() []HeadRef
 	// Instance names the process that writes, in manifests of kind open.
 	Instance string
+	// Alone is set where the log is this writer's until another takes it: the writer does not
+	// go on behind another's manifest, but for one that retired the log, and gets ErrTaken.
+	Alone bool
 	// OnWarning, if any, is told what others did to the log, by the code that
 	// verification gives it.
 	OnWarning func(code, message string)
@@ -56,6 +59,9 @@ type Chain struct {
 	note    []byte               // the newest checkpoint, of the size noted
 	noted   int64
 	next    *NextKey // for the manifest of a rotation
+	ended   bool     // another ended the log, which this writer has to open again
+	taken   error    // ErrTaken, for good
+	doubt   string   // why what was found may not be the end of the log
 }
 
 // pending is a manifest that was built, once, for its sequence number.
@@ -65,6 +71,13 @@ type pending struct {
 	manifest *Manifest
 	envelope []byte
 	lock     Retention
+	behind   *content // what is to follow it: it opens a log that another ended
+}
+
+// content is what a manifest is for.
+type content struct {
+	kind    Kind
+	objects []Object
 }
 
 // OpenChain finds the head of a log and checks it. It writes nothing. It refuses a log
@@ -85,7 +98,7 @@ func OpenChain(ctx context.Context, s Store, o ChainOptions) (*Chain, error) {
 		o.format = 2
 	}
 	c := &Chain{store: s, o: o, key: own, named: map[string]time.Time{}}
-	if c.head, err = findHead(ctx, s, o.Log, own, o.Earlier, c.warn); err != nil {
+	if c.head, err = c.find(ctx); err != nil {
 		return nil, err
 	}
 	return c, c.rotated()
@@ -101,6 +114,17 @@ func (c *Chain) rotated() error {
 		return fmt.Errorf("%w: from manifest %d on it is key %s: configure that one, or have it name the next (agentaudit key rotate)", ErrRotated, c.head.seq+1, c.head.key)
 	}
 	return nil
+}
+
+// find finds the head, and what speaks against it that it is the end of the log.
+func (c *Chain) find(ctx context.Context) (*link, error) {
+	c.doubt = ""
+	return findHead(ctx, c.store, c.o.Log, c.key, c.o.Earlier, func(code, message string) {
+		if code != CodeForeignManifest { // which is nobody's word
+			c.doubt = message
+		}
+		c.warn(code, message)
+	})
 }
 
 // Rotate writes the manifest by which the signer's key names its successor. Nothing
@@ -182,6 +206,9 @@ func (c *Chain) origin() string {
 // no object twice. A manifest is built once for its place and sent again byte for
 // byte; only where another manifest took the place is it built anew.
 func (c *Chain) Commit(ctx context.Context, kind Kind, objects []Object) error {
+	if c.taken != nil {
+		return c.taken
+	}
 	if c.pending != nil {
 		settled := c.pending
 		if err := c.write(ctx); err != nil {
@@ -195,7 +222,7 @@ func (c *Chain) Commit(ctx context.Context, kind Kind, objects []Object) error {
 	if len(objects) > 0 && len(left) == 0 {
 		return nil
 	}
-	if err := c.build(ctx, kind, left); err != nil {
+	if err := c.build(ctx, content{kind, left}); err != nil {
 		return err
 	}
 	return c.write(ctx)
@@ -213,14 +240,28 @@ func (c *Chain) unnamed(objects []Object) []Object {
 	return left
 }
 
-// build makes the manifest of the next sequence number.
-func (c *Chain) build(ctx context.Context, kind Kind, objects []Object) error {
+// build makes the manifest of the next sequence number: of a log that another ended, the
+// one that opens it again, and the one that was asked for behind it.
+func (c *Chain) build(ctx context.Context, what content) error {
 	if err := c.awake(ctx); err != nil {
 		return err
 	}
 	if err := c.rotated(); err != nil {
 		return err
 	}
+	if !c.ended || what.kind == KindOpen || what.kind.Ends() {
+		return c.make(ctx, what)
+	}
+	if err := c.make(ctx, content{kind: KindOpen}); err != nil {
+		return err
+	}
+	c.pending.behind = &what
+	return nil
+}
+
+// make makes a manifest for the next sequence number.
+func (c *Chain) make(ctx context.Context, what content) error {
+	kind, objects := what.kind, what.objects
 	st := &Statement{Type: statementType, PredicateType: predicateV2, Subject: []Subject{}, Predicate: Predicate{
 		Log: c.o.Log, Genesis: c.head.genesis, Seq: c.head.seq + 1, Kind: kind, Previous: c.head.digest, WrittenAt: c.o.Now().UTC().Truncate(time.Millisecond),
 		PastUntil: c.head.pastUntil(), Tree: treeHead(c.head.tree), Objects: append([]Object{}, objects...), Heads: []HeadRef{}, Writer: c.o.Writer,
@@ -261,11 +302,24 @@ func (c *Chain) awake(ctx context.Context) error {
 	if c.head.until.IsZero() || c.head.until.After(c.o.Now()) {
 		return nil
 	}
-	head, err := findHead(ctx, c.store, c.o.Log, c.key, c.o.Earlier, c.warn)
+	head, err := c.find(ctx)
 	if err == nil && (head.seq > c.head.seq || head.seq < 0) {
-		c.head, c.tiles = head, nil
+		if c.o.Alone && head.seq > c.head.seq && (head.seq > c.head.seq+1 || head.kind != KindRetire) {
+			return c.lost(head.seq)
+		}
+		c.head, c.tiles, c.ended = head, nil, head.kind.Ends()
 	}
 	return err
+}
+
+// ErrTaken is the error of a writer that is to be alone in its log, or of who would retire
+// one, where another goes on in it.
+var ErrTaken = errors.New("another writer goes on in the log")
+
+// lost gives the log up to who wrote the manifest at a place.
+func (c *Chain) lost(seq int64) error {
+	c.taken, c.pending = fmt.Errorf("%w: it wrote %s", ErrTaken, ManifestKey(c.o.Log, seq)), nil
+	return c.taken
 }
 
 // retention locks a manifest as long as the longest-lived data it speaks for, and no
@@ -284,61 +338,85 @@ func (c *Chain) retention(objects []Object) Lock {
 // write puts the pending manifest into its place, and builds it anew behind
 // manifests of others that took the place first.
 func (c *Chain) write(ctx context.Context) error {
-	if err := c.overdue(ctx); err != nil || c.pending == nil {
+	if err := c.overdue(ctx); err != nil {
 		return err
 	}
 	over := "" // the ETag of what squats the place
-	for {
-		p := c.pending
-		key := ManifestKey(c.o.Log, p.manifest.Predicate.Seq)
-		id, err := c.store.Put(ctx, key, p.envelope, PutOptions{
-			SHA256: sha256.Sum256(p.envelope), IfMatch: over, Retention: p.lock, ContentType: "application/json",
-		})
-		if err != nil && !errors.Is(err, ErrExists) {
+	for c.pending != nil {
+		var err error
+		if over, err = c.try(ctx, over); err != nil {
 			return err
 		}
-		won := err == nil
-		versions, err := c.store.Versions(ctx, key)
-		if err != nil {
-			return err
-		}
-		if won && len(versions) == 1 && versions[0].ID == id {
-			c.advance(p.manifest)
+		if c.pending == nil {
 			return nil
-		}
-		// The place held something, perhaps under a delete marker. What stands there is
-		// the oldest version that verifies and continues the chain.
-		there, latest, refused, err := c.standing(ctx, versions)
-		if err == nil && there == nil && refused != nil {
-			err = c.readBack(ctx, refused)
-		}
-		switch {
-		case err != nil:
-			return err
-		case there != nil && bytes.Equal(there.Payload, p.manifest.Payload):
-			if len(versions) > 1 {
-				c.warn(CodeForeignManifest, "wrote over something else at "+key)
-			}
-			c.advance(p.manifest)
-			return nil
-		case there != nil:
-			c.warn(CodeOtherWriter, fmt.Sprintf("another writer of log %s wrote %s: give each collector a `log` of its own", c.o.Log, key))
-			if err := c.adopt(ctx, there); err != nil || c.pending == nil {
-				return err
-			}
-			over = ""
-		case latest == nil || latest.DeleteMarker:
-			// What refused the write was taken away in the meantime, or the store contradicts
-			// itself: the caller's pace, not this loop's.
-			return fmt.Errorf("%w: the store refuses %s, where nothing stands", ErrExists, key)
-		default:
-			c.warn(CodeForeignManifest, "something that does not verify squats "+key)
-			over = latest.ETag
 		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// try puts the pending manifest into its place once, over what squats it. It returns the
+// ETag of what squats the place now.
+func (c *Chain) try(ctx context.Context, over string) (string, error) {
+	p := c.pending
+	key := ManifestKey(c.o.Log, p.manifest.Predicate.Seq)
+	id, err := c.store.Put(ctx, key, p.envelope, PutOptions{
+		SHA256: sha256.Sum256(p.envelope), IfMatch: over, Retention: p.lock, ContentType: "application/json",
+	})
+	if err != nil && !errors.Is(err, ErrExists) {
+		return over, err
+	}
+	won := err == nil
+	versions, err := c.store.Versions(ctx, key)
+	if err != nil {
+		return over, err
+	}
+	if won && len(versions) == 1 && versions[0].ID == id {
+		return "", c.settle(ctx)
+	}
+	// The place held something, perhaps under a delete marker. What stands there is
+	// the oldest version that verifies and continues the chain.
+	there, latest, refused, err := c.standing(ctx, versions)
+	if err == nil && there == nil && refused != nil {
+		err = c.readBack(ctx, refused)
+	}
+	switch {
+	case err != nil:
+		return over, err
+	case there != nil:
+		return "", c.met(ctx, there, len(versions) > 1)
+	case latest == nil || latest.DeleteMarker:
+		// What refused the write was taken away in the meantime, or the store contradicts
+		// itself: the caller's pace, not this loop's.
+		return "", fmt.Errorf("%w: the store refuses %s, where nothing stands", ErrExists, key)
+	case refused != nil && p.kind == KindRetire:
+		c.pending = nil
+		return "", unsure("the store refuses " + key)
+	}
+	c.warn(CodeForeignManifest, "something that does not verify squats "+key)
+	return latest.ETag, nil
+}
+
+// met goes on where a manifest of the log stands at the place of the pending one: that
+// itself, or another's.
+func (c *Chain) met(ctx context.Context, there *Manifest, among bool) error {
+	key := ManifestKey(c.o.Log, there.Predicate.Seq)
+	switch {
+	case bytes.Equal(there.Payload, c.pending.manifest.Payload):
+		if among {
+			c.warn(CodeForeignManifest, "wrote over something else at "+key)
+		}
+		return c.settle(ctx)
+	case !c.mayFollow(there):
+		return c.lost(there.Predicate.Seq)
+	case there.Predicate.Kind == KindRetire:
+		c.warn(CodeRetired, fmt.Sprintf("log %s was retired while this writer was silent, and is opened again", c.o.Log))
+	default:
+		c.warn(CodeOtherWriter, fmt.Sprintf("another writer of log %s wrote %s: give each collector a `log` of its own", c.o.Log, key))
+	}
+	return c.adopt(ctx, there)
 }
 
 // overdue settles a manifest whose promised lock has run out before it was known to be
@@ -356,11 +434,14 @@ func (c *Chain) overdue(ctx context.Context) error {
 	switch {
 	case err != nil:
 		return err
+	case there == nil && p.behind != nil:
+		return c.build(ctx, *p.behind)
 	case there == nil:
-		return c.build(ctx, p.kind, p.objects)
+		return c.build(ctx, content{p.kind, p.objects})
 	case bytes.Equal(there.Payload, p.manifest.Payload):
-		c.advance(there)
-		return nil
+		return c.settle(ctx)
+	case !c.mayFollow(there):
+		return c.lost(there.Predicate.Seq)
 	}
 	return c.adopt(ctx, there)
 }
@@ -428,39 +509,78 @@ func (c *Chain) readBack(ctx context.Context, refused error) error {
 	return fmt.Errorf("these credentials cannot read %s, which this log wrote, nor what follows it: %w", key, refused)
 }
 
+// mayFollow reports whether this writer goes on behind another's manifest.
+func (c *Chain) mayFollow(m *Manifest) bool {
+	if c.pending.kind == KindRetire {
+		return false // its writer is there
+	}
+	return !c.o.Alone || m.Predicate.Kind == KindRetire
+}
+
 // adopt takes another's manifest as the head and builds what is pending behind it.
 func (c *Chain) adopt(ctx context.Context, m *Manifest) error {
 	p := c.pending
+	what := content{p.kind, p.objects}
+	if p.behind != nil {
+		what = *p.behind
+	}
 	c.advance(m)
-	left := c.unnamed(p.objects)
-	if len(p.objects) > 0 && len(left) == 0 {
+	c.ended = m.Predicate.Kind.Ends()
+	left := c.unnamed(what.objects)
+	if len(what.objects) > 0 && len(left) == 0 {
 		return nil
 	}
-	if m.Predicate.Kind.Ends() && p.kind != KindOpen && !p.kind.Ends() {
-		// The log was closed while this writer was away: it opens it again.
-		if err := c.build(ctx, KindOpen, nil); err != nil {
-			return err
-		}
-		if err := c.write(ctx); err != nil {
-			return err
-		}
-		left = c.unnamed(left)
-	}
-	return c.build(ctx, p.kind, left)
+	return c.build(ctx, content{what.kind, left})
 }
 
-// Retire closes the log of a writer that is gone, as seen from outside: a writer that
-// comes back opens it again.
+// settle makes the pending manifest, which is there, the head, and builds what is to follow.
+func (c *Chain) settle(ctx context.Context) error {
+	p := c.pending
+	c.advance(p.manifest)
+	if p.behind == nil {
+		return nil
+	}
+	left := c.unnamed(p.behind.objects)
+	if len(p.behind.objects) > 0 && len(left) == 0 {
+		return nil
+	}
+	return c.build(ctx, content{p.behind.kind, left})
+}
+
+// Retire ends the log of a writer that is gone, as seen from outside: a writer that
+// comes back opens it again. It writes nothing where it is not known that the log has
+// ended (ErrUnsure), nor behind anything that came since the head was found (ErrTaken).
 func (c *Chain) Retire(ctx context.Context) error {
 	if c.head.seq < 0 || c.head.kind.Ends() {
 		return nil
 	}
+	if err := c.Sure(); err != nil {
+		return err
+	}
 	return c.Commit(ctx, KindRetire, nil)
 }
+
+// Sure is ErrUnsure where manifests may have followed the newest that was found: something
+// speaks of them, the store refuses what may be one, or they may have expired.
+func (c *Chain) Sure() error {
+	switch {
+	case c.doubt != "":
+		return unsure(c.doubt)
+	case c.head.seq >= 0 && !c.head.until.After(c.o.Now()):
+		return unsure("no lock of its newest manifest is known to run, so that what followed may have expired")
+	}
+	return nil
+}
+
+// ErrUnsure is the error of who would retire a log that may have gone on.
+var ErrUnsure = errors.New("whether the log has ended is not known")
+
+func unsure(why string) error { return fmt.Errorf("%w: %s", ErrUnsure, why) }
 
 // advance makes a manifest the head; nothing is pending any more.
 func (c *Chain) advance(m *Manifest) {
 	c.head = c.head.with(m)
+	c.ended = false
 	if c.tiles != nil {
 		c.tiles.Append(hashLeaf(m.Payload))
 	}

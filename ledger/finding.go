@@ -52,6 +52,8 @@ const (
 	CodeStaleHead          = "stale_head"          // the newest manifest is older than allowed
 	CodeStepHole           = "step_hole"           // a run lacks a step number
 	CodeUncleanStart       = "unclean_start"       // a writer started without the one before having closed
+	CodeRetired            = "retired"             // another writer ended the log of one that was silent
+	CodeNotOpened          = "not_opened"          // a log that was retired goes on, and no writer opened it again
 	CodeExpired            = "expired"             // an object is gone as its retention promised
 	CodeStartExpired       = "start_expired"       // the oldest manifests are gone as their retention promised
 	CodeNewerVersion       = "newer_version"       // a format that this program does not know

@@ -58,6 +58,9 @@ func findHead(ctx context.Context, r Reader, log string, key PublicKey, earlier 
 		}
 		f.warn(CodeLogRewound, said)
 	}
+	if f.denied > seq {
+		f.warn(CodeUnreadable, fmt.Sprintf("the store refuses %s, behind the newest manifest of log %s that can be read", ManifestKey(log, f.denied), log))
+	}
 	return f.check(ctx, seq)
 }
 

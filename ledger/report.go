@@ -77,6 +77,7 @@ type LogReport struct {
 	HeadRoot  string    `json:"tree_root"` // of the tree of all manifests
 	WrittenAt time.Time `json:"written_at"`
 	Closed    bool      `json:"closed"` // the writer stopped cleanly, or another retired the log
+	Retired   bool      `json:"retired,omitempty"`
 	Objects   int64     `json:"objects"`
 	Events    int64     `json:"events"`
 	// From is the size of the checkpoint behind which objects were checked.

@@ -28,6 +28,9 @@ func (v *verifier) window() {
 			f.Found = "manifests until " + stamp(l.WrittenAt)
 			if f.Message = "the log was not closed, and says nothing of that time"; l.Closed {
 				f.Severity, f.Message = SeverityInfo, "the log was closed before that time"
+				if l.Retired {
+					f.Message = "the log was retired before that time"
+				}
 			}
 		default:
 			met = true
@@ -85,6 +88,8 @@ func (l *LogReport) scope(since, until *time.Time) string {
 	switch {
 	case l.loose:
 		end = "the newest that is there: what followed may have expired"
+	case l.Retired:
+		end = "by which another writer retired it, as it found none of its own"
 	case l.Closed:
 		end = "which closed it"
 	}

@@ -364,6 +364,7 @@ func (v *verifier) verifyLog(ctx context.Context, i int) error {
 func (l *LogReport) take(w *walker) {
 	l.First, l.Last, l.HeadSHA, l.HeadRoot = w.first, w.at.seq, w.at.digest, hex.EncodeToString(w.at.tree.Root())
 	l.Genesis, l.BeganAt, l.WrittenAt, l.Closed = w.genesis, w.start, w.at.at, w.at.kind.Ends()
+	l.Retired = w.at.kind == KindRetire
 	for _, e := range w.epochs {
 		l.Keys = append(l.Keys, KeySpan{KeyID: e.key, From: e.from})
 	}

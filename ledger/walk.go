@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -363,8 +364,19 @@ func (w *walker) pace(t *tip) {
 	if silent := t.at.Sub(w.at.at); w.maxAge > 0 && silent > w.maxAge && !w.at.kind.Ends() && t.kind != KindOpen {
 		w.warn(CodeHeartbeatGap, t.seq, t.v, "a manifest every "+w.maxAge.String(), silent.String()+" without one", "the writer ran and was silent")
 	}
+	w.turn(t)
 	if t.kind == KindOpen && !w.at.kind.Ends() && w.at.kind != KindKeyRotation {
 		w.note(Finding{Severity: SeverityInfo, Code: CodeUncleanStart, Log: w.log, Seq: t.seq, Object: t.v.Key, Message: "a writer started without the one before having closed: a crash, or a second writer"})
+	}
+}
+
+// turn notes how the log came to its end, and how it went on behind one.
+func (w *walker) turn(t *tip) {
+	switch {
+	case t.kind == KindRetire:
+		w.note(Finding{Severity: SeverityInfo, Code: CodeRetired, Log: w.log, Seq: t.seq, Object: t.v.Key, Version: t.v.ID, Found: "written on host " + cmp.Or(t.m.Predicate.Writer.Host, "(none)"), Message: "another writer found no manifest since " + stamp(w.at.at) + ", and ended the log: what its own writer has not sealed is not in it"})
+	case w.at.kind == KindRetire && t.kind != KindOpen && t.kind != KindKeyRotation && t.kind != KindClose:
+		w.warn(CodeNotOpened, t.seq, t.v, "a manifest of kind open", "one of kind "+string(t.kind), "the log was retired and goes on, and no writer opened it again")
 	}
 }
 

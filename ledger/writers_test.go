@@ -152,32 +152,6 @@ func TestRetired(t *testing.T) {
 	require.Equal(t, []string{ledger.CodeStaleHead}, codes(r, ledger.SeverityWarning))
 }
 
-// TestPods: two thousand logs of writers that came and went, half of them without a word.
-func TestPods(t *testing.T) {
-	s, signer := ledgertest.New(), newSigner(t)
-	const pods = 2000
-	for i := range pods {
-		o := options(signer)
-		o.Log = fmt.Sprintf("pod-%05d", i)
-		c, err := ledger.OpenChain(ctx, s, o)
-		require.NoError(t, err)
-		require.NoError(t, c.Commit(ctx, ledger.KindOpen, nil))
-		require.NoError(t, c.Commit(ctx, ledger.KindHeartbeat, nil))
-		if i%2 == 0 {
-			require.NoError(t, c.Commit(ctx, ledger.KindClose, nil))
-			continue
-		}
-		other, err := ledger.OpenChain(ctx, s, o)
-		require.NoError(t, err)
-		require.NoError(t, other.Retire(ctx))
-	}
-	r, err := ledger.Verify(ctx, s, ledger.VerifyOptions{Keys: []ledger.PublicKey{public(t, signer)}, MaxAge: time.Hour, At: time.Now().Add(24 * time.Hour)})
-	require.NoError(t, err)
-	require.Equal(t, ledger.Confirmed, r.Verdict)
-	require.Empty(t, codes(r, ledger.SeverityWarning))
-	require.Len(t, r.Logs, pods)
-}
-
 // TestOverdue: a manifest that was built and, for all that was known, not written, until
 // its promised lock had run out, is settled or built anew.
 func TestOverdue(t *testing.T) {

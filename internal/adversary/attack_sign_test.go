@@ -42,6 +42,7 @@ var lies = []lie{
 		p.Tree = treeOf(make([][]byte, p.Seq))
 	}},
 	{"closed", func(_ *attacker, p *predicate) { p.Kind = "close" }},
+	{"retired", func(_ *attacker, p *predicate) { p.Kind = "retire" }},
 }
 
 // shift moves the time of a manifest, as the writer's clock would.

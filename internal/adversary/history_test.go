@@ -28,6 +28,7 @@ var steps = []step{
 	{"heartbeat", func(w *world, l *logTruth) { w.commit(l, ledger.KindHeartbeat, nil) }},
 	{"crash", func(w *world, l *logTruth) { w.reopen(l) }},
 	{"close", (*world).closed},
+	{"retire", (*world).retire},
 	{"lost answer", (*world).lostAnswer},
 	{"rotate", (*world).rotate},
 	{"watch", (*world).watch},
@@ -219,6 +220,23 @@ func (w *world) put(key string, body []byte, lock ledger.Retention) {
 func (w *world) closed(l *logTruth) {
 	w.commit(l, ledger.KindClose, nil)
 	w.reopen(l)
+}
+
+// retire has another writer end a log, which may still have its own. Where it is not known
+// that the log has ended, nothing is written.
+func (w *world) retire(l *logTruth) {
+	if l.old {
+		return
+	}
+	w.now = w.now.Add(7 * time.Minute)
+	err := w.open(l).Retire(ctx)
+	if err != nil && !errors.Is(err, ledger.ErrUnsure) {
+		w.t.Fatalf("an honest neighbour of %s cannot retire it: %v\n%s", l.name, err, w)
+	}
+	w.say("%s is retired: %v", l.name, err)
+	if rapid.IntRange(0, 3).Draw(w.t, "for good") == 0 {
+		l.stopped = true
+	}
 }
 
 // stop closes a log, or leaves it as it is, for good.

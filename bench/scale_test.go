@@ -148,6 +148,7 @@ func BenchmarkLogs(b *testing.B) {
 				require.Equal(b, ledger.Confirmed, r.Verdict, "%+v", r.Findings)
 			}
 			b.ReportMetric(float64(c.reads.Load())/float64(b.N), "reads/op")
+			b.ReportMetric(float64(c.bytes.Load())/float64(b.N), "bytes/op")
 		})
 	}
 }

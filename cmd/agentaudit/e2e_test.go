@@ -353,7 +353,7 @@ func TestConfigurationMistakes(t *testing.T) {
 		"bad batch":       {"max_age: 200ms", "max_age: -1s", "`max_age`"},
 		"queue on disk":   {"batch:", "sending_queue: {storage: file_storage}\n    batch:", "`storage`"},
 		"gives up":        {"batch:", "retry_on_failure: {max_elapsed_time: 5m}\n    batch:", "`retry_on_failure::max_elapsed_time`"},
-		"bad log":         {"log: gw-1", "log: GW_1", "`log`"},
+		"bad log":         {"log: gw-1", "log: GW_1", "log: the name \"GW_1\""},
 		"bad durability":  {"batch:", "durability: best\n    batch:", "`durability`"},
 		"no spool":        {"batch:", "durability: spooled\n    batch:", "`spool::directory`"},
 	} {

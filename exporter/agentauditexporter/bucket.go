@@ -56,6 +56,12 @@ type watched struct {
 	watch
 }
 
+// quiet is the bucket for what may fail and stops nothing: what others put there, or do not
+// let these credentials do, is no failure of the bucket's.
+func (w *watched) quiet() *watched {
+	return &watched{bucket: w.bucket, watch: watch{timeout: w.timeout, result: func(error) {}}}
+}
+
 func (w *watched) Put(ctx context.Context, key string, body []byte, opts ledger.PutOptions) (version string, err error) {
 	err = w.request(ctx, func(ctx context.Context) error {
 		version, err = w.bucket.Put(ctx, key, body, opts)

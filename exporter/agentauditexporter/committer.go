@@ -25,6 +25,7 @@ type manifests interface {
 // the public key, checkpoints and tiles.
 type committer struct {
 	cfg    *Config
+	name   string // of the log
 	log    manifests
 	key    *publicKey
 	retry  retrier
@@ -35,8 +36,8 @@ type committer struct {
 	loop     sync.WaitGroup
 }
 
-func newCommitter(c *Config, log manifests, key *publicKey, retry retrier, report *reporter) *committer {
-	return &committer{cfg: c, log: log, key: key, retry: retry, report: report, uploaded: make(chan *object, maxPending)}
+func newCommitter(c *Config, name string, log manifests, key *publicKey, retry retrier, report *reporter) *committer {
+	return &committer{cfg: c, name: name, log: log, key: key, retry: retry, report: report, uploaded: make(chan *object, maxPending)}
 }
 
 func (c *committer) take(o *object) { c.uploaded <- o }
@@ -51,8 +52,12 @@ func (c *committer) stop(ctx context.Context) error {
 	if c.cosign != nil {
 		defer c.cosign.stop()
 	}
-	if err := c.commit(ctx, ledger.KindClose, nil); err != nil {
-		return fmt.Errorf("the log %q is left without a closing manifest: %w", c.cfg.Log, err)
+	err := c.commit(ctx, ledger.KindClose, nil)
+	switch {
+	case errors.Is(err, ledger.ErrTaken):
+		return nil // which was told, and the log is another's
+	case err != nil:
+		return fmt.Errorf("the log %q is left without a closing manifest: %w", c.name, err)
 	}
 	c.checkpoint(ctx)
 	return nil
@@ -127,17 +132,28 @@ func describe(list []*object) (described []ledger.Object) {
 	return described
 }
 
-// commit writes a manifest, over and over until it is there or ctx ends.
+// commit writes a manifest, over and over until it is there or ctx ends. Where another has
+// taken the log, nothing can be sealed any more, and the Collector stops: started again, it
+// takes another log.
 func (c *committer) commit(ctx context.Context, kind ledger.Kind, objects []ledger.Object) error {
 	began := time.Now()
+	var taken error
 	if err := c.retry.do(ctx, func() error {
 		err := c.log.Commit(ctx, kind, objects)
+		if errors.Is(err, ledger.ErrTaken) {
+			taken = err
+			return nil
+		}
 		if ctx.Err() == nil {
 			c.report.status.report("the log", refusal(err))
 		}
 		return err
 	}); err != nil {
 		return err
+	}
+	if taken != nil {
+		c.report.status.fatal(fmt.Errorf("another has taken the log %q, as it may when this collector is silent for %d heartbeats: what is not sealed was not acknowledged, and a new start takes another log: %w", c.name, leases, taken))
+		return taken
 	}
 	c.report.AgentauditExporterCommitDuration.Record(context.Background(), time.Since(began).Seconds())
 	return nil

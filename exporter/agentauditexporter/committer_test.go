@@ -34,7 +34,7 @@ func newCommitting(t *testing.T, change func(*Config)) *committing {
 	require.NoError(t, log.Commit(context.Background(), ledger.KindOpen, nil))
 	key := newPublicKey(p.signer, p.putter(), &p.cfg.ObjectLock, p.report.logger)
 	require.NoError(t, key.publish(context.Background()))
-	c.part = newCommitter(p.cfg, log, key, p.retry(), p.report)
+	c.part = newCommitter(p.cfg, "gw-0", log, key, p.retry(), p.report)
 	return c
 }
 

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -44,8 +43,11 @@ type Config struct {
 	// Spool is where the events are until they are sealed, with durability spooled.
 	Spool SpoolConfig `mapstructure:"spool"`
 
-	// Log names the chain that this exporter writes.
-	Log string `mapstructure:"log"`
+	// Log is the chain that this exporter writes.
+	Log LogConfig `mapstructure:"log"`
+	// RetireAfter is how long a log of the same key may have no new manifest before this
+	// exporter ends it; 0: never.
+	RetireAfter time.Duration `mapstructure:"retire_after"`
 	// Compression of data objects: gzip, zstd or none.
 	Compression       string            `mapstructure:"compression"`
 	CompressionParams CompressionParams `mapstructure:"compression_params"`
@@ -196,7 +198,8 @@ func createDefaultConfig() component.Config {
 		BackOffConfig: retry,
 		Durability:    durabilitySealed,
 		Spool:         SpoolConfig{MaxBytes: 1 << 30},
-		Log:           defaultLog(os.Hostname()),
+		Log:           LogConfig{Name: defaultLog(os.Getenv, os.Hostname)},
+		RetireAfter:   time.Hour,
 		Compression:   ledger.Gzip,
 		Batch:         BatchConfig{MaxEvents: 50_000, MaxBytes: 8 << 20, MaxAge: time.Second, MaxPuts: 15},
 		Heartbeat:     time.Minute,
@@ -206,25 +209,11 @@ func createDefaultConfig() component.Config {
 	}
 }
 
-// defaultLog makes a log id of the host's name, or nothing where it has none.
-func defaultLog(host string, err error) string {
-	if err != nil {
-		return ""
-	}
-	log := strings.Map(func(r rune) rune {
-		if strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789.-", r) {
-			return r
-		}
-		return '-'
-	}, strings.ToLower(host))
-	return log[:min(len(log), 63)]
-}
-
 // Validate checks what one key alone, or two together, would break.
 func (c *Config) Validate() error {
 	var errs []error
-	if !ledger.ValidLog(c.Log) {
-		errs = append(errs, fmt.Errorf("`log` (%q) must match [a-z0-9.-]{1,63} and be more than a dot or two", c.Log))
+	if c.RetireAfter != 0 && c.RetireAfter < leases*c.Heartbeat {
+		errs = append(errs, fmt.Errorf("`retire_after` (%v) must be 0, or at least %d times `heartbeat` (%v): writers that are idle are not gone", c.RetireAfter, leases, c.Heartbeat))
 	}
 	maxLevel, known := map[string]int{ledger.Gzip: 9, ledger.Zstd: 22, ledger.None: 0}[c.Compression]
 	level := c.CompressionParams.Level
@@ -255,6 +244,9 @@ func (c *Config) validateDurability() (errs []error) {
 	case durabilitySpooled:
 		if c.Spool.Directory == "" {
 			errs = append(errs, errors.New("`spool::directory` must be set with `durability` spooled: a directory on a disk that outlives the collector, for this exporter alone"))
+		}
+		if c.Log.Pool != "" {
+			errs = append(errs, errors.New("`log::pool` must be left out with `durability` spooled: what is in a spool belongs to one log, so give this collector a `log` of its own, as a StatefulSet does"))
 		}
 		if c.Spool.MaxBytes < c.Batch.MaxBytes {
 			errs = append(errs, fmt.Errorf("`spool::max_bytes` (%v) must be at least `batch::max_bytes` (%v)", c.Spool.MaxBytes, c.Batch.MaxBytes))

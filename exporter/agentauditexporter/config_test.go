@@ -1,13 +1,11 @@
 package agentauditexporter
 
 import (
-	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configoptional"
@@ -16,7 +14,6 @@ import (
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/awsconf"
-	"github.com/agentaudit/otelcol-agentaudit/ledger"
 	"github.com/agentaudit/otelcol-agentaudit/store"
 )
 
@@ -43,7 +40,7 @@ func TestLoadConfig(t *testing.T) {
 				ForcePathStyle: true, RoleARN: "arn:aws:iam::123456789012:role/audit", KMSKeyID: "alias/audit",
 			}
 			c.ObjectLock = LockConfig{Mode: "GOVERNANCE", Retention: Duration(36 * time.Hour)}
-			c.Log = "gw-0"
+			c.Log.Name = "gw-0"
 			c.Signing.KeyFile = "/etc/agentaudit/audit.pem"
 			c.Signing.EarlierKeys = []string{"/etc/agentaudit/old.pub"}
 			c.Signing.WatchedKeys = []string{"/etc/agentaudit/gw-1.pub", "/etc/agentaudit/gw-2.pub"}
@@ -62,6 +59,12 @@ func TestLoadConfig(t *testing.T) {
 			c.ObjectLock = LockConfig{Mode: "COMPLIANCE", Retention: Duration(720 * time.Hour)}
 			c.Signing.KMSKeyID = "alias/audit"
 			c.Signing.KMS = awsconf.Config{Region: "eu-west-1", Endpoint: "https://kms.example.org", RoleARN: "arn:aws:iam::123456789012:role/sign"}
+		},
+		"agentaudit/pool": func(c *Config) {
+			c.S3.Bucket = "audit"
+			c.ObjectLock = LockConfig{Mode: "COMPLIANCE", Retention: Duration(720 * time.Hour)}
+			c.Signing.KeyFile = "/etc/agentaudit/audit.pem"
+			c.Log, c.RetireAfter = LogConfig{Pool: "gw"}, 10*time.Minute
 		},
 		"agentaudit/no_queue": func(c *Config) {
 			c.S3.Bucket = "audit"
@@ -152,12 +155,31 @@ func TestValidate(t *testing.T) {
 			},
 		},
 		"log": {
-			func(c *Config) { c.Log = "GW_0" },
-			[]string{"`log` (\"GW_0\") must match [a-z0-9.-]{1,63} and be more than a dot or two"},
+			func(c *Config) { c.Log.Name = "GW_0" },
+			[]string{"log: the name \"GW_0\" must match [a-z0-9.-]{1,63} and be more than a dot or two"},
 		},
 		"log that climbs": {
-			func(c *Config) { c.Log = ".." },
-			[]string{"`log` (\"..\") must match [a-z0-9.-]{1,63} and be more than a dot or two"},
+			func(c *Config) { c.Log.Name = ".." },
+			[]string{"log: the name \"..\" must match [a-z0-9.-]{1,63} and be more than a dot or two"},
+		},
+		"no log": {
+			func(c *Config) { c.Log = LogConfig{} },
+			[]string{"log: must be a name, or {pool: NAME}"},
+		},
+		"pool": {
+			func(c *Config) { c.Log = LogConfig{Pool: "GW"} },
+			[]string{"log: `pool` (\"GW\") must match [a-z0-9.-]{1,50}: its logs are GW-0, GW-1 and so forth"},
+		},
+		"pool with a spool": {
+			func(c *Config) {
+				c.Log = LogConfig{Pool: "gw"}
+				c.Durability, c.Spool.Directory = "spooled", "/spool"
+			},
+			[]string{"`log::pool` must be left out with `durability` spooled: what is in a spool belongs to one log, so give this collector a `log` of its own, as a StatefulSet does"},
+		},
+		"retire": {
+			func(c *Config) { c.RetireAfter = 2 * time.Minute },
+			[]string{"`retire_after` (2m0s) must be 0, or at least 3 times `heartbeat` (1m0s): writers that are idle are not gone"},
 		},
 		"compression": {
 			func(c *Config) { c.Compression = "snappy" },
@@ -250,22 +272,6 @@ func TestValidateReachesTheBucket(t *testing.T) {
 	require.NoError(t, err)
 	c.S3.Bucket = ""
 	require.ErrorContains(t, confmap.Validate(c), "s3: `bucket` must")
-}
-
-func TestDefaultLog(t *testing.T) {
-	for host, want := range map[string]string{
-		"gw-0":                     "gw-0",
-		"GW_0.Example.org":         "gw-0.example.org",
-		"büro":                     "b-ro",
-		strings.Repeat("a", 80):    strings.Repeat("a", 63),
-		"":                         "",
-		"a/../b":                   "a-..-b",
-		"node\x00with\nnewlines\t": "node-with-newlines-",
-	} {
-		assert.Equal(t, want, defaultLog(host, nil))
-	}
-	assert.Empty(t, defaultLog("gw-0", errors.New("no host name")))
-	assert.True(t, ledger.ValidLog(createDefaultConfig().(*Config).Log), "the default is the name of this host")
 }
 
 func TestDigestTellsConfigurationsApart(t *testing.T) {

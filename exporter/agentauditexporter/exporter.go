@@ -72,7 +72,7 @@ func newAuditExporter(set exporter.Settings, c *Config, open openBucket) (*audit
 	heads := &neighbours{logs: &report.watchedLogs, logger: set.Logger}
 	e := &auditExporter{
 		cfg: c, open: open, report: report,
-		maker: &maker{cfg: c, prompts: known},
+		maker: &maker{cfg: c, log: c.Log.Name, prompts: known},
 		slots: make(slots, maxPending),
 		retry: retrier{pace: &c.BackOffConfig, logger: set.Logger},
 		log:   newOpening(c, set.BuildInfo, report, heads),
@@ -100,15 +100,20 @@ func (e *auditExporter) start(ctx context.Context, host component.Host) error {
 // other logs beside it.
 func (e *auditExporter) seal() sender {
 	l := e.log
-	e.committer = newCommitter(e.cfg, l.chain, l.public, e.retry, e.report)
+	e.maker.log = l.name
+	e.committer = newCommitter(e.cfg, l.name, l.chain, l.public, e.retry, e.report)
 	if l.witnesses != nil {
 		e.committer.cosign = newCosigner(&e.cfg.Witness, l.witnesses, l.bucket, l.keys.signer, e.report)
 		e.committer.cosign.start(e.life)
 	}
 	e.committer.start(e.life)
 	if e.cfg.Checkpoint > 0 {
-		w := newWatcher(e.cfg, l.bucket, l.keys.watched())
+		w := newWatcher(e.cfg, l.name, l.bucket, l.keys.watched())
 		e.watching.Go(func() { l.heads.watch(e.life, w, e.cfg.Checkpoint) })
+	}
+	if e.cfg.RetireAfter > 0 {
+		r := newRetirer(e.cfg, l)
+		e.watching.Go(func() { r.run(e.life) })
 	}
 	return &uploader{put: l.putter(), retry: e.retry, compression: e.cfg.Compression, next: e.committer}
 }

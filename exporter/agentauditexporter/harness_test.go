@@ -72,7 +72,7 @@ func (tr *trail) config() *Config {
 	c.S3 = tr.store
 	c.ObjectLock = LockConfig{Mode: "GOVERNANCE", Retention: Duration(day)}
 	c.Signing.KeyFile = tr.keyFile
-	c.Log = "gw-0"
+	c.Log.Name = "gw-0"
 	c.Batch.MaxAge = 5 * time.Millisecond
 	c.BackOffConfig.InitialInterval = 5 * time.Millisecond
 	c.BackOffConfig.MaxInterval = 20 * time.Millisecond

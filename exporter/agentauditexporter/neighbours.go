@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	mrand "math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -32,6 +33,21 @@ func (n *neighbours) seen() []ledger.HeadRef {
 
 // noted is told that a manifest holds what seen gave.
 func (n *neighbours) noted() { n.heads.CompareAndSwap(n.told, nil) }
+
+// add notes a head that the next manifest is to hold besides.
+func (n *neighbours) add(h ledger.HeadRef) {
+	for {
+		before := n.heads.Load()
+		var heads []ledger.HeadRef
+		if before != nil {
+			heads = slices.Clone(*before)
+		}
+		heads = append(heads, h)
+		if n.heads.CompareAndSwap(before, &heads) {
+			return
+		}
+	}
+}
 
 // watch looks at other logs now and then, until ctx ends.
 func (n *neighbours) watch(ctx context.Context, w *watcher, every time.Duration) {
@@ -63,13 +79,12 @@ func (n *neighbours) look(ctx context.Context, w *watcher) {
 }
 
 // newWatcher makes the watcher of a log for a bucket and the keys that it watches.
-func newWatcher(c *Config, b *watched, keys []ledger.PublicKey) *watcher {
+func newWatcher(c *Config, log string, b *watched, keys []ledger.PublicKey) *watcher {
 	var seed [32]byte
 	_, _ = rand.Read(seed[:]) // never fails
 	return &watcher{
-		// What others put into the bucket is no failure of the bucket's.
-		store: &watched{bucket: b.bucket, watch: watch{timeout: b.timeout, result: func(error) {}}},
-		log:   c.Log,
+		store: b.quiet(),
+		log:   log,
 		keys:  keys,
 		alive: max(minAlive, 3*c.Checkpoint, 3*c.Heartbeat),
 		now:   time.Now,

@@ -33,6 +33,7 @@ type object struct {
 // maker makes the objects of a log.
 type maker struct {
 	cfg     *Config
+	log     string // its name, once it is known
 	prompts *prompts
 }
 
@@ -42,7 +43,7 @@ func (m *maker) object(quarantine bool, at time.Time, source string, settled fun
 	return &object{
 		quarantine: quarantine, limits: &m.cfg.Batch,
 		feed: feed{builder: ledger.NewObjectBuilder(ledger.ObjectOptions{
-			Log: m.cfg.Log, Quarantine: quarantine, Source: source,
+			Log: m.log, Quarantine: quarantine, Source: source,
 			Compression: m.cfg.Compression, Level: m.cfg.CompressionParams.Level,
 			Retention: m.cfg.ObjectLock.from(time.Now()),
 		}, at)},

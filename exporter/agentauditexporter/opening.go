@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	mrand "math/rand/v2"
 	"os"
 	"time"
 
@@ -33,6 +34,7 @@ type opening struct {
 	named  map[string]bool // objects that an earlier process committed, by key
 	public *publicKey
 	chain  *chain // nil until the others are there
+	name   string // of the log
 }
 
 func newOpening(c *Config, build component.BuildInfo, report *reporter, heads *neighbours) *opening {
@@ -49,7 +51,7 @@ func (o *opening) prepare() (err error) {
 	if err = o.keys.load(); err != nil {
 		return err
 	}
-	if o.witnesses, err = o.cfg.Witness.load(o.cfg.Log); err != nil {
+	if o.witnesses, err = o.cfg.Witness.load(o.cfg.Log.Name); err != nil {
 		return err
 	}
 	o.digest, err = o.cfg.digest()
@@ -75,7 +77,12 @@ func (o *opening) open(ctx context.Context, timeout time.Duration, since time.Ti
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	if o.chain == nil {
+	if o.public == nil {
+		if err := o.check(ctx); err != nil {
+			return err
+		}
+	}
+	if o.cfg.Log.Pool == "" && o.chain == nil {
 		if err := o.openChain(ctx, since); err != nil {
 			return err
 		}
@@ -83,22 +90,35 @@ func (o *opening) open(ctx context.Context, timeout time.Duration, since time.Ti
 	if err := o.public.publish(ctx); err != nil {
 		return fmt.Errorf("cannot publish the public key: %w", err)
 	}
-	if err := o.chain.Commit(ctx, ledger.KindOpen, nil); err != nil {
-		return fmt.Errorf("cannot write the opening manifest of the log %q: %w", o.cfg.Log, err)
+	if o.chain == nil {
+		if err := o.takeChain(ctx); err != nil {
+			return fmt.Errorf("cannot take a log of the pool %q: %w", o.cfg.Log.Pool, err)
+		}
+	} else if err := o.chain.Commit(ctx, ledger.KindOpen, nil); err != nil {
+		return fmt.Errorf("cannot write the opening manifest of the log %q: %w", o.name, err)
 	}
-	o.report.logger.Info("audit log opened", zap.String("log", o.cfg.Log), zap.Int64("seq", o.chain.Head().Seq), zap.String("key", o.public.key))
+	o.report.logger.Info("audit log opened", zap.String("log", o.name), zap.Int64("seq", o.chain.Head().Seq), zap.String("key", o.public.key))
 	return nil
 }
 
-// openChain checks the bucket and finds the end of the log.
-func (o *opening) openChain(ctx context.Context, since time.Time) error {
+// check looks at the bucket, once.
+func (o *opening) check(ctx context.Context) error {
 	if err := o.bucket.Check(ctx, o.cfg.ObjectLock.Mode, time.Duration(o.cfg.ObjectLock.Retention)); err != nil {
 		return err
 	}
 	o.checkLifecycle(ctx)
+	if o.cfg.Log.passing() {
+		o.report.logger.Warn("the log has the name of a pod that has no ordinal, so the next start writes another log: run a StatefulSet, or set `log: {pool: NAME}`", zap.String("log", o.cfg.Log.Name))
+	}
+	o.public = newPublicKey(o.keys.signer, o.putter(), &o.cfg.ObjectLock, o.report.logger)
+	return nil
+}
+
+// options say how a log is written.
+func (o *opening) options(log string) ledger.ChainOptions {
 	host, _ := os.Hostname() // informative
-	c, err := ledger.OpenChain(ctx, o.bucket, ledger.ChainOptions{
-		Log:       o.cfg.Log,
+	return ledger.ChainOptions{
+		Log:       log,
 		Instance:  o.instance,
 		Signer:    o.keys.signer,
 		Earlier:   o.keys.earlier,
@@ -106,17 +126,48 @@ func (o *opening) openChain(ctx context.Context, since time.Time) error {
 		Retention: o.cfg.ObjectLock.from,
 		Writer:    ledger.Writer{Version: o.build.Version, ConfigSHA256: o.digest, Host: host},
 		OnWarning: o.report.warn,
-	})
+	}
+}
+
+// openChain finds the end of the log.
+func (o *opening) openChain(ctx context.Context, since time.Time) error {
+	name := o.cfg.Log.Name
+	c, err := ledger.OpenChain(ctx, o.bucket, o.options(name))
 	if err != nil {
-		return fmt.Errorf("cannot continue the log %q: %w", o.cfg.Log, err)
+		return fmt.Errorf("cannot continue the log %q: %w", name, err)
 	}
 	if !since.IsZero() {
 		if o.named, err = c.Named(ctx, since); err != nil {
-			return fmt.Errorf("cannot read what was last sealed in the log %q: %w", o.cfg.Log, err)
+			return fmt.Errorf("cannot read what was last sealed in the log %q: %w", name, err)
 		}
 	}
-	o.public = newPublicKey(o.keys.signer, o.putter(), &o.cfg.ObjectLock, o.report.logger)
-	o.chain = &chain{Chain: c, report: o.report, heads: o.heads}
+	o.name, o.chain = name, &chain{Chain: c, report: o.report, heads: o.heads}
+	return nil
+}
+
+// takeChain takes a log of the pool, with its opening manifest.
+func (o *opening) takeChain(ctx context.Context) error {
+	p := &pool{
+		name: o.cfg.Log.Pool, lease: leases * o.cfg.Heartbeat, now: time.Now, perm: mrand.Perm, logger: o.report.logger,
+		reader: o.bucket,
+		open: func(ctx context.Context, log string) (*ledger.Chain, error) {
+			options := o.options(log)
+			options.Alone = true
+			options.OnWarning = func(code, message string) {
+				if o.chain != nil { // what is wrong with logs that are not taken, the pool says
+					o.report.warn(code, message)
+				}
+			}
+			return ledger.OpenChain(ctx, o.bucket, options)
+		},
+	}
+	c, name, err := p.take(ctx)
+	if err != nil {
+		return err
+	}
+	o.name, o.chain = name, &chain{Chain: c, report: o.report, heads: o.heads}
+	o.report.committed(ledger.KindOpen, nil)
+	o.heads.noted()
 	return nil
 }
 

@@ -36,7 +36,7 @@ func newParts(t *testing.T) *parts {
 		status: make(chan componentstatus.Status, 100), signer: ledgertest.NewSigner(t, "ed25519"),
 	}
 	t.Cleanup(func() { require.NoError(t, p.tel.Shutdown(context.Background())) })
-	p.cfg.Log, p.cfg.ObjectLock = "gw-0", LockConfig{Mode: ledger.Governance, Retention: Duration(day)}
+	p.cfg.Log.Name, p.cfg.ObjectLock = "gw-0", LockConfig{Mode: ledger.Governance, Retention: Duration(day)}
 	p.cfg.Batch.MaxAge, p.cfg.Batch.MaxPuts = time.Hour, 0 // nothing happens by itself
 	p.cfg.Heartbeat, p.cfg.Checkpoint = time.Hour, 0
 	p.cfg.BackOffConfig.InitialInterval, p.cfg.BackOffConfig.MaxInterval = time.Millisecond, time.Millisecond
@@ -56,7 +56,7 @@ func (p *parts) retry() retrier {
 func (p *parts) maker() *maker {
 	known, err := newPrompts(&p.cfg.ObjectLock, p.report.warn)
 	require.NoError(p.t, err)
-	return &maker{cfg: p.cfg, prompts: known}
+	return &maker{cfg: p.cfg, log: p.cfg.Log.Name, prompts: known}
 }
 
 func (p *parts) putter() putter { return putter{store: p.store, warn: p.report.warn} }

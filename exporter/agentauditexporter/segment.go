@@ -51,7 +51,7 @@ func (g *segment) objects(m *maker, report *reporter, named map[string]bool) ([]
 		report.AgentauditExporterSpoolLostEvents.Add(context.Background(), int64(damage.Missing))
 		report.logger.Error("a file of the spool is damaged: acknowledged events are lost; the others of it are sealed, the file is kept",
 			zap.String("file", g.Name()), zap.Uint64("lost", damage.Missing), zap.Int("recovered", recovered))
-		line, meta, err := damageEvent(m.cfg.Log, g.Segment, damage, recovered)
+		line, meta, err := damageEvent(m.log, g.Segment, damage, recovered)
 		if err != nil {
 			return nil, err
 		}

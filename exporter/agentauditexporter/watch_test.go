@@ -28,7 +28,7 @@ func TestLogsWatchEachOther(t *testing.T) {
 	other, public := newKey(t)
 	config := func(log string) *Config {
 		c := tr.config()
-		c.Log, c.Checkpoint = log, 50*time.Millisecond
+		c.Log.Name, c.Checkpoint = log, 50*time.Millisecond
 		return c
 	}
 	watched := start(t, config("gw-0"))

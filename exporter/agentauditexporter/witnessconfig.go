@@ -56,7 +56,8 @@ type witnesses struct {
 	urls   []string
 }
 
-// load reads the policy; nil where no witness is to be asked.
+// load reads the policy; nil where no witness is to be asked. The log is "" where it is
+// any of a pool.
 func (c *WitnessConfig) load(log string) (*witnesses, error) {
 	if c.PolicyFile == "" {
 		return nil, nil
@@ -77,7 +78,7 @@ func (c *WitnessConfig) read(log string) (*witnesses, error) {
 	if w.policy, err = ledger.ParsePolicy(text); err != nil {
 		return nil, err
 	}
-	if w.policy.Quorum() && !w.policy.Asks(log) {
+	if log != "" && w.policy.Quorum() && !w.policy.Asks(log) {
 		return nil, fmt.Errorf("its `log` lines do not name the log %q", log)
 	}
 	for _, is := range w.policy.Witnesses() {

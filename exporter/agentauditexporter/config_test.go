@@ -86,7 +86,7 @@ func TestLoadConfig(t *testing.T) {
 
 func TestLoadConfigRefuses(t *testing.T) {
 	for name, want := range map[string]string{
-		"agentaudit/bad_unit":    `"7y" must be a duration such as 2555d or 720h, of at most 106751d`,
+		"agentaudit/bad_unit":    `"7w" must be a duration such as 2555d, 7y or 720h, of at most 106751d`,
 		"agentaudit/bad_size":    `"8 miles" must be a size such as 8MiB`,
 		"agentaudit/unknown_key": `bukcet`,
 	} {

@@ -31,6 +31,7 @@ const (
 	codeInvalidObjectState = "InvalidObjectState"
 	codeMalformedXML       = "MalformedXML"
 	codeNotImplemented     = "NotImplemented"
+	codeSkewed             = "RequestTimeTooSkewed"
 )
 
 // answered takes an answer of the store apart; "" and 0 where there was none.
@@ -52,14 +53,41 @@ func (s *S3) explain(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case status == 0:
+		return s.explainUnasked(err)
+	case code == codeSkewed:
+		return fmt.Errorf("the clock of this machine is not that of the store, which refuses what is signed more than 15 minutes off: set it: %w", err)
+	case status == http.StatusNotImplemented:
+		return fmt.Errorf("the server of bucket %q does not have what a trail needs (conditional writes, versions and Object Lock): use another server: %w", s.config.Bucket, err)
+	case code == codeInvalidObjectState:
+		return fmt.Errorf("%w: it is in an archive class: restore it first, and have no lifecycle rule move the trail there: %w", ledger.ErrForbidden, err)
+	case ofKMS(code, status):
+		return fmt.Errorf("%w: the KMS key that encrypts it refuses: it must be enabled, and these credentials need kms:Decrypt, and to write kms:GenerateDataKey: %w", ledger.ErrForbidden, err)
 	case code == codeNoBucket:
 		return fmt.Errorf("there is no bucket %q: make it with `agentaudit bucket init`, or correct `bucket`: %w", s.config.Bucket, err)
 	case status == http.StatusPreconditionFailed:
 		return fmt.Errorf("%w: %w", ledger.ErrExists, err)
-	case status == http.StatusForbidden, status == http.StatusUnauthorized, ofKMS(code, status):
+	case status == http.StatusForbidden, status == http.StatusUnauthorized:
 		return fmt.Errorf("%w: %w", ledger.ErrForbidden, err)
 	case status == http.StatusMovedPermanently:
 		return fmt.Errorf("bucket %q is in another region: correct `region`: %w", s.config.Bucket, err)
+	}
+	return err
+}
+
+// explainUnasked is about a request that got no answer.
+func (s *S3) explainUnasked(err error) error {
+	text := err.Error() // the SDK has no type for these
+	_, unsent := errors.AsType[*smithyhttp.RequestSendError](err)
+	switch {
+	case strings.Contains(text, "get credentials:"):
+		return fmt.Errorf("there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or give the machine a role: %w", err)
+	case strings.Contains(text, "Invalid region:") && s.client.Options().Region == "":
+		return fmt.Errorf("there is no region: set `region` (--region) or AWS_REGION: %w", err)
+	case unsent && s.config.Endpoint != "":
+		return fmt.Errorf("the store cannot be reached at `endpoint` %s: %w", s.config.Endpoint, err)
+	case unsent:
+		return fmt.Errorf("the store cannot be reached: is `region` (%s) right, and does the network let you out? %w", s.client.Options().Region, err)
 	}
 	return err
 }
@@ -89,9 +117,10 @@ func (s *S3) explainGet(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case code == codeInvalidRequest && status == http.StatusBadRequest && sse.MatchString(err.Error()),
-		code == codeInvalidObjectState, ofKMS(code, status):
+	case code == codeInvalidRequest && status == http.StatusBadRequest && sse.MatchString(err.Error()):
 		return fmt.Errorf("%w: %w", ledger.ErrForbidden, err)
+	case code == codeSkewed:
+		return s.explain(err)
 	case status == http.StatusForbidden && (isPassing(code) || slices.Contains(ofCredentials, code) || !ofS3(err)):
 		return err
 	}
@@ -116,7 +145,7 @@ func ofS3(err error) bool {
 
 // Codes of the same reference that tell of credentials that have run out or of a clock
 // that is wrong: they pass.
-var passing = []string{"ExpiredToken", "ExpiredTokenException", "RequestExpired", "RequestTimeTooSkewed", "RequestTimeout", "SlowDown", "TooManyRequests"}
+var passing = []string{"ExpiredToken", "ExpiredTokenException", "RequestExpired", codeSkewed, "RequestTimeout", "SlowDown", "TooManyRequests"}
 
 func isPassing(code string) bool {
 	return slices.Contains(passing, code) || strings.Contains(code, "Throttl") || strings.Contains(code, "LimitExceeded")
@@ -131,5 +160,5 @@ func Unavailable(err error) bool {
 		_, network := errors.AsType[net.Error](err)
 		return unsent || network || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 	}
-	return status >= http.StatusInternalServerError || status == http.StatusTooManyRequests || isPassing(code)
+	return status >= http.StatusInternalServerError && status != http.StatusNotImplemented || status == http.StatusTooManyRequests || isPassing(code)
 }

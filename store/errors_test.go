@@ -29,6 +29,7 @@ func TestUnavailable(t *testing.T) {
 		"timeout":               {fmt.Errorf("x: %w", context.DeadlineExceeded), true},
 		"500":                   {answer(500, "InternalError"), true},
 		"SlowDown":              {answer(503, "SlowDown"), true},
+		"not implemented":       {answer(501, "NotImplemented"), false},
 		"expired credentials":   {answer(400, "ExpiredToken"), true},
 		"wrong clock":           {answer(403, "RequestTimeTooSkewed"), true},
 		"access denied":         {answer(403, "AccessDenied"), false},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -14,6 +15,10 @@ import (
 
 // maxLine bounds a line, in bytes.
 const maxLine = 256 << 20
+
+// lineReaders are used again: to make room of that size takes longer than to read an object of
+// some hundred lines.
+var lineReaders = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 1<<20) }}
 
 // encodingError is what is wrong with an object below the level of lines.
 type encodingError struct {
@@ -50,7 +55,12 @@ func eachLine(key string, body []byte, f func(line []byte) error) error {
 		defer z.Close()
 		r = z
 	}
-	lines := bufio.NewReaderSize(r, 1<<20)
+	lines := lineReaders.Get().(*bufio.Reader)
+	lines.Reset(r)
+	defer func() {
+		lines.Reset(nil)
+		lineReaders.Put(lines)
+	}()
 	var long []byte
 	n := 0 // whole lines
 	for {

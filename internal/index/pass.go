@@ -23,7 +23,7 @@ type Options struct {
 	Shard, Shards int
 	Workers       int // logs that are read at once; 0: as many as there are processors
 	FlushRows     int // rows of a write; 0: about a million
-	FlushBytes    int // of memory for rows, over all workers; 0: 384 MiB
+	FlushBytes    int // of memory for rows, over all workers; 0: 256 MiB
 	Note          func(ledger.Finding)
 	Progress      func(Progress)
 }
@@ -43,7 +43,7 @@ type Progress struct {
 // defaults.
 const (
 	flushRows  = 8 * 122_880
-	flushBytes = 384 << 20
+	flushBytes = 256 << 20
 )
 
 // updater is the state of an update, shared by its workers.

@@ -390,7 +390,6 @@ func (d *resolving) addResolved(r *seen, res *resolve.Resolution, known *decisio
 	b.Text(3, r.Object)
 	b.Int(4, r.Line)
 	column := table.Resolved.Column
-	b.Text(column("event_id"), r.EventID)
 	b.Text(column("run_id"), r.RunID)
 	for _, name := range resolvedFacts {
 		b.Text(column(name), res.Get(name))

@@ -14,7 +14,8 @@ import (
 
 type resolvedRow struct {
 	Date           int32     `parquet:"date,date"`
-	EventID        string    `parquet:"event_id,optional"`
+	Log            string    `parquet:"log"`
+	Line           int64     `parquet:"line"`
 	SessionID      string    `parquet:"session_id,optional"`
 	UserID         string    `parquet:"user_id,optional"`
 	ApprovalStatus string    `parquet:"approval_status,optional"`
@@ -95,22 +96,22 @@ func TestLateRoot(t *testing.T) {
 	require.Equal(t, []string{"2026-11-23", "2026-11-24"}, days)
 
 	list := rows[resolvedRow](t, x, table.Resolved)
-	slices.SortFunc(list, func(a, b resolvedRow) int { return int(a.Date-b.Date)*100 + cmpText(a.EventID, b.EventID) })
+	slices.SortFunc(list, func(a, b resolvedRow) int { return int(a.Date-b.Date)*100 + int(a.Line-b.Line) })
 	whole := resolvedRow{
-		Date: date(t, "2026-11-23"), EventID: "call", SessionID: "s-1", UserID: "ann", ApprovalStatus: "approved", ApproverID: "bob",
+		Date: date(t, "2026-11-23"), Log: "gw-0", Line: 1, SessionID: "s-1", UserID: "ann", ApprovalStatus: "approved", ApproverID: "bob",
 		ApprovalSource: "human", ApprovalAt: monday,
 		Fields: []string{"session_id", "user_id", "approval_status", "approver_id", "approval_source", "approval_at"},
 	}
 	again := whole
-	again.Date, again.Repeats = date(t, "2026-11-24"), true
+	again.Date, again.Log, again.Line, again.Repeats = date(t, "2026-11-24"), "gw-1", 3, true
 	require.Len(t, list, 6) // the root and the approval have the model from the call
-	for i, want := range map[int]resolvedRow{0: whole, 4: again} {
+	for i, want := range map[int]resolvedRow{0: whole, 5: again} {
 		require.Subset(t, list[i].Fields, want.Fields)
 		have := list[i]
 		have.Fields, want.Fields = nil, nil
 		require.Equal(t, want, have)
 	}
-	for i := range 5 {
+	for _, i := range []int{0, 1, 2, 4, 5} { // 3 is the root, which says so itself
 		require.Equal(t, "ann", list[i].UserID)
 	}
 	sessions := rows[sessionRow](t, x, table.Sessions)

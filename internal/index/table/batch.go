@@ -13,12 +13,18 @@ import (
 // Batch is rows of a table in memory, until they are written. It is not safe for concurrent
 // use.
 type Batch struct {
-	t     *Table
-	cells []cell
-	rows  []int // where the cells of each row begin
-	texts map[string]string
-	bytes int
+	t      *Table
+	rows   []span
+	chunks [][]cell // cells are never moved but for those of the row that does not fit any more
+	has    []bool   // by column of values: a row has one
+	texts  map[string]string
+	last   []string // by column, the text that was set last
+	slab   []byte   // room for texts
+	bytes  int
 }
+
+// span is where the cells of a row are.
+type span struct{ chunk, from, to int32 }
 
 // cell is a value of a row; a row has none for a column that is null, and several for a list.
 // Those of a row are in the order of the columns of values.
@@ -28,55 +34,105 @@ type cell struct {
 	s    string
 }
 
+const (
+	cellBytes  = 32
+	chunkCells = 1 << 14
+	slabBytes  = 1 << 16
+	maxShared  = 200 // the longest text, in bytes, that is looked for among those that the batch has
+)
+
 // NewBatch is an empty batch.
-func NewBatch(t *Table) *Batch { return &Batch{t: t, texts: map[string]string{}} }
+func NewBatch(t *Table) *Batch {
+	return &Batch{t: t, texts: map[string]string{}, has: make([]bool, len(t.leaves)), last: make([]string, len(t.Columns))}
+}
 
 // Len is the number of rows.
 func (b *Batch) Len() int { return len(b.rows) }
 
 // Bytes is about what the batch takes in memory.
-func (b *Batch) Bytes() int { return b.bytes + len(b.cells)*32 + len(b.rows)*8 }
+func (b *Batch) Bytes() int { return b.bytes + len(b.chunks)*chunkCells*cellBytes + len(b.rows)*16 }
 
 // Row begins a row. Its columns are set in their order.
-func (b *Batch) Row() { b.rows = append(b.rows, len(b.cells)) }
+func (b *Batch) Row() {
+	if len(b.chunks) == 0 {
+		b.chunks = append(b.chunks, make([]cell, 0, chunkCells))
+	}
+	last := len(b.chunks) - 1
+	n := int32(len(b.chunks[last]))
+	b.rows = append(b.rows, span{int32(last), n, n})
+}
+
+// add adds a cell to the row that was begun.
+func (b *Batch) add(c cell) {
+	row := &b.rows[len(b.rows)-1]
+	chunk := b.chunks[row.chunk]
+	if len(chunk) == cap(chunk) {
+		next := make([]cell, 0, max(chunkCells, 2*int(row.to-row.from)))
+		next = append(next, chunk[row.from:]...)
+		b.chunks = append(b.chunks, next)
+		*row = span{int32(len(b.chunks) - 1), 0, row.to - row.from}
+		chunk = next
+	}
+	b.chunks[row.chunk] = append(chunk, c)
+	row.to++
+	b.has[c.leaf] = true
+}
 
 // Mark is how far a batch was filled.
-type Mark struct{ rows, cells int }
+type Mark int
 
 // Mark is a place to which Rewind goes back.
-func (b *Batch) Mark() Mark { return Mark{len(b.rows), len(b.cells)} }
+func (b *Batch) Mark() Mark { return Mark(len(b.rows)) }
 
 // Rewind takes back the rows since a mark.
-func (b *Batch) Rewind(m Mark) { b.rows, b.cells = b.rows[:m.rows], b.cells[:m.cells] }
+func (b *Batch) Rewind(m Mark) { b.rows = b.rows[:m] }
 
-// maxShared is the longest text, in bytes, that is looked for among those that the batch has.
-const maxShared = 200
+// keep copies a text that will change. Texts that many rows have are held once.
+func (b *Batch) keep(column int, s string) string {
+	if b.last[column] == s {
+		return b.last[column]
+	}
+	shared := !b.t.Columns[column].Unlike && len(s) <= maxShared
+	if shared {
+		if have, ok := b.texts[s]; ok {
+			b.last[column] = have
+			return have
+		}
+		b.bytes += 48
+	}
+	s = b.copy(s)
+	if shared {
+		b.texts[s] = s
+	}
+	b.last[column] = s
+	return s
+}
 
-// keep copies a text that will change, once for all rows that have it.
-func (b *Batch) keep(s string) string {
-	if len(s) > maxShared {
+// copy copies a text into the slab.
+func (b *Batch) copy(s string) string {
+	if len(s) > slabBytes/8 {
 		b.bytes += len(s)
 		return strings.Clone(s)
 	}
-	if have, ok := b.texts[s]; ok {
-		return have
+	if len(b.slab)+len(s) > cap(b.slab) {
+		b.slab = make([]byte, 0, slabBytes)
+		b.bytes += slabBytes
 	}
-	s = strings.Clone(s)
-	b.bytes += len(s) + 48
-	b.texts[s] = s
-	return s
+	from := len(b.slab)
+	b.slab = append(b.slab, s...)
+	return stringOf(b.slab[from:])
 }
 
 // Text sets a column of Text, unless the text is empty.
 func (b *Batch) Text(column int, s string) {
 	if s != "" || b.t.Columns[column].Required {
-		b.cells = append(b.cells, cell{leaf: int32(b.t.leaf[column]), s: b.keep(s)})
+		b.add(cell{leaf: int32(b.t.leaf[column]), s: b.keep(column, s)})
 	}
 }
 
 // Int sets a column of Int.
 func (b *Batch) Int(column int, n int64) {
-	b.cells = append(b.cells, cell{leaf: int32(b.t.leaf[column]), n: n})
+	b.add(cell{leaf: int32(b.t.leaf[column]), n: n})
 }
 
 // Float sets a column of Float.
@@ -115,7 +171,7 @@ func Day(date string) (int64, bool) {
 // Texts sets a column of Texts, unless the list is empty.
 func (b *Batch) Texts(column int, list []string) {
 	for _, s := range list {
-		b.cells = append(b.cells, cell{leaf: int32(b.t.leaf[column]), s: b.keep(s)})
+		b.add(cell{leaf: int32(b.t.leaf[column]), s: b.keep(column, s)})
 	}
 }
 
@@ -123,18 +179,15 @@ func (b *Batch) Texts(column int, list []string) {
 func (b *Batch) Map(column int, pairs [][2]string) {
 	for i := range 2 {
 		for _, p := range pairs {
-			b.cells = append(b.cells, cell{leaf: int32(b.t.leaf[column] + i), s: b.keep(p[i])})
+			b.add(cell{leaf: int32(b.t.leaf[column] + i), s: b.keep(column, p[i])})
 		}
 	}
 }
 
 // row is the cells of a row.
 func (b *Batch) row(i int) []cell {
-	end := len(b.cells)
-	if i+1 < len(b.rows) {
-		end = b.rows[i+1]
-	}
-	return b.cells[b.rows[i]:end]
+	r := b.rows[i]
+	return b.chunks[r.chunk][r.from:r.to]
 }
 
 // sorted is the order of the rows in a file.

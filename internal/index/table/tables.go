@@ -120,7 +120,7 @@ var (
 		Name: "resolved", Doc: "One row a line to which others of its run add something, or which repeats an event that was sealed before.",
 		Sort: []string{"run_id", "object", "line"},
 		Columns: slices.Concat(key, []Column{
-			text("event_id", "Of the line.", true), text("run_id", "Of the line.", false),
+			text("run_id", "Of the line.", false),
 			text("session_id", "As others say.", false), text("user_id", "As others say.", false),
 			text("agent_id", "As others say.", false), text("agent_name", "As others say.", false),
 			text("agent_version", "As others say.", false), text("model_id", "As others say.", false),

@@ -79,6 +79,18 @@ func (b *Batch) Write() ([]byte, error) {
 // column writes a column of values of some rows. Rows are read once, from left to right.
 func (w *writer) column(b *Batch, leaf int, order, at []int) error {
 	null := parquet.NullValue().Level(0, 0, leaf)
+	if !b.has[leaf] {
+		w.values = w.values[:0]
+		for range min(len(order), chunk) {
+			w.values = append(w.values, null)
+		}
+		for left := len(order); left > 0; left -= chunk {
+			if _, err := w.columns[leaf].WriteRowValues(w.values[:min(left, chunk)]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	for len(order) > 0 {
 		n := min(len(order), chunk)
 		w.values = w.values[:0]
@@ -99,6 +111,11 @@ func (w *writer) column(b *Batch, leaf int, order, at []int) error {
 		order = order[n:]
 	}
 	return nil
+}
+
+// stringOf is bytes as a text; they must not be changed.
+func stringOf(b []byte) string {
+	return unsafe.String(unsafe.SliceData(b), len(b)) //nolint:gosec // only read
 }
 
 // bytesOf is a text as bytes, which must not be changed.

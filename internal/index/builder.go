@@ -36,9 +36,8 @@ func (b *builder) read(ctx context.Context, log string) error {
 	a := newAhead(b.u.r)
 	manifests := make(chan *ledger.Manifest, maxAhead)
 	var from *ledger.Position
-	var before time.Time
 	if l, ok := b.base[log]; ok {
-		from, before = &l.Position, l.Time
+		from = &l.Position
 	}
 	var walked error
 	go func() {
@@ -57,7 +56,7 @@ func (b *builder) read(ctx context.Context, log string) error {
 			}
 		})
 	}()
-	err := b.manifests(ctx, log, a, manifests, before)
+	err := b.manifests(ctx, log, a, manifests)
 	cancel(err)
 	for range manifests { // the walk ends
 	}
@@ -67,7 +66,7 @@ func (b *builder) read(ctx context.Context, log string) error {
 	return err
 }
 
-func (b *builder) manifests(ctx context.Context, log string, a *ahead, manifests <-chan *ledger.Manifest, before time.Time) error {
+func (b *builder) manifests(ctx context.Context, log string, a *ahead, manifests <-chan *ledger.Manifest) error {
 	var turns []int64
 	if l, ok := b.base[log]; ok {
 		turns = l.Turns
@@ -84,12 +83,11 @@ func (b *builder) manifests(ctx context.Context, log string, a *ahead, manifests
 				return err
 			}
 		}
-		b.rows.manifest(m, before)
+		b.rows.manifest(m)
 		if k, err := m.NextKey(); err == nil && k != nil {
 			turns = append(slices.Clone(turns), m.Predicate.Seq)
 		}
 		b.at[log] = Log{Position: ledger.Position{Seq: m.Predicate.Seq, SHA256: hexOf(m.Digest[:]), Turns: turns}, Time: at}
-		before = at
 		b.u.came(log, share(began, at, b.u.x.now()))
 		if b.rows.n >= b.u.o.FlushRows/b.u.o.Workers || b.rows.bytes() >= b.u.o.FlushBytes/b.u.o.Workers {
 			if err := b.flush(ctx); err != nil {
@@ -266,14 +264,14 @@ func (r *rowsOf) lines(ctx context.Context, reader ledger.Reader, m *ledger.Mani
 	return stateRead, indexed, nil
 }
 
-// manifest adds the row of a manifest; before is the time of the one before it.
-func (r *rowsOf) manifest(m *ledger.Manifest, before time.Time) {
+// manifest adds the row of a manifest.
+func (r *rowsOf) manifest(m *ledger.Manifest) {
 	date := day(m.SealedAt())
 	until := m.SealedAt()
 	if m.Predicate.Retention != nil {
 		until = m.Predicate.Retention.Until
 	}
-	r.part(Part{table.Objects, ledger.DefaultClass, date}, until).addManifest(m, before, date)
+	r.part(Part{table.Objects, ledger.DefaultClass, date}, until).addManifest(m, date)
 }
 
 // write writes the rows of each part as a file, and empties them.

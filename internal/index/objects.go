@@ -2,7 +2,6 @@ package index
 
 import (
 	"encoding/hex"
-	"time"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/index/table"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
@@ -49,7 +48,7 @@ func (p *partRows) addObject(m *ledger.Manifest, o *ledger.Object, state string,
 	p.Int(objectColumns["indexed"], indexed)
 }
 
-func (p *partRows) addManifest(m *ledger.Manifest, before time.Time, date string) {
+func (p *partRows) addManifest(m *ledger.Manifest, date string) {
 	p.begin(m, date)
 	genesis := m.Predicate.Genesis
 	if m.Predicate.Seq == 0 {
@@ -60,7 +59,6 @@ func (p *partRows) addManifest(m *ledger.Manifest, before time.Time, date string
 	p.Text(objectColumns["key_id"], m.KeyID)
 	p.Text(objectColumns["sha256"], hexOf(m.Digest[:]))
 	p.Time(objectColumns["time"], m.SealedAt())
-	p.Time(objectColumns["previous_time"], before)
 	p.Int(objectColumns["bytes"], int64(len(m.Envelope)))
 	if r := m.Predicate.Retention; r != nil {
 		p.Text(objectColumns["lock_mode"], r.Mode)

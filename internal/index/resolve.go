@@ -81,7 +81,7 @@ func (s *Snapshot) stale(date string, n int) bool {
 	return slices.ContainsFunc(s.window(date, n), func(d string) bool { return s.Days[d].Indexed != r.Seen[d] })
 }
 
-// day is a day that is being resolved.
+// resolving is a day that is being resolved.
 type resolving struct {
 	x        *Index
 	s        *Snapshot
@@ -102,29 +102,12 @@ func (x *Index) resolveDay(ctx context.Context, date string, o *ResolveOptions) 
 	if err != nil {
 		return err
 	}
-	d := &resolving{x: x, s: s, date: date, rows: map[Part]*partRows{}, runs: map[runKey]*sums{}, sessions: map[runKey]*sums{}}
-	d.number, _ = table.Day(date)
-	window := s.window(date, o.Window)
-	all := int64(0)
-	for _, f := range s.Of(table.Events) {
-		if p, _ := PartOf(f.Key); slices.Contains(window, p.Date) {
-			all += f.Rows
-		}
-	}
-	shares := uint32(all/o.Events) + 1
-	for share := range shares {
-		if err := d.share(ctx, window, share, shares); err != nil {
-			return err
-		}
-	}
-	if err := d.sums(o.Window); err != nil {
-		return err
-	}
-	if err := d.write(ctx, 0); err != nil {
+	d := newResolving(x, s, date)
+	if err := d.run(ctx, o); err != nil {
 		return err
 	}
 	seen := map[string]int64{}
-	for _, w := range window {
+	for _, w := range s.window(date, o.Window) {
 		seen[w] = s.Days[w].Indexed
 	}
 	_, err = x.commit(ctx, func(now *Snapshot) error {
@@ -138,6 +121,31 @@ func (x *Index) resolveDay(ctx context.Context, date string, o *ResolveOptions) 
 		return now.name(d.drafts)
 	})
 	return err
+}
+
+func newResolving(x *Index, s *Snapshot, date string) *resolving {
+	d := &resolving{x: x, s: s, date: date, rows: map[Part]*partRows{}, runs: map[runKey]*sums{}, sessions: map[runKey]*sums{}}
+	d.number, _ = table.Day(date)
+	return d
+}
+
+// run writes what follows from the events of the day as files, of which no snapshot is told.
+func (d *resolving) run(ctx context.Context, o *ResolveOptions) error {
+	window := d.s.window(d.date, o.Window)
+	all := int64(0)
+	for _, f := range d.s.Of(table.Events) {
+		if p, _ := PartOf(f.Key); slices.Contains(window, p.Date) {
+			all += f.Rows
+		}
+	}
+	shares := uint32(all/o.Events) + 1
+	for share := range shares {
+		if err := d.share(ctx, window, share, shares); err != nil {
+			return err
+		}
+	}
+	d.sums(o.Window)
+	return d.write(ctx, 0)
 }
 
 // derived are the tables that follow from the rows of others.

@@ -142,7 +142,7 @@ func (s *sums) only(name string) string {
 }
 
 // sums adds the rows of runs, of sessions and of the day.
-func (d *resolving) sums(window int) error {
+func (d *resolving) sums(window int) {
 	for _, k := range sortedKeys(d.runs) {
 		b := d.part(table.Runs, k.class).Batch
 		b.Row()
@@ -176,7 +176,6 @@ func (d *resolving) sums(window int) error {
 	b.Int(1, d.events)
 	b.Time(2, d.x.now())
 	b.Int(3, int64(window))
-	return nil
 }
 
 func sortedKeys(m map[runKey]*sums) []runKey {

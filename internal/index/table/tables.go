@@ -100,7 +100,6 @@ var (
 			text("key_id", "The key that signed the manifest.", false),
 			text("sha256", "The digest of the manifest's payload, or of the object.", true),
 			{Name: "time", Type: Time, Doc: "When the manifest was written, by a clock that does not go back."},
-			{Name: "previous_time", Type: Time, Doc: "The same of the manifest before; null for the first that was read."},
 			{Name: "bytes", Type: Int, Unlike: true, Doc: "As stored."},
 			{Name: "events", Type: Int, Doc: "Lines, as signed."},
 			{Name: "uncompressed_bytes", Type: Int, Unlike: true},
@@ -259,6 +258,15 @@ func (t *Table) Column(name string) int {
 		panic("no column " + name + " in " + t.Name)
 	}
 	return i
+}
+
+// Leaf is the number of a column's first column of values in a file, and whether there is one.
+func (t *Table) Leaf(name string) (int, bool) {
+	i, ok := t.byName[name]
+	if !ok {
+		return 0, false
+	}
+	return t.leaf[i], true
 }
 
 // Schema is the Parquet schema as text.

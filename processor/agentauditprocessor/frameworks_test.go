@@ -163,3 +163,47 @@ func TestMirascope(t *testing.T) {
 	span(td, "mirascope.ops", "support.call", 1, 9, attrs{"mirascope.type": "trace", "mirascope.response.model_id": "m", "mirascope.response.messages": `[]`})
 	require.Empty(t, mapSpans(t, td))
 }
+
+// TestFurtherShapes: where further instrumentations keep what the others keep elsewhere.
+func TestFurtherShapes(t *testing.T) {
+	e := one(t, "traceai_openai", "ChatCompletion", attrs{
+		"gen_ai.provider.name": "openai", "gen_ai.span.kind": "LLM", "gen_ai.request.model": "m", "input.value": "Be kind.",
+		"gen_ai.input.messages.0.message.role": "system", "gen_ai.input.messages.0.message.content": "Be kind.",
+		"gen_ai.input.messages.1.message.role": "user", "gen_ai.input.messages.1.message.content": "Refund order 7.",
+		"gen_ai.output.messages.0.message.role": "assistant", "gen_ai.output.messages.0.message.tool_calls.0.tool_call.id": "c1",
+		"gen_ai.output.messages.0.message.tool_calls.0.tool_call.function.name": "refund", "gen_ai.output.messages.0.message.tool_calls.0.tool_call.function.arguments": `{"order":7}`,
+	})
+	require.Equal(t, hexSHA("Be kind."), e.SystemPromptHash)
+	require.NotContains(t, text(e.InputMessages)+text(e.Content), "Be kind.")
+	require.JSONEq(t, `[{"id":"c1","name":"refund","arguments":{"order":7}}]`, text(e.ToolCallsRequested))
+
+	e = one(t, "mlflow.tracing.provider", "Completions", attrs{
+		"mlflow.spanType": `"CHAT_MODEL"`, "model": `"gpt-5"`, "mlflow.llm.model": `"gpt-5-2026"`, "mlflow.chat.tokenUsage": `{"input_tokens":12,"output_tokens":3}`,
+		"mlflow.spanInputs": `{"model":"gpt-5","messages":[{"role":"user","content":"hi"}]}`, "mlflow.spanOutputs": `{"id":"r1","choices":[{"message":{"role":"assistant","content":"hello"}}]}`,
+	})
+	require.Equal(t, []string{"gpt-5", "gpt-5-2026", "r1", "hello"}, []string{e.ModelID, e.ResponseModelID, e.ResponseID, e.OutputText})
+	require.EqualValues(t, 3, e.OutputTokens.Value)
+
+	e = one(t, "tanstack-ai", "execute_tool refund", attrs{"gen_ai.tool.name": "refund", "gen_ai.tool.call.arguments": `[{"role":"tool","content":"{\"order\":7}"}]`})
+	require.JSONEq(t, `{"order":7}`, text(e.ToolInput))
+
+	e = one(t, "openinference.instrumentation.google_genai", "GenerateContent", attrs{
+		"openinference.span.kind": "LLM", "llm.model_name": "m", "message.tool_calls.0.tool_call.function.name": "refund", "message.tool_calls.0.tool_call.function.arguments": `{"order":7}`,
+	})
+	require.JSONEq(t, `[{"name":"refund","arguments":{"order":7}}]`, text(e.ToolCallsRequested), "the SDK called the tool itself")
+
+	r := newRig(t, nil)
+	td := ptrace.NewTraces()
+	span(td, "x", "invoke_agent a", 1, 0, attrs{"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "a", "gen_ai.output.messages": `[{"role":"assistant","parts":[{"type":"text","content":"Done."}]}]`})
+	require.NoError(t, r.traces.ConsumeTraces(t.Context(), td))
+	require.Equal(t, "Done.", r.events()[1].FinalOutput, "what the agent's own span says it answered")
+
+	ld := plog.NewLogs()
+	rec := log(ld, "semantic_kernel.utils", nil, attrs{"event.name": "gen_ai.system.message"})
+	rec.Body().SetStr(`{"role": "system", "content": "Be kind.", "name": "support"}`)
+	rec.SetTraceID(pcommon.TraceID{1})
+	rec.SetSpanID(pcommon.SpanID{5})
+	r = newRig(t, nil)
+	require.NoError(t, r.logs.ConsumeLogs(t.Context(), ld))
+	require.Equal(t, hexSHA("Be kind."), r.events()[0].SystemPromptHash, "of the text, and not of the JSON around it")
+}

@@ -98,6 +98,9 @@ func (e *Draft) complete() {
 	if (e.Kind == Agent || e.Kind == Chain) && e.EndedBy == "" {
 		e.EndedBy = limit(append([]string{e.Error, e.ErrorType}, e.FinishReasons...)...)
 	}
+	if e.Kind == Agent && e.FinalOutput == "" && len(e.OutputMessages) > 0 && len(e.Asks) == 0 {
+		e.FinalOutput = answerOf(jsontext.Parse(e.OutputMessages))
+	}
 	if e.Kind == Tool && (e.EventType == semconv.TypeToolCall || e.EventType == semconv.TypeToolResult) {
 		e.unwrapInput()
 		e.concludeOutcome()

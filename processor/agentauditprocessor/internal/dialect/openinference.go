@@ -173,6 +173,9 @@ func (e *Draft) openInferenceLLM(r *record.Record) {
 	}
 	e.fromRawRequest(in, out, params)
 	e.fromRawAnswer(out)
+	if v := r.Indexed("message.tool_calls."); v.Exists() && len(e.Requested) == 0 { // Google's SDK called the tools itself
+		e.Requested = chat.Reply(gjson.Result{}, gjson.Result{}, v).Calls
+	}
 	if e.ModelID == "" {
 		e.ModelID = cmp.Or(jsontext.First(in, "model", "modelId").Str, jsontext.Get(params, "model").Str)
 	}

@@ -111,7 +111,12 @@ func otelKind(r *record.Record) Kind {
 		return Chain
 	case "retrieval", "search_memory":
 		return Retrieval
-	case "create_agent", "agent_step", "plan", "create_thread", "create_message", "create_conversation":
+	case "create_agent":
+		if r.Scope == "opentelemetry.instrumentation.langchain" && r.ParentID.IsEmpty() {
+			return Copy // of no run: each call of the agent tells its prompt and its tools
+		}
+		return Other
+	case "agent_step", "plan", "create_thread", "create_message", "create_conversation":
 		return Other
 	default:
 		switch {
@@ -131,6 +136,9 @@ func otelLogKind(r *record.Record) Kind {
 	case "gen_ai.system.message", "gen_ai.user.message", "gen_ai.assistant.message", "gen_ai.tool.message", "gen_ai.choice":
 		return Message
 	case details:
+		if r.Scope == "opentelemetry.instrumentation.google_genai" && !r.SpanID.IsEmpty() && !r.HasAny([]string{"gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions"}) {
+			return Copy // its span says the same, and has the content
+		}
 		// With a span of its own, a record without the model only adds messages to it.
 		if !r.SpanID.IsEmpty() && !r.Has("gen_ai.request.model") && !r.Has("gen_ai.response.model") {
 			return Message
@@ -188,6 +196,7 @@ func otelFinish(r *record.Record, e *Draft) {
 	}
 	if e.Kind == LLM || e.Kind == Agent || e.Kind == Chain {
 		e.fromEvents(r)
+		e.fromIndexed(r, "gen_ai.input.messages.", "gen_ai.output.messages.") // traceAI
 	}
 	if e.Kind == Tool && e.ToolName == "" {
 		e.ToolName = cmp.Or(strings.TrimPrefix(r.Text("mcp.method.name"), "tools/call"), strings.TrimPrefix(strings.TrimPrefix(r.Name, "execute_tool "), "tools/call "))
@@ -245,10 +254,36 @@ func bodyMap(r *record.Record) pcommon.Map {
 		return r.Body.Map()
 	}
 	m := pcommon.NewMap()
-	if s := r.Body.AsString(); s != "" {
+	s := r.Body.AsString()
+	if in, ok := jsontext.Open(s); ok && in.IsObject() && jsontext.First(in, "role", "content", "message").Exists() { // Semantic Kernel
+		in.ForEach(func(k, v gjson.Result) bool {
+			if v.Type == gjson.String {
+				m.PutStr(k.Str, v.Str)
+			} else {
+				_ = m.PutEmpty(k.Str).FromRaw(v.Value())
+			}
+			return true
+		})
+		return m
+	}
+	if s != "" {
 		m.PutStr("content", s)
 	}
 	return m
+}
+
+// fromIndexed reads messages that came with a key for each of their members.
+func (e *Draft) fromIndexed(r *record.Record, in, out string) {
+	if len(e.InputMessages) == 0 {
+		if v := r.Indexed(in); v.Exists() {
+			e.input(chat.Read(v, "user"))
+		}
+	}
+	if len(e.OutputMessages) == 0 {
+		if v := r.Indexed(out); v.Exists() {
+			e.output(chat.Read(v, "assistant"))
+		}
+	}
 }
 
 // messageOf appends the message that an event of up to 1.36 tells of to a JSON list,

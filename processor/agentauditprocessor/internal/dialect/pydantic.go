@@ -50,6 +50,7 @@ var pydanticAI = &Dialect{
 }
 
 func pydanticFinish(r *record.Record, e *Draft) {
+	e.metadata(r)
 	switch e.Kind {
 	case Approval:
 		v, _ := r.Take("pydantic_ai.tool.deferral.metadata")

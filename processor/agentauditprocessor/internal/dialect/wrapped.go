@@ -23,10 +23,13 @@ func printedDict(v gjson.Result) gjson.Result {
 
 // unwrapInput puts the arguments of a tool in the place of the call that they stand in.
 func (e *Draft) unwrapInput() {
-	if len(e.ToolInput) == 0 || e.ToolInput[0] != '{' && e.ToolInput[0] != '"' {
+	if len(e.ToolInput) == 0 {
 		return
 	}
 	in := printedDict(jsontext.Parse(e.ToolInput))
+	if m := in.Array(); in.IsArray() && len(m) == 1 && jsontext.Get(m[0], "role").Str == "tool" { // TanStack
+		in = printedDict(jsontext.OpenString(jsontext.Get(m[0], "content")))
+	}
 	for range 3 {
 		out := e.unwrapped(in)
 		if out.Raw == in.Raw {

@@ -137,7 +137,8 @@ func TestLlamaIndexSteps(t *testing.T) {
 	step(td, 1, attrs{"traceloop.entity.output": `{"input":[{"role":"user","blocks":[{"block_type":"text","text":"Refund order 7."}]}],"current_agent_name":"support"}`})
 	step(td, 2, attrs{"tool.name": "refund", "tool.arguments": `{"order":7}`, "traceloop.entity.output": `{"tool_name":"refund","tool_id":"c1","tool_output":{"blocks":[],"tool_name":"refund","raw_output":{"ok":true},"is_error":false}}`})
 	step(td, 3, attrs{"tool.name": "refund", "tool.arguments": `{"order":8}`, "traceloop.entity.output": `{"tool_name":"refund","tool_id":"c2","tool_output":{"blocks":[{"text":"no money"}],"tool_name":"refund","raw_output":null,"is_error":true}}`})
-	span(td, scope, "FunctionAgent.workflow", 9, 0, attrs{"traceloop.span.kind": "workflow", "traceloop.entity.output": `{"result":{"response":{"role":"assistant","blocks":[{"block_type":"text","text":"Done."}]},"current_agent_name":"support"}}`})
+	root := span(td, scope, "FunctionAgent.workflow", 9, 0, attrs{"traceloop.span.kind": "workflow", "traceloop.entity.output": `{"result":{"response":{"role":"assistant","blocks":[{"block_type":"text","text":"Done."}]},"current_agent_name":"support"}}`})
+	root.SetStartTimestamp(pcommon.NewTimestampFromTime(start))
 	var tools []string
 	for _, e := range mapSpans(t, td) {
 		require.Equal(t, "support", e.AgentID)

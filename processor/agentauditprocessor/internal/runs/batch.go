@@ -27,6 +27,7 @@ type batch struct {
 	told  map[factKey]*placed // which event of the request told a fact
 	waits map[*node]bool      // runs that stopped for what another run goes on with, or none yet
 	last  map[*node]*node     // the last model call of each run
+	asked map[*node]*node     // the first record of each run at the top that has what a user said
 }
 
 // list is the records of one resource in one run, in the order of their times once they

@@ -174,3 +174,19 @@ func TestIDsThatRepeat(t *testing.T) {
 	require.Equal(t, 334, calls)
 	require.Equal(t, calls, counted)
 }
+
+// A log record of neither trace nor session tells of a call that a span tells of, too.
+func TestOneCallInALog(t *testing.T) {
+	span := asked(1, 1, "r", 1, 4)
+	log := asked(1, 1, "r", 3, 3).asLog()
+	for _, order := range [][]s{{span, log}, {log, span}} {
+		m := mapper()
+		first, second := request(t, m, order[0])[0], request(t, m, order[1])[0]
+		require.Empty(t, first.LayerOf)
+		require.Equal(t, first.EventID, second.LayerOf)
+	}
+	late := asked(1, 1, "r", 5, 5).asLog()
+	m := mapper()
+	request(t, m, span)
+	require.Empty(t, request(t, m, late)[0].LayerOf)
+}

@@ -3,6 +3,7 @@ package runs
 import (
 	"slices"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
@@ -75,7 +76,7 @@ func (b *batch) place(n *node, e *semconv.Event, id string, rank int) *placed {
 
 // emitRun makes the start and the end of a run of one frame.
 func (b *batch) emitRun(n *node) {
-	n.start = b.place(n, n.runStart(), n.spanEvent(semconv.TypeSessionStart), -2)
+	n.start = b.place(n, b.runStart(n), n.spanEvent(semconv.TypeSessionStart), -2)
 	b.emitDecisions(n)
 	if n.frame == nil && n.start.ev.ParentEventID == "" {
 		n.start.ev.ParentEventID = n.part.Continues
@@ -118,11 +119,17 @@ func (n *node) frameEvent(t semconv.EventType, without []string) *semconv.Event 
 	return &e
 }
 
-func (n *node) runStart() *semconv.Event {
+func (b *batch) runStart(n *node) *semconv.Event {
 	e := n.frameEvent(semconv.TypeSessionStart, ofEnd)
-	if text := n.part.UserText(n.d.Timestamp, n.d.Record.End); e.UserMessage == "" && n.frame == nil && text != "" {
-		e.UserMessage = text
-		e.DerivedFields = append(e.DerivedFields, "user_message")
+	if e.UserMessage == "" && n.frame == nil {
+		if first := b.asked[n]; first != nil {
+			e.UserMessage, _ = jsontext.ParseString(first.d.UserJSON)
+		} else {
+			e.UserMessage = n.part.UserText(n.d.Timestamp, n.d.Record.End)
+		}
+		if e.UserMessage != "" {
+			e.DerivedFields = append(e.DerivedFields, "user_message")
+		}
 	}
 	return e
 }
@@ -171,16 +178,21 @@ func (b *batch) emitError(n *node) {
 	b.place(n, e, n.spanEvent(semconv.TypeError), 0)
 }
 
-// survey notes, once for all runs of the request, what their ends ask for: which has failed,
-// and what its model said last.
+// survey notes, once for all runs of the request, what their starts and ends ask for: what
+// its user said first, which has failed, and what its model said last.
 func (b *batch) survey() {
-	b.last = map[*node]*node{}
+	b.last, b.asked = map[*node]*node{}, map[*node]*node{}
 	later := func(of, n *node) {
 		if last := b.last[of]; last == nil || !n.ended().Before(last.ended()) {
 			b.last[of] = n
 		}
 	}
 	for _, n := range b.nodes {
+		if n.d != nil && n.frame != nil && n.d.UserJSON != "" && (n.d.Kind == dialect.LLM || n.d.Kind == dialect.Message) {
+			if top := n.frame.top(); b.asked[top] == nil || n.d.Timestamp.Before(b.asked[top].d.Timestamp) {
+				b.asked[top] = n
+			}
+		}
 		if !n.isEvent() {
 			continue
 		}
@@ -208,7 +220,7 @@ func (b *batch) lastAnswer(n *node) string {
 	}
 	a := n.part.Last
 	mine := a.Agent == agentOf(n.d) || n.d.Kind == dialect.Chain || a.Agent == "" && !n.part.Agent.Several
-	if !mine || a.At.Before(n.d.Timestamp) || a.At.After(n.d.Record.End) && !a.Log {
+	if !mine || a.Begun.Before(n.d.Timestamp) || a.Begun.After(n.d.Record.End) && !a.Log {
 		return ""
 	}
 	return a.Text

@@ -67,9 +67,9 @@ func (n *node) learn() {
 		p.LearnUser(d.Timestamp, func() string { text, _ := jsontext.ParseString(d.UserJSON); return text })
 		switch {
 		case len(d.Requested) > 0:
-			p.LearnAnswer(memory.Answer{At: n.ended(), Log: d.Record.Log}, d.Requested)
+			p.LearnAnswer(memory.Answer{Begun: d.Timestamp, At: n.ended(), Log: d.Record.Log}, d.Requested)
 		case d.OutputText != "":
-			p.LearnAnswer(memory.Answer{Text: d.OutputText, Agent: n.agent(), At: n.ended(), Log: d.Record.Log}, nil)
+			p.LearnAnswer(memory.Answer{Text: d.OutputText, Agent: n.agent(), Begun: d.Timestamp, At: n.ended(), Log: d.Record.Log}, nil)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/dialect"
@@ -26,6 +27,7 @@ type s struct {
 	a                 map[string]any
 	fails             string
 	ok                bool // says that it ended well
+	log               bool // a log record of neither trace nor span
 	from, to          int  // seconds, where one second from its id on is not meant
 }
 
@@ -45,6 +47,11 @@ func (x s) attributes() map[string]any {
 		a[k] = v
 	}
 	return a
+}
+
+func (x s) asLog() s {
+	x.log = true
+	return x
 }
 
 // request maps spans together.
@@ -86,7 +93,15 @@ func requestOf(t *testing.T, m *runs.Mapper, sender runs.Sender, spans ...s) []*
 			span.Status().SetCode(ptrace.StatusCodeError)
 			span.Status().SetMessage(x.fails)
 		}
-		r := record.NewScope(res, pcommon.NewInstrumentationScope()).Span(span)
+		scope := record.NewScope(res, pcommon.NewInstrumentationScope())
+		r := scope.Span(span)
+		if x.log {
+			rec := plog.NewLogRecord()
+			rec.SetEventName("gen_ai.client.inference.operation.details")
+			rec.SetTimestamp(span.StartTimestamp())
+			span.Attributes().CopyTo(rec.Attributes())
+			r = scope.LogRecord(rec)
+		}
 		d := dialect.Detect(r)
 		if d == nil {
 			others = append(others, runs.Span{Trace: r.TraceID, ID: r.SpanID, Parent: r.ParentID, Resource: runs.NewResource(service, "")})

@@ -14,6 +14,7 @@ const (
 	kindTrace        kind = iota // a run: the records of a trace
 	kindConversation             // a run: the records of a session that carry no trace id
 	kindSession                  // what outlasts the runs of a session
+	kindLoose                    // calls of a resource that are of no run
 )
 
 // Key names a run or a session of a sender.
@@ -32,3 +33,5 @@ func Conversation(of Resource, session string) Key {
 }
 
 func session(of Resource, id string) Key { return Key{kind: kindSession, of: of, id: id} }
+
+func loose(of Resource) Key { return Key{kind: kindLoose, of: of} }

@@ -142,7 +142,7 @@ func (v *View) Link(p *Part, c *Call, keys []LinkKey, same func(*Call) bool) *Ca
 		c.turn = again.turn
 	} else {
 		c.turn = l.turn.Add(1)
-		v.put(p.Run, c, keys)
+		v.put(p, c, keys)
 	}
 	for _, k := range keys {
 		if before := l.find(k, c.turn, same); before != nil {
@@ -152,13 +152,44 @@ func (v *View) Link(p *Part, c *Call, keys []LinkKey, same func(*Call) bool) *Ca
 	return nil
 }
 
-func (v *View) put(r *Run, c *Call, keys []LinkKey) {
-	if !r.kept || len(r.calls) >= maxFacts || !r.room(costCall+len(keys)*costLink+len(c.Event)+len(c.LayerOf)) {
+func (v *View) put(p *Part, c *Call, keys []LinkKey) {
+	c.Event, c.LayerOf, c.keys = strings.Clone(c.Event), strings.Clone(c.LayerOf), keys
+	if p.Run.kept {
+		if len(p.Run.calls) < maxFacts && p.Run.room(c.cost()) {
+			v.hold(p.Run, c)
+		}
 		return
 	}
-	c.Event, c.LayerOf, c.keys = strings.Clone(c.Event), strings.Clone(c.LayerOf), keys
+	// Of no run: the last ones of the resource.
+	sh := &v.tenant.shards[sessionShard]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	e := v.entry(sh, loose(p.resource))
+	r := e.run
+	for len(r.calls) > 0 && (len(r.calls) >= maxFacts || r.size+c.cost() > maxRunBytes) {
+		v.store.unlink(r.calls[0])
+		r.size -= r.calls[0].cost()
+		r.calls = slices.Delete(r.calls, 0, 1)
+	}
+	if r.room(c.cost()) {
+		v.hold(r, c)
+	}
+	v.count(e)
+}
+
+func (v *View) hold(r *Run, c *Call) {
 	r.calls = append(r.calls, c)
-	for _, k := range keys {
+	for _, k := range c.keys {
 		v.store.links.add(k, c)
+	}
+}
+
+// cost is what a call takes, in bytes.
+func (c *Call) cost() int { return costCall + len(c.keys)*costLink + len(c.Event) + len(c.LayerOf) }
+
+// unlink forgets a call.
+func (s *Store) unlink(c *Call) {
+	for _, k := range c.keys {
+		s.links.remove(k, c)
 	}
 }

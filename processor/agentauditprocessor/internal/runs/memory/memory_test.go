@@ -167,9 +167,16 @@ func TestLinksAreBounded(t *testing.T) {
 	}
 	require.Equal(t, maxSame, held())
 	s = New(10, time.Minute)
-	v := s.Open(Sender{}, now, nil)
-	require.Nil(t, v.Link(v.Unknown().Part(Resource{}), &Call{}, []LinkKey{AnswerKey(Sender{}, "x")}, func(*Call) bool { return true }))
-	require.Zero(t, held(), "what no run holds is not remembered")
+	for n := range 3000 { // of no run
+		v := s.Open(Sender{}, now, nil)
+		v.Link(v.Unknown().Part(Resource{Service: "svc"}), &Call{Event: fmt.Sprint("e", n)}, []LinkKey{AnswerKey(Sender{}, fmt.Sprint(n))}, func(*Call) bool { return false })
+		v.Close()
+	}
+	require.Equal(t, maxFacts, held(), "the last ones of a resource")
+	require.LessOrEqual(t, s.bytes.Load(), int64(maxRunBytes))
+	s.Expire(now.Add(2 * time.Minute))
+	require.Zero(t, held())
+	require.Zero(t, s.bytes.Load())
 }
 
 // Keys are structured: no session of one sender or resource has the key of another's run.

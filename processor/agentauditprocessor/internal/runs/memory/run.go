@@ -244,9 +244,9 @@ func (p *Part) LearnUser(at time.Time, text func() string) {
 
 // Answer is what a model answered: a text, or "" where it asked for calls.
 type Answer struct {
-	Text, Agent string // whose it is, "" where that is not known
-	At          time.Time
-	Log         bool // told by a log record, whose time may be a little later
+	Text, Agent string    // whose it is, "" where that is not known
+	Begun, At   time.Time // of the call, whose end may be told later than that of the run around it
+	Log         bool      // told by a log record, whose only time may be a little later
 }
 
 // LearnAnswer takes in what a model answered, unless it answered something later.

@@ -47,10 +47,11 @@ type shard struct {
 	entries *simplelru.LRU[Key, *entry]
 }
 
-// entry is a run, or a session.
+// entry is a run, or a session, or calls of no run.
 type entry struct {
 	run     *Run
 	session *Session // nil of a run
+	shared  bool     // asked for one at a time, and counted then
 }
 
 // New makes a store of at most maxRuns runs and sessions, each for ttl after its last record.
@@ -89,7 +90,8 @@ var shardSeed = maphash.MakeSeed()
 
 func shardOf(k Key) int { return int(maphash.Comparable(shardSeed, k) % (shards - 1)) }
 
-// sessionShard has the sessions, which are asked for one at a time while runs are held.
+// sessionShard has the sessions, and calls of no run, which are asked for one at a time while
+// runs are held.
 const sessionShard = shards - 1
 
 // View is what a sender told, while a request of it is mapped.
@@ -116,7 +118,7 @@ func (v *View) entry(sh *shard, k Key) *entry {
 	}
 	if !ok {
 		e = &entry{run: &Run{kept: true, size: costRun + len(k.id) + len(k.of.Service) + len(k.of.Instance)}}
-		if k.kind == kindSession {
+		if e.shared = k.kind != kindTrace && k.kind != kindConversation; k.kind == kindSession {
 			e.session = &Session{entry: e}
 		}
 		sh.entries.Add(k, e)
@@ -160,7 +162,7 @@ func (v *View) count(e *entry) {
 // returns how many were forgotten.
 func (v *View) Close() (evicted int) {
 	for _, e := range v.used {
-		if e.session == nil {
+		if !e.shared {
 			v.count(e)
 		}
 	}
@@ -228,9 +230,7 @@ func (s *Store) remove(t *tenant, sh *shard, k Key, e *entry) {
 	t.bytes.Add(-int64(e.run.counts))
 	s.bytes.Add(-int64(e.run.counts))
 	for _, c := range e.run.calls {
-		for _, k := range c.keys {
-			s.links.remove(k, c)
-		}
+		s.unlink(c)
 	}
 	if e.session != nil && e.session.silent != nil && !e.session.silent.Framed && !e.session.silent.Ended {
 		s.silentMu.Lock()

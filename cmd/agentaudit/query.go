@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/search"
+	"github.com/agentaudit/otelcol-agentaudit/internal/where"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -74,7 +75,7 @@ func (f *queryFlags) query() (*search.Query, error) {
 		return nil, errors.New("--text is empty")
 	}
 	if f.where != "" {
-		if q.Where, err = search.NewWhere(f.where); err != nil {
+		if q.Where, err = where.New(f.where); err != nil {
 			return nil, &argError{err: fmt.Errorf("--where: %w", err)}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/trail"
+	"github.com/agentaudit/otelcol-agentaudit/internal/where"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -25,7 +26,7 @@ type Query struct {
 
 	// Since and Until bound when the event began, by the agent's clock: at or after, and before.
 	Since, Until time.Time
-	Where        *Where
+	Where        *where.Expression
 }
 
 // one reports whether one of the values is asked for, or nothing is.

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/trailtest"
+	"github.com/agentaudit/otelcol-agentaudit/internal/where"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
@@ -64,8 +65,8 @@ func TestSearch(t *testing.T) {
 		return nil, &ledger.Finding{Severity: ledger.SeverityWarning, Code: ledger.CodeObjectMissing}
 	}
 	s := &Trail{Reader: store, Keys: keys}
-	where := func(text string) *Where {
-		w, err := NewWhere(text)
+	where := func(text string) *where.Expression {
+		w, err := where.New(text)
 		require.NoError(t, err)
 		return w
 	}

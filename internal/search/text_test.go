@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/trailtest"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -74,7 +75,7 @@ func TestEveryFieldIsLookedAt(t *testing.T) {
 		if f.Name == "schema_version" || f.Name == "event_type" || f.Name == "missing_fields" {
 			continue
 		}
-		e, err := semconv.ParseLine(lineWith(t, f.Name, value))
+		e, err := semconv.ParseLine(trailtest.LineWith(t, f.Name, value))
 		require.NoError(t, err, f.Name)
 		found := ""
 		Texts(e, func(field, text string) bool {

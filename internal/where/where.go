@@ -1,4 +1,5 @@
-package search
+// Package where judges events by expressions in CEL.
+package where
 
 import (
 	"bytes"
@@ -21,11 +22,11 @@ import (
 // comparison, or ten characters that are looked at.
 const maxCost = 100_000
 
-// Where is an expression in CEL (https://cel.dev) over an event. Each field of the schema is a
+// Expression is one in CEL (https://cel.dev) over an event. Each field of the schema is a
 // variable. A field that the event has not, and a member that a value has not, make neither a
 // comparison nor its contrary true, as NULL does in SQL. `event` is a map of what is there, so
 // that has(event.outcome) asks whether it is.
-type Where struct{ program cel.Program }
+type Expression struct{ program cel.Program }
 
 var celTypes = map[semconv.Kind]*cel.Type{
 	semconv.KindString: cel.StringType, semconv.KindInt: cel.IntType, semconv.KindFloat: cel.DoubleType,
@@ -45,8 +46,8 @@ var environment = sync.OnceValues(func() (*cel.Env, error) {
 	return cel.NewEnv(o...)
 })
 
-// NewWhere reads an expression. The error says where in it what is wrong, in several lines.
-func NewWhere(text string) (*Where, error) {
+// New reads an expression. The error says where in it what is wrong, in several lines.
+func New(text string) (*Expression, error) {
 	env, err := environment()
 	if err != nil {
 		return nil, err
@@ -62,12 +63,12 @@ func NewWhere(text string) (*Where, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Where{p}, nil
+	return &Expression{p}, nil
 }
 
 // Is reports whether the expression is true of an event. An error says why that cannot be
 // judged: a value is of another type than the expression asks for, or it costs too much.
-func (w *Where) Is(e *semconv.Event) (bool, error) {
+func (w *Expression) Is(e *semconv.Event) (bool, error) {
 	v, _, err := w.program.Eval(variables{e})
 	if err != nil {
 		for _, absent := range []string{"no such key", "no such attribute", "index out of bounds"} {

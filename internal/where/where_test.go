@@ -1,4 +1,4 @@
-package search
+package where
 
 import (
 	"bytes"
@@ -7,39 +7,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/trailtest"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
-// lineWith is a line of an event with a field in it.
-func lineWith(t testing.TB, name, value string) []byte {
-	have := map[string]string{
-		"schema_version": `"1.1"`, "event_id": `"e"`, "event_type": `"tool_call"`, "timestamp": `"2026-11-23T10:00:00Z"`,
-	}
-	var missing []string
-	for _, f := range semconv.Required(semconv.TypeToolCall) {
-		if have[f] == "" && f != name {
-			missing = append(missing, f)
-		}
-	}
-	text, err := json.Marshal(missing)
-	require.NoError(t, err)
-	have["missing_fields"] = string(text)
-	have[name] = value
-	line := []byte{'{'}
-	for _, f := range semconv.Fields() {
-		if have[f.Name] != "" {
-			if len(line) > 1 {
-				line = append(line, ',')
-			}
-			line = append(line, `"`+f.Name+`":`+have[f.Name]...)
-		}
-	}
-	require.True(t, json.Valid(append(line, '}')))
-	return append(line, '}')
-}
-
-func TestWhere(t *testing.T) {
-	e, err := semconv.ParseLine(lineWith(t, "tool_input",
+func TestExpression(t *testing.T) {
+	e, err := semconv.ParseLine(trailtest.LineWith(t, "tool_input",
 		`{"to":"ann@other.example","amount":120,"big":18446744073709551615,"rate":0.5,"s":"7","list":[{"a":1}]}`))
 	require.NoError(t, err)
 	e.ToolName, e.StepNumber, e.Evidence = "send_email", semconv.Some(int64(3)), []string{"a"}
@@ -70,7 +43,7 @@ func TestWhere(t *testing.T) {
 		`outcome == "success" || tool_name == "send_email"`: true,
 		`outcome == "success" && tool_name == "pay"`:        false,
 	} {
-		w, err := NewWhere(text)
+		w, err := New(text)
 		require.NoError(t, err, text)
 		is, err := w.Is(e)
 		require.NoError(t, err, text)
@@ -82,7 +55,7 @@ func TestWhere(t *testing.T) {
 		`1 / (step_number - 3) > 0`: "divi",
 		`[1,2,3,4,5,6,7,8,9].exists(a, [1,2,3,4,5,6,7,8,9].exists(b, [1,2,3,4,5,6,7,8,9].exists(c, [1,2,3,4,5,6,7,8,9].exists(d, [1,2,3,4,5,6,7,8,9].exists(e, [1,2,3,4,5,6,7,8,9].exists(f, [1,2,3,4,5,6,7,8,9].exists(g, a+b+c+d+e+f+g > 1000)))))))`: "costs too much",
 	} {
-		w, err := NewWhere(text)
+		w, err := New(text)
 		require.NoError(t, err, text)
 		is, err := w.Is(e)
 		require.ErrorContains(t, err, reason, text)
@@ -90,8 +63,8 @@ func TestWhere(t *testing.T) {
 	}
 }
 
-// TestWhereErrors: the error points at the place.
-func TestWhereErrors(t *testing.T) {
+// TestExpressionErrors: the error points at the place.
+func TestExpressionErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		`tool_nam == "a"`:        "ERROR: 1:1: undeclared reference to 'tool_nam' (in container '')\n | tool_nam == \"a\"\n | ^",
 		`tool_name > 3`:          " | tool_name > 3\n | ..........^",
@@ -99,17 +72,17 @@ func TestWhereErrors(t *testing.T) {
 		`tool_name`:              "of type string: it must be true or false",
 		`tool_name.matches("(")`: "missing closing )",
 	} {
-		_, err := NewWhere(text)
+		_, err := New(text)
 		require.ErrorContains(t, err, want, text)
 	}
 }
 
-// FuzzWhere: no expression over any event does more than it may, or panics.
-func FuzzWhere(f *testing.F) {
+// FuzzExpression: no expression over any event does more than it may, or panics.
+func FuzzExpression(f *testing.F) {
 	f.Add(`tool_input.a[0].b == "x" || event.size() > 3`, []byte(`{"a":[{"b":"x"}]}`))
 	f.Add(`tool_input.matches("(a+)+$")`, []byte(`"aaaaaaaaaaaaaaaaaaaaaaaaaaaaab"`))
 	f.Fuzz(func(t *testing.T, text string, input []byte) {
-		w, err := NewWhere(text)
+		w, err := New(text)
 		if err != nil || !json.Valid(input) {
 			return
 		}

@@ -1,18 +1,23 @@
 package bench
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
 	"iter"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/evidence"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 	"github.com/agentaudit/otelcol-agentaudit/ledger/ledgertest"
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
 var (
@@ -78,7 +83,8 @@ func longLog(b *testing.B, s ledger.Store, log string, n int) ledger.PublicKey {
 	return ledgertest.Public(b, signer)
 }
 
-func write(b *testing.B, s ledger.Store, signer ledger.Signer, log string, n int) {
+// write writes a log of n manifests, with a session in those at some places.
+func write(b *testing.B, s ledger.Store, signer ledger.Signer, log string, n int, sessions ...int) {
 	b.Helper()
 	now := time.Now().Add(-time.Duration(n) * time.Minute)
 	lock := ledger.Retention{Mode: ledger.Compliance, Until: time.Now().AddDate(7, 0, 0).UTC().Truncate(time.Hour)}
@@ -88,8 +94,12 @@ func write(b *testing.B, s ledger.Store, signer ledger.Signer, log string, n int
 	require.NoError(b, err)
 	require.NoError(b, c.Commit(b.Context(), ledger.KindOpen, nil))
 	require.NoError(b, c.WriteTiles(b.Context(), ledger.Removable))
-	for range n - 2 {
+	for seq := 1; seq < n-1; seq++ {
 		now = now.Add(time.Minute)
+		if slices.Contains(sessions, seq) {
+			require.NoError(b, c.Commit(b.Context(), ledger.KindBatch, []ledger.Object{session(b, s, log, now, lock)}))
+			continue
+		}
 		require.NoError(b, c.Commit(b.Context(), ledger.KindHeartbeat, nil))
 	}
 	require.NoError(b, c.Commit(b.Context(), ledger.KindClose, nil))
@@ -151,4 +161,59 @@ func BenchmarkLogs(b *testing.B) {
 			b.ReportMetric(float64(c.bytes.Load())/float64(b.N), "bytes/op")
 		})
 	}
+}
+
+// BenchmarkProve proves a session of a long log to an outsider, from a checkpoint that is
+// held: where its manifest is known, or its time; and from the whole log.
+func BenchmarkProve(b *testing.B) {
+	s := ledgertest.New()
+	signer := ledgertest.NewSigner(b, "ed25519")
+	middle := *manifests / 2
+	write(b, s, signer, "gw-0", *manifests, middle)
+	key := ledgertest.Public(b, signer)
+	cp, err := ledger.NewestCheckpoint(b.Context(), s, []ledger.PublicKey{key}, "gw-0")
+	require.NoError(b, err)
+	held := []*ledger.Checkpoint{cp}
+	at := time.Now().Add(-time.Duration(*manifests-middle) * time.Minute)
+	for name, where := range map[string]evidence.Where{
+		"manifest known": {Manifests: []evidence.Place{{Log: "gw-0", Seq: int64(middle)}}},
+		"hour known":     {Since: at.Add(-30 * time.Minute), Until: at.Add(30 * time.Minute)},
+		"whole":          {},
+	} {
+		b.Run(fmt.Sprintf("%s/%d", name, *manifests), func(b *testing.B) {
+			c := &counted{Reader: s}
+			for b.Loop() {
+				var bundle bytes.Buffer
+				o := evidence.Options{Keys: []ledger.PublicKey{key}, Session: "the session", Where: where, Checkpoints: held}
+				_, err := evidence.Prove(b.Context(), c, o, &bundle)
+				require.NoError(b, err)
+				r, err := evidence.Verify(bytes.NewReader(bundle.Bytes()), int64(bundle.Len()), evidence.VerifyOptions{Keys: o.Keys, Checkpoints: held})
+				require.NoError(b, err)
+				require.Equal(b, ledger.Confirmed, r.Verdict, "%+v", r.Findings)
+			}
+			b.ReportMetric(float64(c.reads.Load())/float64(b.N), "reads/op")
+			b.ReportMetric(float64(c.bytes.Load())/float64(b.N), "bytes/op")
+		})
+	}
+}
+
+// session is an object with the events of one session.
+func session(b *testing.B, s ledger.Store, log string, now time.Time, lock ledger.Retention) ledger.Object {
+	b.Helper()
+	o := ledger.NewObjectBuilder(ledger.ObjectOptions{Log: log, Compression: ledger.Gzip, Retention: lock}, now)
+	for n := range 20 {
+		span := ptrace.NewSpan()
+		semconv.WriteSpan(&semconv.Event{
+			EventType: semconv.TypeToolCall, EventID: fmt.Sprint("e", n), Timestamp: now, SessionID: "the session",
+			RunID: "a run", AgentID: "a", StepNumber: semconv.Some(int64(n + 1)), ToolName: "pay",
+		}, span)
+		line, meta, err := semconv.AppendSpan(nil, span)
+		require.NoError(b, err)
+		o.Add(line, meta)
+	}
+	sealed, err := o.Finish()
+	require.NoError(b, err)
+	_, err = s.Put(b.Context(), sealed.Key, sealed.Body, ledger.PutOptions{SHA256: sealed.Digest, Retention: lock})
+	require.NoError(b, err)
+	return sealed.Object
 }

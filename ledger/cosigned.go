@@ -45,7 +45,7 @@ const (
 // NewestCosigned finds the newest cosigned checkpoint of a log in the store; with a policy,
 // the newest that a quorum cosigned. Who signed it as the log was not checked. Of several logs
 // of that name, it is one of the log whose manifest 0 is there, where there is any. It is nil
-// for none.
+// for none, and without a policy where only older ones are left.
 func NewestCosigned(ctx context.Context, r Reader, p *Policy, log string) (*Checkpoint, error) {
 	genesis, err := begins(ctx, r, log)
 	if err != nil {
@@ -60,7 +60,7 @@ func NewestCosigned(ctx context.Context, r Reader, p *Policy, log string) (*Chec
 		after = CheckpointKey(log, size-lately)
 	}
 	found, err := cosignedAfter(ctx, r, p, log, genesis, after)
-	if after != "" && (found == nil || found.Genesis != genesis) && err == nil {
+	if p != nil && after != "" && (found == nil || found.Genesis != genesis) && err == nil {
 		return cosignedAfter(ctx, r, p, log, genesis, "")
 	}
 	return found, err

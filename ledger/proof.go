@@ -14,6 +14,8 @@ import (
 type ProofTree struct {
 	*Tree
 	nodes map[compact.NodeID][]byte
+	// rest, if any, gives nodes that are not kept. What it gives is not checked.
+	rest func(compact.NodeID) ([]byte, error)
 }
 
 // NewProofTree is a tree that goes on from another, of whose leaves it can prove none.
@@ -61,7 +63,13 @@ func (t *ProofTree) Consistency(first, second uint64) ([]string, error) {
 func (t *ProofTree) path(n proof.Nodes) ([]string, error) {
 	hashes := make([][]byte, len(n.IDs))
 	for i, id := range n.IDs {
-		if hashes[i] = t.nodes[id]; hashes[i] == nil {
+		if hashes[i] = t.nodes[id]; hashes[i] == nil && t.rest != nil {
+			var err error
+			if hashes[i], err = t.rest(id); err != nil {
+				return nil, err
+			}
+		}
+		if hashes[i] == nil {
 			return nil, fmt.Errorf("the leaves before number %d are not known", id.Index<<id.Level)
 		}
 	}

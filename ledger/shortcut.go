@@ -158,15 +158,6 @@ func (s *shortcut) keys(context.Context) error {
 		return errNoShortcut
 	}
 	w.epochs = []epoch{{s.first.Predicate.Seq, keys[0]}}
-	signed := func(m *Manifest) error {
-		again, err := openManifest(m.Envelope, w.ring.all)
-		key := w.keyAt(m.Predicate.Seq)
-		if err != nil || !w.signed(&link{seq: -1}, again, key) {
-			return errNoShortcut
-		}
-		m.KeyID = key
-		return nil
-	}
 	var rotated *int64
 	if s.first.Predicate.Seq > 0 {
 		rotated = s.first.Predicate.RotatedAt
@@ -175,7 +166,7 @@ func (s *shortcut) keys(context.Context) error {
 		if m.Predicate.Seq < s.first.Predicate.Seq {
 			return errNoShortcut
 		}
-		if err := signed(m); err != nil || !equal(m.Predicate.RotatedAt, rotated) {
+		if err := s.signed(m); err != nil || !equal(m.Predicate.RotatedAt, rotated) {
 			return errNoShortcut
 		}
 		k, err := m.NextKey()
@@ -204,6 +195,20 @@ func (s *shortcut) keys(context.Context) error {
 	if !w.signs(s.root.KeyID, s.root.Size-1) {
 		return errNoShortcut
 	}
+	return nil
+}
+
+// signed checks that the key of its place signed a manifest.
+func (s *shortcut) signed(m *Manifest) error {
+	key := s.w.keyAt(m.Predicate.Seq)
+	if m.KeyID == key {
+		return nil
+	}
+	again, err := openManifest(m.Envelope, s.w.ring.all)
+	if err != nil || !s.w.signed(&link{seq: -1}, again, key) {
+		return errNoShortcut
+	}
+	m.KeyID = key
 	return nil
 }
 
@@ -306,12 +311,8 @@ func between(low, high *Manifest, at time.Time, guess bool) int64 {
 // before it.
 func (s *shortcut) fits(ctx context.Context) error {
 	m := s.from
-	if key := s.w.keyAt(m.Predicate.Seq); m.KeyID != key {
-		again, err := openManifest(m.Envelope, s.w.ring.all)
-		if err != nil || !s.w.signed(&link{seq: -1}, again, key) {
-			return errNoShortcut
-		}
-		m.KeyID = key
+	if err := s.signed(m); err != nil {
+		return err
 	}
 	if err := s.included(ctx, m); err != nil {
 		return err

@@ -18,6 +18,8 @@ func proveCmd() *cobra.Command {
 	var o evidence.Options
 	var since, until, out string
 	var checkpoints []string
+	var where whereFlags
+	var witnesses string
 	cmd := &cobra.Command{
 		Use:   "prove s3://BUCKET/PREFIX | DIR",
 		Short: "Make a bundle that proves one session or event to an outsider",
@@ -30,10 +32,15 @@ says how to check it with common tools.
 Who is to check the bundle against a checkpoint that they hold needs a bundle that was
 made with it: give it with --checkpoint.
 
+The logs are read whole, unless it is known where the events are: in what a manifest
+names ("agentaudit trail -o json" tells), or in what was sealed between --find-since and
+--find-until. From a --checkpoint, or from what a quorum of --witnesses cosigned, nothing
+else of the log is read then but what the proof needs: some sixty requests of any log.
+
 Exit codes: 0 made; 1 the trail does not hold, or the absence to be proven is none;
 2 it could not be made.`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if out == "" {
 				return errors.New("give the file to write with --out")
 			}
@@ -43,12 +50,18 @@ Exit codes: 0 made; 1 the trail does not hold, or the absence to be proven is no
 			if o.Event != "" && (since != "" || until != "") {
 				return errors.New("--since and --until go with --session")
 			}
+			if o.Where, err = where.parse(); err != nil {
+				return err
+			}
 			keys, vkeys, err := trust.trusted()
 			if err != nil {
 				return err
 			}
+			if o.Witnesses, err = witnessPolicy(witnesses, vkeys); err != nil {
+				return err
+			}
 			o.Keys, o.Logs, o.MadeBy = keys, trust.logs, "agentaudit "+version()
-			if o.Checkpoints, err = readCheckpoints(checkpoints, keys, knownWitnesses(nil, vkeys)); err != nil {
+			if o.Checkpoints, err = readCheckpoints(checkpoints, keys, knownWitnesses(o.Witnesses, vkeys)); err != nil {
 				return err
 			}
 			r, done, err := at.open(cmd.Context(), args[0])
@@ -110,6 +123,8 @@ Exit codes: 0 made; 1 the trail does not hold, or the absence to be proven is no
 	f := cmd.Flags()
 	f.StringVar(&o.Session, "session", "", "the session, or the run, to prove")
 	f.StringVar(&o.Event, "event", "", "the id of the event to prove")
+	where.add(f)
+	addWitnesses(f, &witnesses)
 	f.StringVar(&since, "since", "", "prove that nothing of the session was sealed since this time")
 	f.StringVar(&until, "until", "", "prove that nothing of the session was sealed until this time")
 	f.StringArrayVar(&checkpoints, "checkpoint", nil, "file with a checkpoint that was kept elsewhere, to tie the proof to; may be given more than once")

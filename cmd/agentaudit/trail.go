@@ -82,6 +82,7 @@ func writeTrail(w io.Writer, t *trail.Trail, output string) error {
 			Notes    map[string]json.RawMessage `json:"notes,omitempty"`         // see resolve.View
 			Oversize map[string]string          `json:"oversize_text,omitempty"` // full texts, by field
 			Log      string                     `json:"log"`
+			Manifest int64                      `json:"manifest"` // the one that names the object
 			Object   string                     `json:"object"`
 			Line     int                        `json:"line"`
 		}
@@ -100,7 +101,7 @@ func writeTrail(w io.Writer, t *trail.Trail, output string) error {
 				resolved[f.Name] = f.Value
 			}
 			_, notes := e.View().Resolved()
-			out.Events = append(out.Events, sealed{json.RawMessage(e.Line), resolved, notes, e.OversizeText, e.Log, e.Object, e.N})
+			out.Events = append(out.Events, sealed{json.RawMessage(e.Line), resolved, notes, e.OversizeText, e.Log, e.Seq, e.Object, e.N})
 		}
 		enc := json.NewEncoder(w)
 		enc.SetEscapeHTML(false)

@@ -39,6 +39,8 @@ func broken(err error) bool {
 // a time, which the manifests tell.
 func (m *maker) find(ctx context.Context) (list []place, err error) {
 	switch {
+	case m.o.Where.given():
+		list, err = m.findAt(ctx)
 	case m.b.Claim.ofEvents():
 		list, err = m.findEvent(ctx)
 	case m.o.Since.IsZero() && m.o.Until.IsZero():

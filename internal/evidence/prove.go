@@ -22,6 +22,7 @@ type Options struct {
 	Events      []string             // as they are sealed
 	Since       time.Time            // of the sealing, for absence; zero: from the beginning
 	Until       time.Time            // zero: to the end
+	Where       Where                // the events are; zero: in all of the logs
 	Checkpoints []*ledger.Checkpoint // kept elsewhere, to be tied to the proof
 	Witnesses   *ledger.Policy       // whose quorum the proof is tied to; nil: to what any cosigned
 	MadeBy      string
@@ -61,6 +62,8 @@ type maker struct {
 	o   Options
 	out *packer
 	b   *Made
+	// short are logs that need not be read whole.
+	short map[string]*ledger.Places
 }
 
 // Prove writes a bundle that proves the events of a session, or one event or several; where the
@@ -73,8 +76,10 @@ func Prove(ctx context.Context, r ledger.Reader, o Options, w io.Writer) (*Made,
 		return nil, errors.New("give a session or an event")
 	case !o.Since.IsZero() && !o.Until.IsZero() && o.Until.Before(o.Since):
 		return nil, errors.New("the time ends before it begins")
+	case o.Where.given() && (!o.Since.IsZero() || !o.Until.IsZero()):
+		return nil, errors.New("an absence is proven in all that was sealed in its time: say when, and not where")
 	}
-	m := &maker{r: r, o: o, out: newPacker(w), b: &Made{Bundle: &Bundle{
+	m := &maker{r: r, o: o, out: newPacker(w), short: map[string]*ledger.Places{}, b: &Made{Bundle: &Bundle{
 		Format: Format, CreatedAt: o.now().UTC().Truncate(time.Second), MadeBy: o.MadeBy, Logs: []Log{},
 		Claim: claim,
 	}}}
@@ -95,6 +100,9 @@ func (m *maker) make(ctx context.Context) error {
 				m.b.LeftOut, m.o.Session)
 		}
 		return m.presence(ctx, found)
+	}
+	if m.o.Where.given() {
+		return errors.New("nothing of it is where it was looked for; that proves nothing about the rest of the logs")
 	}
 	if m.b.Claim.ofEvents() {
 		return fmt.Errorf("no event %q in this trail; the absence of an event cannot be proven, that of a session can",
@@ -161,6 +169,9 @@ func (e *excerpt) restart(keys []ledger.PublicKey) {
 // log's tree.
 func (m *maker) log(ctx context.Context, e *excerpt, take func(*ledger.Manifest) (bool, error)) error {
 	e.restart(m.o.Keys)
+	if p := m.short[e.Log.Log]; p != nil {
+		return m.shortLog(ctx, e, p, take)
+	}
 	each := func(man *ledger.Manifest, before *ledger.Tree) error {
 		if e.tree != nil && e.tree.Size() != before.Size() {
 			e.restart(m.o.Keys)
@@ -170,27 +181,51 @@ func (m *maker) log(ctx context.Context, e *excerpt, take func(*ledger.Manifest)
 			e.tree = ledger.NewProofTree(before)
 		}
 		e.tree.Append(man.Payload)
-		e.last = man
-		taken, err := take(man)
-		if err != nil {
-			return err
-		}
-		if taken || first || man.Predicate.Kind == ledger.KindKeyRotation || m.pinned(man) {
-			return m.manifest(e, man)
-		}
-		return nil
+		return m.each(e, man, first, take)
 	}
 	facts, err := ledger.ReadLog(ctx, m.r, m.o.Keys, m.o.Checkpoints, m.o.now(), e.Log.Log, each)
 	if err != nil {
 		return err
 	}
-	if err := m.manifest(e, e.last); err != nil {
-		return err
-	}
-	if err := e.paths(); err != nil {
+	if err := m.prove(e); err != nil {
 		return err
 	}
 	return m.tie(ctx, e, facts.Keys)
+}
+
+// shortLog is log without the manifests that no bundle needs.
+func (m *maker) shortLog(ctx context.Context, e *excerpt, p *ledger.Places, take func(*ledger.Manifest) (bool, error)) error {
+	e.tree = p.Tree
+	for i, man := range p.Manifests {
+		if err := m.each(e, man, i == 0, take); err != nil {
+			return err
+		}
+	}
+	if err := m.prove(e); err != nil {
+		return err
+	}
+	return m.tie(ctx, e, nil)
+}
+
+// each goes on to a manifest, and takes it where it is wanted, or every bundle holds it.
+func (m *maker) each(e *excerpt, man *ledger.Manifest, first bool, take func(*ledger.Manifest) (bool, error)) error {
+	e.last = man
+	taken, err := take(man)
+	if err != nil {
+		return err
+	}
+	if taken || first || man.Predicate.Kind == ledger.KindKeyRotation || m.pinned(man) {
+		return m.manifest(e, man)
+	}
+	return nil
+}
+
+// prove takes the newest manifest, and proves the others in its tree.
+func (m *maker) prove(e *excerpt) error {
+	if err := m.manifest(e, e.last); err != nil {
+		return err
+	}
+	return e.paths()
 }
 
 // paths proves the manifests that were taken in the tree of the newest.
@@ -232,7 +267,8 @@ func (m *maker) manifest(e *excerpt, man *ledger.Manifest) error {
 }
 
 // tie proves the trees of the checkpoints that were given, and of the newest in the store,
-// with cosignatures and without, to be of the log.
+// with cosignatures and without, to be of the log. keys are the log's; nil where it was read
+// from a checkpoint, which is tied in any case.
 func (m *maker) tie(ctx context.Context, e *excerpt, keys []ledger.PublicKey) error {
 	cosigned, err := ledger.NewestCosigned(ctx, m.r, m.o.Witnesses, e.Log.Log)
 	if err != nil {
@@ -250,6 +286,9 @@ func (m *maker) tie(ctx context.Context, e *excerpt, keys []ledger.PublicKey) er
 		if err := m.consistent(e, c, "given-"); err != nil {
 			return fmt.Errorf("the checkpoint of %d manifests: %w", c.Size, err)
 		}
+	}
+	if keys == nil {
+		return nil
 	}
 	c, err := ledger.NewestCheckpoint(ctx, m.r, keys, e.Log.Log)
 	if err != nil || c == nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/component/componenttest"
 
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 	"github.com/agentaudit/otelcol-agentaudit/ledger/ledgertest"
@@ -179,4 +180,32 @@ func TestCommitterGivesUpAtTheEnd(t *testing.T) {
 	c.store.Fail = nil
 	require.Equal(t, []ledger.Kind{ledger.KindOpen}, c.kinds())
 	require.Empty(t, c.store.Keys(ledger.CheckpointPrefix))
+}
+
+// Where another has taken the log, nothing more is sealed, nobody waits for it, and the
+// Collector is told to stop: once, also where several exporters share the log.
+func TestCommitterWhoseLogIsTaken(t *testing.T) {
+	c := newCommitting(t, func(*Config) {})
+	ctx := context.Background()
+	alone := ledger.ChainOptions{Log: "gw-0", Signer: c.signer, Retention: c.cfg.ObjectLock.from, Alone: true}
+	mine, err := ledger.OpenChain(ctx, c.store, alone)
+	require.NoError(t, err)
+	c.part.log = mine
+	other, err := ledger.OpenChain(ctx, c.store, alone)
+	require.NoError(t, err)
+	require.NoError(t, other.Commit(ctx, ledger.KindOpen, nil))
+
+	taken := make(chan componentstatus.Status) // nobody listens
+	c.report.status.add(statusHost{Host: componenttest.NewNopHost(), status: taken})
+	m, free := c.maker(), make(slots, maxPending)
+	first, second := c.object(m, free, event(1)), c.object(m, free, event(2))
+	c.part.start(c.life)
+	c.part.take(first)
+	require.ErrorIs(t, finished(t, first), ledger.ErrTaken)
+	c.part.take(second)
+	require.ErrorIs(t, finished(t, second), ledger.ErrTaken)
+	require.NoError(t, c.part.stop(c.life), "the log is another's to close")
+	require.Equal(t, componentstatus.StatusFatalError, <-c.status)
+	require.Empty(t, c.status)
+	require.Equal(t, []ledger.Kind{ledger.KindOpen, ledger.KindOpen}, c.kinds())
 }

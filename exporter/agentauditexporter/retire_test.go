@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,6 +14,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/signer"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 	"github.com/agentaudit/otelcol-agentaudit/ledger/ledgertest"
 )
@@ -187,4 +191,46 @@ func (a *asked) Get(ctx context.Context, key, version string) ([]byte, error) {
 func (a *asked) Versions(ctx context.Context, key string) ([]ledger.Version, error) {
 	a.n++
 	return a.Reader.Versions(ctx, key)
+}
+
+// TestRetiredInALongOutage: a collector that cannot reach the bucket spools, and its neighbour
+// ends its log. When the bucket is there, it opens the log again and seals what it has, once;
+// also where it was killed meanwhile.
+func TestRetiredInALongOutage(t *testing.T) {
+	for name, killed := range map[string]bool{"it runs on": false, "it is killed": true} {
+		t.Run(name, func(t *testing.T) {
+			tr := newTrail(t)
+			c := tr.spooledConfig()
+			var away atomic.Bool
+			p := &proxy{before: func(*http.Request) bool { return away.Load() }}
+			c.S3 = p.start(tr)
+			r := start(t, c)
+			r.send(0, 5)
+			require.Eventually(t, func() bool { return len(spoolFiles(t, c, "*.wal")) == 0 }, time.Minute, time.Millisecond, "all of it is sealed")
+			away.Store(true)
+			r.send(5, 30)
+			key, err := signer.File(tr.keyFile)
+			require.NoError(t, err)
+			neighbour, err := ledger.OpenChain(context.Background(), tr.open(), ledger.ChainOptions{Log: "gw-0", Signer: key, Retention: c.ObjectLock.from})
+			require.NoError(t, err)
+			require.NoError(t, neighbour.Retire(context.Background()))
+			if killed {
+				r.crash()
+				r = start(t, c)
+				r.send(30, 35)
+			} else {
+				r.send(30, 35)
+			}
+			away.Store(false)
+			r.stop()
+			require.Equal(t, once(35), tr.requireConfirmed())
+			kinds := tr.kinds()
+			i := slices.Index(kinds, "retire")
+			require.Positive(t, i)
+			require.Equal(t, "open", kinds[i+1], "%v", kinds)
+			require.Equal(t, "close", kinds[len(kinds)-1])
+			report, _ := tr.verify()
+			require.NotContains(t, fmt.Sprint(report.Findings), ledger.CodeNotOpened)
+		})
+	}
 }

@@ -190,3 +190,37 @@ func TestOneCallInALog(t *testing.T) {
 	request(t, m, span)
 	require.Empty(t, request(t, m, late)[0].LayerOf)
 }
+
+// A model call around several others is no call of its own, also when it ends after they are
+// told of; one that has an answer of its own is.
+func TestCallAroundSeveral(t *testing.T) {
+	m := mapper()
+	first := request(t, m, s{id: 2, parent: 1, kind: "chat", a: map[string]any{"gen_ai.response.id": "a"}})
+	second := request(t, m, s{id: 3, parent: 1, kind: "chat", a: map[string]any{"gen_ai.response.id": "b"}})
+	around := request(t, m, s{id: 1, kind: "chat", from: 1, to: 9})
+	require.Empty(t, first[0].LayerOf)
+	require.Empty(t, second[0].LayerOf)
+	require.Equal(t, first[0].EventID, around[0].LayerOf)
+
+	m = mapper()
+	request(t, m, s{id: 2, parent: 1, kind: "chat", a: map[string]any{"gen_ai.response.id": "a"}})
+	request(t, m, s{id: 3, parent: 1, kind: "chat", a: map[string]any{"gen_ai.response.id": "b"}})
+	around = request(t, m, s{id: 1, kind: "chat", from: 1, to: 9, a: map[string]any{"gen_ai.response.id": "c"}})
+	require.Empty(t, around[0].LayerOf)
+}
+
+// So it is where a framework's own steps lie between, and came between.
+func TestCallAroundOthers(t *testing.T) {
+	m := mapper()
+	inner := request(t, m, s{id: 4, parent: 3, kind: "chat"})
+	request(t, m, s{id: 3, parent: 2, kind: "chain"})
+	request(t, m, s{id: 2, parent: 1, kind: "chain"})
+	around := request(t, m, s{id: 1, kind: "chat", from: 1, to: 9})
+	require.Equal(t, inner[0].EventID, around[0].LayerOf)
+
+	m = mapper()
+	request(t, m, s{id: 4, parent: 3, kind: "chat"})
+	request(t, m, s{id: 3, parent: 2, kind: "agent"})
+	around = request(t, m, s{id: 2, parent: 1, kind: "chat", from: 1, to: 9})
+	require.Empty(t, around[0].LayerOf, "another agent's")
+}

@@ -71,7 +71,7 @@ func (b *batch) innerCalls() map[*node][]*node {
 // earlierLayer is the event of an earlier request that tells the same model call. The inner
 // span ends first and may have come before; seldom the outer one has.
 func (n *node) earlierLayer() string {
-	if below := n.part.Kids(n.key.span); below.N == 1 && below.May(n.d.ResponseID) {
+	if below := n.part.Kids(n.key.span); below.N > 0 && below.May(n.d.ResponseID) {
 		return n.part.Run.EventID(below.First)
 	}
 	if up, own, ok := n.part.Span(n.pid); ok && own && up.Call && up.May(n.d.ResponseID) && n.parent == nil && n.part.Kids(n.pid).N == 0 {

@@ -40,6 +40,9 @@ func (n *node) remember() {
 	if call && n.parent == nil && !n.pid.IsEmpty() {
 		n.part.AddKid(n.pid, n.main.ev.EventID, n.d.ResponseID)
 	}
+	if n.main == nil && !n.isRun && !n.pid.IsEmpty() {
+		n.part.PassKids(n.key.span, n.pid)
+	}
 	if n.start != nil && n.end != nil {
 		n.part.AddFrame(memory.Frame{Start: n.start.ev.EventID, End: n.end.ev.EventID, Agent: n.d.AgentID})
 	}

@@ -398,6 +398,20 @@ func (p *Part) Kids(id pcommon.SpanID) Kids {
 	return k
 }
 
+// PassKids has the model calls below a framework's own step be those below its parent.
+func (p *Part) PassKids(id, parent pcommon.SpanID) {
+	kids, known := p.kids.Get(id)
+	above, has := p.kids.Get(parent)
+	if !known || !has && (p.kids.Len() >= maxFacts || !p.Run.room(costSpan)) {
+		return
+	}
+	if above.N == 0 {
+		above.First, above.answer = kids.First, kids.answer
+	}
+	above.N += kids.N
+	p.kids.Put(parent, above)
+}
+
 // AddKid remembers a model call directly below a span.
 func (p *Part) AddKid(parent pcommon.SpanID, event, answerID string) {
 	below, known := p.kids.Get(parent)

@@ -29,24 +29,25 @@ var identity = map[string]bool{
 }
 
 // Filled are the fields that an event has not and a layer of it tells, by name, with the layer;
-// and those of which a layer tells the same and more, as of a call's input. A layer of another
-// service is named, and fills nothing: nobody's words are put into another's mouth.
+// those of which a layer tells the same and more, as of a call's input; and those that a layer
+// derived from its own record, where no layer says them. A layer of another service is named,
+// and fills nothing: nobody's words are put into another's mouth.
 func Filled(e *semconv.Event, layers []Layer) map[string]*Layer {
-	var filled map[string]*Layer
-	for i := range layers {
-		l := &layers[i]
-		if l.EventType != e.EventType || service(l.Source) != service(e.Source) {
-			continue
-		}
-		for _, f := range semconv.Fields() {
-			if identity[f.Name] || filled[f.Name] != nil || !l.Has(f.Name) || slices.Contains(l.DerivedFields, f.Name) ||
-				e.Has(f.Name) && !more(&f, l.Event, e) {
+	filled := map[string]*Layer{}
+	for _, derived := range []bool{false, true} {
+		for i := range layers {
+			l := &layers[i]
+			if l.EventType != e.EventType || service(l.Source) != service(e.Source) {
 				continue
 			}
-			if filled == nil {
-				filled = map[string]*Layer{}
+			from := members(l.DerivedFrom)
+			for _, f := range semconv.Fields() {
+				if identity[f.Name] || filled[f.Name] != nil || !l.Has(f.Name) || from[f.Name] != nil ||
+					slices.Contains(l.DerivedFields, f.Name) != derived || e.Has(f.Name) && (derived || !more(&f, l.Event, e)) {
+					continue
+				}
+				filled[f.Name] = l
 			}
-			filled[f.Name] = l
 		}
 	}
 	return filled
@@ -153,7 +154,7 @@ func (v *View) resolved() (line []byte, n *notes) {
 	for _, f := range v.Fields {
 		give(f.Name, semconv.Text(f.Value), f.From[0])
 	}
-	oversize := map[string]json.RawMessage{}
+	oversize, derived := map[string]json.RawMessage{}, []string(nil)
 	for name, l := range Filled(v.Event, v.Layers) {
 		if values[name] != nil {
 			continue
@@ -162,6 +163,9 @@ func (v *View) resolved() (line []byte, n *notes) {
 		give(name, fields[name], l.EventID)
 		if cut := members(l.Oversize)[name]; cut != nil {
 			oversize[name] = cut
+		}
+		if slices.Contains(l.DerivedFields, name) {
+			derived = append(derived, name)
 		}
 	}
 	n.ResolvedFields = slices.Sorted(maps.Keys(values))
@@ -177,11 +181,12 @@ func (v *View) resolved() (line []byte, n *notes) {
 	for _, x := range v.Errata {
 		n.Errata = append(n.Errata, noted{x.ID, x.Field, x.Says})
 	}
-	return v.withValues(values, oversize), n
+	return v.withValues(values, derived, oversize), n
 }
 
-// withValues is the line with values in place, in the order of the schema.
-func (v *View) withValues(values map[string][]byte, oversize map[string]json.RawMessage) []byte {
+// withValues is the line with values in place, in the order of the schema. Those of derived stay
+// marked as that.
+func (v *View) withValues(values map[string][]byte, derived []string, oversize map[string]json.RawMessage) []byte {
 	if len(values) == 0 {
 		return v.Line
 	}
@@ -189,14 +194,16 @@ func (v *View) withValues(values map[string][]byte, oversize map[string]json.Raw
 	for name, value := range values {
 		fields[name] = value
 	}
-	for name, list := range map[string][]string{"missing_fields": v.Event.MissingFields, "derived_fields": v.Event.DerivedFields} {
-		left := slices.DeleteFunc(slices.Clone(list), func(f string) bool { return values[f] != nil })
-		if len(left) == len(list) {
-			continue
-		}
+	left := func(list []string) []string {
+		return slices.DeleteFunc(slices.Clone(list), func(f string) bool { return values[f] != nil })
+	}
+	for name, list := range map[string][]string{
+		"missing_fields": left(v.Event.MissingFields), "derived_fields": append(left(v.Event.DerivedFields), derived...),
+	} {
 		delete(fields, name)
-		if len(left) > 0 {
-			fields[name] = marshal(left)
+		if len(list) > 0 {
+			slices.Sort(list)
+			fields[name] = marshal(list)
 		}
 	}
 	if len(oversize) > 0 {

@@ -129,7 +129,8 @@ func TestView(t *testing.T) {
 	require.Contains(t, main.MissingFields, "step_number")
 	layer, layerLine := sealed(t, event("layer", "3", "2", "shop", func(e *semconv.Event) {
 		e.ToolOutput, e.ToolName, e.UserID = json.RawMessage(`{"big":18446744073709551615,"<":">"}`), "not this", "not this"
-		e.Outcome, e.DerivedFields = semconv.OutcomeSuccess, []string{"session_id", "agent_id", "outcome"}
+		e.Outcome, e.DerivedFields = semconv.OutcomeSuccess, []string{"session_id", "agent_id", "outcome", "model_id"}
+		e.ModelID, e.DerivedFrom = "not this", json.RawMessage(`{"model_id":"another"}`)
 		e.Oversize = json.RawMessage(`{"tool_output":{"bytes":7,"sha256":"bb"},"tool_name":{"bytes":5,"sha256":"cc"}}`)
 	}))
 	foreign, foreignLine := sealed(t, event("foreign", "4", "2", "bank", func(e *semconv.Event) { e.ToolDescription = "not this" }))
@@ -145,9 +146,10 @@ func TestView(t *testing.T) {
 	shown, notes := v.Resolved()
 	e, err := semconv.ParseLine(shown)
 	require.NoError(t, err)
-	require.Equal(t, []string{"s", "ann", "support", "pay", `{"big":18446744073709551615,"<":">"}`, "", ""},
+	require.Equal(t, []string{"s", "ann", "support", "pay", `{"big":18446744073709551615,"<":">"}`, "success", ""},
 		[]string{e.SessionID, e.UserID, e.AgentID, e.ToolName, string(e.ToolOutput), e.Outcome, e.ToolDescription})
-	require.Empty(t, e.DerivedFields)
+	require.Equal(t, []string{"outcome"}, e.DerivedFields)
+	require.Empty(t, e.ModelID)
 	require.Equal(t, main.MissingFields, e.MissingFields)
 	require.JSONEq(t, `{"tool_input":{"bytes":9,"sha256":"aa"},"tool_output":{"bytes":7,"sha256":"bb"}}`, string(e.Oversize))
 
@@ -155,8 +157,8 @@ func TestView(t *testing.T) {
 	var all map[string]json.RawMessage
 	require.NoError(t, json.Unmarshal(text, &all))
 	for name, want := range map[string]string{
-		"resolved_fields": `["agent_id","session_id","tool_output","user_id"]`,
-		"resolved_from":   `{"agent_id":"root","session_id":"root","tool_output":"layer","user_id":"root"}`,
+		"resolved_fields": `["agent_id","outcome","session_id","tool_output","user_id"]`,
+		"resolved_from":   `{"agent_id":"root","outcome":"layer","session_id":"root","tool_output":"layer","user_id":"root"}`,
 		"conflicts":       `{"agent_version":["1","2"]}`,
 		"errata":          `[{"id":"x","field":"outcome","says":"it may be <wrong>"}]`,
 		"layers":          `["layer","foreign"]`,

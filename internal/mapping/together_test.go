@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"sort"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
@@ -66,19 +68,42 @@ func TestTogether(t *testing.T) {
 			}
 		}
 	}
+	of := map[string]map[string]*semconv.Event{}
 	for _, name := range names {
-		for id, e := range run(requests[name]) {
+		of[name] = run(requests[name])
+		for id, e := range of[name] {
 			require.Nil(t, alone[id], "two recordings have one event")
 			alone[id] = e
 		}
 	}
-	together := run(mixed)
-	require.Len(t, together, len(alone))
-	for id, want := range alone {
-		a, err := json.Marshal(want)
-		require.NoError(t, err)
-		b, err := json.Marshal(together[id])
-		require.NoError(t, err)
-		require.JSONEq(t, string(a), string(b))
+	same := func(t require.TestingT, want, have map[string]*semconv.Event) {
+		require.Len(t, have, len(want))
+		for id := range want {
+			a, err := json.Marshal(want[id])
+			require.NoError(t, err)
+			b, err := json.Marshal(have[id])
+			require.NoError(t, err)
+			require.JSONEq(t, string(a), string(b))
+		}
 	}
+	same(t, alone, run(mixed))
+
+	// Some of them, in any order that keeps each one's own.
+	rapid.Check(t, func(rt *rapid.T) {
+		var mixed [][]byte
+		var turns []string
+		want := map[string]*semconv.Event{}
+		for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom(names), 2, 5, rapid.ID[string]).Draw(rt, "recordings") {
+			for range requests[name] {
+				turns = append(turns, name)
+			}
+			maps.Copy(want, of[name])
+		}
+		next := map[string]int{}
+		for _, name := range rapid.Permutation(turns).Draw(rt, "turns") {
+			mixed = append(mixed, requests[name][next[name]])
+			next[name]++
+		}
+		same(rt, want, run(mixed))
+	})
 }

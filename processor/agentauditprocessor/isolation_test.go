@@ -9,6 +9,7 @@ import (
 	"net"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -412,8 +413,9 @@ func TestSenderAddress(t *testing.T) {
 }
 
 // TestTenants: two senders who authenticated send to one processor, in any order, with the
-// same trace, span, session, call and response ids, services and agents. Every event of
-// the one reads as if it had been alone.
+// same trace, span, session, call and response ids, services and agents. Every event of the
+// one reads as if it had been alone, but that it may name one of the other's that tells the
+// same call, at the same time.
 func TestTenants(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		type sent struct {
@@ -433,28 +435,42 @@ func TestTenants(t *testing.T) {
 			}
 			all = append(all, s)
 		}
-		run := func(others bool) (lines []string) {
+		run := func(mine, others bool) (events []*semconv.Event, theirs map[string][]*semconv.Event) {
 			x := newTenants(rt, nil)
+			theirs = map[string][]*semconv.Event{}
 			for _, s := range all {
-				if !s.mine && !others {
+				if s.mine && !mine || !s.mine && !others {
 					continue
 				}
 				who := as(map[bool]string{true: "me", false: "you"}[s.mine])
 				ld, td := plog.NewLogs(), ptrace.NewTraces()
 				s.ld.CopyTo(ld)
 				s.td.CopyTo(td)
-				events := append(x.logs(who, ld), x.spans(who, td)...)
-				for _, e := range events {
+				for _, e := range append(x.logs(who, ld), x.spans(who, td)...) {
 					if s.mine {
-						text, err := json.Marshal(e)
-						require.NoError(rt, err)
-						lines = append(lines, string(text))
+						events = append(events, e)
+					} else {
+						theirs[e.EventID] = append(theirs[e.EventID], e)
 					}
 				}
 			}
-			return lines
+			return events, theirs
 		}
-		require.Equal(rt, run(false), run(true))
+		alone, _ := run(true, false)
+		both, theirs := run(true, true)
+		require.Len(rt, both, len(alone))
+		for i, e := range both {
+			if alone[i].LayerOf == "" && slices.ContainsFunc(theirs[e.LayerOf], func(o *semconv.Event) bool {
+				return o.EventType == e.EventType && o.RunID == e.RunID && o.ResponseID == e.ResponseID && o.ToolName == e.ToolName && o.SpanID != e.SpanID
+			}) {
+				e.LayerOf = ""
+			}
+			want, err := json.Marshal(alone[i])
+			require.NoError(rt, err)
+			have, err := json.Marshal(e)
+			require.NoError(rt, err)
+			require.Equal(rt, string(want), string(have))
+		}
 	})
 }
 
@@ -540,6 +556,8 @@ func drawSpan(rt *rapid.T, td ptrace.Traces) {
 	id := byte(rapid.IntRange(1, 4).Draw(rt, "id"))
 	s := span(td, "x", "x", id, byte(rapid.IntRange(0, 4).Draw(rt, "parent")), drawAttrs(rt))
 	s.SetTraceID(pcommon.TraceID{byte(rapid.IntRange(1, 2).Draw(rt, "trace"))})
+	took := rapid.SampledFrom([]time.Duration{0, time.Millisecond, time.Second, 5 * time.Second}).Draw(rt, "took")
+	s.SetEndTimestamp(s.StartTimestamp() + pcommon.Timestamp(took))
 	if rapid.IntRange(0, 4).Draw(rt, "failed") == 0 {
 		s.Status().SetCode(ptrace.StatusCodeError)
 	}

@@ -79,8 +79,8 @@ func SpanKey(trace pcommon.TraceID, span pcommon.SpanID) LinkKey {
 	return linkKey{kind: linkSpan, trace: trace, span: span}.key()
 }
 
-// maxSame is how many calls of one key are remembered, the last ones: there are servers
-// whose ids all begin with one.
+// maxSame is how many calls of one key are remembered, the last ones of whoever tells most:
+// there are servers whose ids all begin with one.
 const maxSame = 32
 
 // links are the calls of all senders by what they have in common. What stands in them is
@@ -113,11 +113,24 @@ func (l *links) add(k LinkKey, c *Call) {
 	if sh.of == nil {
 		sh.of = map[LinkKey][]*Call{}
 	}
-	list := sh.of[k]
-	if len(list) >= maxSame {
-		list = slices.Delete(list, 0, 1)
+	list := append(sh.of[k], c)
+	if len(list) > maxSame {
+		at := crowd(list)
+		list = slices.Delete(list, at, at+1)
 	}
-	sh.of[k] = append(list, c)
+	sh.of[k] = list
+}
+
+// crowd is the oldest call of the sender who told most of them.
+func crowd(list []*Call) (at int) {
+	count, most := map[Sender]int{}, 0
+	for i := len(list) - 1; i >= 0; i-- {
+		s := list[i].Sender
+		if count[s]++; count[s] >= most {
+			at, most = i, count[s]
+		}
+	}
+	return at
 }
 
 func (l *links) remove(k LinkKey, c *Call) {
@@ -144,9 +157,12 @@ func (v *View) Link(p *Part, c *Call, keys []LinkKey, same func(*Call) bool) *Ca
 		c.turn = l.turn.Add(1)
 		v.put(p, c, keys)
 	}
-	for _, k := range keys {
-		if before := l.find(k, c.turn, same); before != nil {
-			return before
+	for _, own := range []bool{true, false} { // what others told changes nothing of what one told oneself
+		for _, k := range keys {
+			before := l.find(k, c.turn, func(o *Call) bool { return (o.Sender == c.Sender) == own && same(o) })
+			if before != nil {
+				return before
+			}
 		}
 	}
 	return nil

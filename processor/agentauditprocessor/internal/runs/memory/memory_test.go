@@ -179,6 +179,26 @@ func TestLinksAreBounded(t *testing.T) {
 	require.Zero(t, s.bytes.Load())
 }
 
+// Nobody crowds out what another told under a key that both know.
+func TestLinksOfOthersStay(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	s := New(1<<20, time.Minute)
+	link := func(sender Sender, n int) (before *Call) {
+		key := Trace([16]byte{1, byte(n), byte(n >> 8)})
+		v := s.Open(sender, now, []Key{key})
+		defer v.Close()
+		c := &Call{Sender: sender, Event: fmt.Sprint(sender.Name, n)}
+		return v.Link(v.Run(key).Part(Resource{}), c, []LinkKey{TraceKey([16]byte{1}, "r")}, func(*Call) bool { return true })
+	}
+	me, you := Sender{Name: "me"}, Sender{Name: "you"}
+	link(you, 0)
+	require.Equal(t, "you0", link(me, 1).Event)
+	for n := range 1000 {
+		link(you, n)
+	}
+	require.Equal(t, "me1", link(me, 2).Event, "one's own comes first")
+}
+
 // Keys are structured: no session of one sender or resource has the key of another's run.
 func TestKeysAreApart(t *testing.T) {
 	now := time.Unix(1e9, 0)

@@ -125,18 +125,33 @@ func baseModel(id string) string { return model(id[strings.LastIndexByte(id, '/'
 // oneCall reports whether two records tell of one call; those of models state one id of the
 // answer. An equal id alone says nothing: there are servers that count from one.
 func oneCall(a, b *memory.Call) bool {
-	inTrace := !a.Trace.IsEmpty() && a.Trace == b.Trace
-	within := a.Start != 0 && b.Start != 0 && (a.Start <= b.Start && b.End <= a.End || b.Start <= a.Start && a.End <= b.End)
-	if a.Sender != b.Sender && (!inTrace || !within || a.Span == b.Span || a.Log && b.Log) {
+	in, within := inTrace(a, b), within(a, b) || within(b, a)
+	if a.Sender != b.Sender && (!in || !within || a.Span == b.Span || a.Log && b.Log) {
 		return false // what a stranger may have made up
 	}
 	if a.Name != 0 {
-		return inTrace && a.Span != b.Span && (a.Parent == b.Span || b.Parent == a.Span) && (a.Name == b.Name || a.ID != 0 && a.ID == b.ID)
+		return in && oneTool(a, b)
 	}
-	if !inTrace && !within || !sameModel(a, b) {
-		return false
-	}
-	return !differ(a.Text, b.Text) && !differ(a.Requested, b.Requested) && !differ(a.Output+1, b.Output+1) && (within || !differ(a.Input+1, b.Input+1))
+	return (in || within) && sameModel(a, b) && !contradict(a, b, within)
+}
+
+func inTrace(a, b *memory.Call) bool { return !a.Trace.IsEmpty() && a.Trace == b.Trace }
+
+// within reports whether the time of a call lies in that of another.
+func within(in, outer *memory.Call) bool {
+	return in.Start != 0 && outer.Start != 0 && outer.Start <= in.Start && in.End <= outer.End
+}
+
+// oneTool reports whether a call of a tool is told of by its client and its server: the one
+// lies directly below the other.
+func oneTool(a, b *memory.Call) bool {
+	return a.Span != b.Span && (a.Parent == b.Span || b.Parent == a.Span) && (a.Name == b.Name || a.ID != 0 && a.ID == b.ID)
+}
+
+// contradict reports whether two records state different answers. Some count what was read
+// from caches with what was sent and some do not.
+func contradict(a, b *memory.Call, within bool) bool {
+	return differ(a.Text, b.Text) || differ(a.Requested, b.Requested) || differ(a.Output+1, b.Output+1) || !within && differ(a.Input+1, b.Input+1)
 }
 
 // differ reports whether two records state a thing, and otherwise.

@@ -23,7 +23,7 @@ RACE := $(if $(shell command -v "$$(go env CC)" 2>/dev/null),-race)
 GOTESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: tools generate check-generated build run test chaos adversary adversary-mutants soak bench fuzz lint fmt clean help licences vuln sbom reproducible
+.PHONY: engines tools generate check-generated build run test chaos adversary adversary-mutants soak bench fuzz lint fmt clean help licences vuln sbom reproducible
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -102,6 +102,19 @@ adversary-mutants: ## bring back old faults, one at a time: the adversary must f
 SOAK ?= 30m
 soak: build $(BIN)/versitygw ## SOAK of load at 70 % of the most, with faults: nothing lost, nothing grows
 	go test -count=1 -timeout=6h ./internal/chaos -v -run TestSoak -soak.for=$(SOAK)
+
+# Engines that are asked the questions of docs/query.md, over files that this program wrote. None
+# is linked into anything. What cannot be had here is said, and is no failure.
+ENGINES ?= duckdb==2.0.1 polars==2.1.0
+PYTHON ?= python3
+engines: ## ask real SQL engines (Python packages) the questions of docs/query.md
+	@if ! $(PYTHON) -m venv --clear build/engines >/dev/null 2>&1; then echo "engines: SKIPPED $(ENGINES): no $(PYTHON) with venv"; exit 0; fi; \
+	have=; for engine in $(ENGINES); do \
+		if build/engines/bin/python -m pip install -q --disable-pip-version-check $$engine >build/engines/pip.log 2>&1; then have="$$have $$engine"; \
+		else echo "engines: SKIPPED $$engine: pip cannot have it from here"; fi; \
+	done; \
+	if [ -z "$$have" ]; then exit 0; fi; \
+	go test -count=1 ./internal/index/ddl -run TestEngines -v -python $(CURDIR)/build/engines/bin/python
 
 # BENCH are its options: -rounds, -seconds, -mixes, -systems, -profile.
 bench: build $(BIN)/versitygw $(BIN)/builder ## measure against the stock exporter and SQLite, into bench/RESULTS.md

@@ -143,7 +143,7 @@ func BenchmarkIndex(b *testing.B) {
 	s, key, sealed := indexTrail(b, *indexEvents)
 	for b.Loop() {
 		dir := b.TempDir()
-		place, err := index.InFolder(dir)
+		place, err := index.InFolder(dir, true)
 		require.NoError(b, err)
 		x := index.Open(place)
 		before := cpuTime(b)

@@ -15,10 +15,10 @@ import (
 	"github.com/agentaudit/otelcol-agentaudit/store"
 )
 
-// openIndex opens an index: in a bucket, or in a folder, which is made.
-func (f *bucketFlags) openIndex(ctx context.Context, where string) (*index.Index, func(), error) {
+// openIndex opens an index: in a bucket, or in a folder, which create makes.
+func (f *bucketFlags) openIndex(ctx context.Context, where string, create bool) (*index.Index, func(), error) {
 	if !strings.HasPrefix(where, "s3://") {
-		p, err := index.InFolder(where)
+		p, err := index.InFolder(where, create)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -78,7 +78,7 @@ Exit codes: 0 the index is up to date; 1 so it is, and something of the trail do
 				return err
 			}
 			defer done()
-			x, closeIndex, err := at.openIndex(cmd.Context(), to)
+			x, closeIndex, err := at.openIndex(cmd.Context(), to, true)
 			if err != nil {
 				return err
 			}
@@ -99,7 +99,7 @@ Exit codes: 0 the index is up to date; 1 so it is, and something of the trail do
 			return g.conclude(cmd.ErrOrStderr(), err)
 		},
 	}
-	cmd.AddCommand(indexResolveCmd(), indexCompactCmd(), indexCheckCmd())
+	cmd.AddCommand(indexResolveCmd(), indexCompactCmd(), indexCheckCmd(), indexDDLCmd())
 	at.add(cmd)
 	trust.add(cmd)
 	cmd.Flags().StringVar(&to, "to", "", "where the index is kept: s3://BUCKET/PREFIX or a folder; default: beside the trail")

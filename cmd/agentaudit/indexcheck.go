@@ -46,7 +46,7 @@ does not hold; 2 the trail or the index could not be read.`,
 				return err
 			}
 			defer done()
-			x, closeIndex, err := at.openIndex(cmd.Context(), where)
+			x, closeIndex, err := at.openIndex(cmd.Context(), where, false)
 			if err != nil {
 				return err
 			}

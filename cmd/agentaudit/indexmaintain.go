@@ -28,7 +28,7 @@ Of a run the events of the days around are looked at, too (--window): what came 
 that adds nothing.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			x, done, err := at.openIndex(cmd.Context(), args[0])
+			x, done, err := at.openIndex(cmd.Context(), args[0], false)
 			if err != nil {
 				return err
 			}
@@ -61,7 +61,7 @@ index ddl" names the right ones.`,
 			if d := days.Duration(index.MinGrace); grace < d {
 				return fmt.Errorf("--grace %s must be at least %s: writers may still be at work on what no snapshot names yet", grace, d)
 			}
-			x, done, err := at.openIndex(cmd.Context(), args[0])
+			x, done, err := at.openIndex(cmd.Context(), args[0], false)
 			if err != nil {
 				return err
 			}

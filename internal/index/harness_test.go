@@ -150,7 +150,7 @@ func (tr *sealedTrail) options() Options {
 
 func newIndex(t testing.TB) *Index {
 	t.Helper()
-	p, err := InFolder(t.TempDir())
+	p, err := InFolder(t.TempDir(), true)
 	require.NoError(t, err)
 	return Open(p)
 }

@@ -39,7 +39,7 @@ func indexOnce(dir, to, key string) error {
 	if err != nil {
 		return err
 	}
-	p, err := InFolder(to)
+	p, err := InFolder(to, true)
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func TestKilledProcess(t *testing.T) {
 	trail, to, key := filepath.Join(dir, "trail"), filepath.Join(dir, "index"), filepath.Join(dir, "key.pem")
 	require.NoError(t, store.Pull(ctx, tr, trail, nil))
 	require.NoError(t, os.WriteFile(key, ledger.MarshalPublicKey(tr.key.Key), 0o600))
-	place, err := InFolder(to)
+	place, err := InFolder(to, true)
 	require.NoError(t, err)
 	x := Open(place)
 	killed := 0

@@ -93,10 +93,12 @@ func (b *bucket) Remove(ctx context.Context, key string) error {
 // folder is a place in a folder.
 type folder struct{ root *os.Root }
 
-// InFolder keeps an index in a folder, which is made where it is not there.
-func InFolder(path string) (Place, error) {
-	if err := os.MkdirAll(path, 0o750); err != nil { //nolint:gosec // the user names the folder
-		return nil, err
+// InFolder keeps an index in a folder; create makes it where it is not there.
+func InFolder(path string, create bool) (Place, error) {
+	if create {
+		if err := os.MkdirAll(path, 0o750); err != nil { //nolint:gosec // the user names the folder
+			return nil, err
+		}
 	}
 	root, err := os.OpenRoot(path)
 	if err != nil {

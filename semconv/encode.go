@@ -35,6 +35,7 @@ type Meta struct {
 	Timestamp  time.Time
 	Missing    []string
 	Quarantine bool
+	Class      string // of its retention, which who seals it says; "" is the default
 	// SystemPrompt is the text to be kept under SystemPromptHash, where the
 	// processor was told to store prompts.
 	SystemPrompt     string

@@ -202,7 +202,9 @@ func TestInitBucketLifecycle(t *testing.T) {
 		}
 	})
 	c.Prefix = "team"
-	done, notDone, err := store.InitBucket(t.Context(), c, store.InitOptions{Mode: "COMPLIANCE", Retention: 30 * day})
+	done, notDone, err := store.InitBucket(t.Context(), c, store.InitOptions{
+		Mode: "COMPLIANCE", Retention: 30 * day, Classes: []store.Class{{Name: "hipaa", Retention: 60 * day}, {Name: "brief", Retention: day}},
+	})
 	require.NoError(t, err)
 	require.Len(t, done, 5)
 	require.Empty(t, notDone)
@@ -214,9 +216,15 @@ func TestInitBucketLifecycle(t *testing.T) {
 			"</ID><NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays></NoncurrentVersionExpiration><Status>Enabled</Status></Rule>"
 	}
 	for prefix, days := range map[string]int{
-		"data/v1/date=": 31, "quarantine/v1/date=": 31, "content/v1/date=": 31, "blobs/v1/": 31, "prompts/v1/": 33, "manifests/v1/": 60, "checkpoints/v1/": 60,
+		"data/v1/date=": 31, "quarantine/v1/date=": 31, "content/v1/date=": 31, "data/v1/class=hipaa/": 61, "data/v1/class=brief/": 2,
+		"quarantine/v1/class=hipaa/": 61, "content/v1/class=hipaa/": 61,
+		"blobs/v1/": 61, "prompts/v1/": 63, "manifests/v1/": 90, "checkpoints/v1/": 90, // of the longest class
 	} {
-		require.Regexp(t, rule(prefix, strings.Split(prefix, "/")[0], fmt.Sprintf("<Days>%d</Days>", days)), lifecycle)
+		id := strings.Split(prefix, "/")[0]
+		if _, class, ok := strings.Cut(strings.TrimSuffix(prefix, "/"), "class="); ok {
+			id += "-" + class
+		}
+		require.Regexp(t, rule(prefix, id, fmt.Sprintf("<Days>%d</Days>", days)), lifecycle)
 	}
 	for _, id := range []string{"keys", "held-keys", "index", "index-content", "tlog"} {
 		require.Regexp(t, rule(id+"/v1/", id, "<ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker>"), lifecycle)
@@ -257,7 +265,14 @@ func TestCheckLifecycle(t *testing.T) {
 	status = http.StatusOK
 	require.Empty(t, check(30*day))
 	_, _, err = store.InitBucket(t.Context(), c, store.InitOptions{Mode: "COMPLIANCE", Retention: 2555 * day})
-	require.ErrorContains(t, err, "data of this trail, which is removed 31 days after it was written, would be removed after 2556; --change does that")
+	require.ErrorContains(t, err, "data of this trail, which is removed 31 days after it was written, would be removed after 2556; ")
+	missing, err = s.CheckLifecycle(t.Context(), 30*day, store.Class{Name: "hipaa", Retention: day})
+	require.NoError(t, err)
+	require.Equal(t, []string{
+		"no rule removes data/v1/class=hipaa/ when its lock has ended: run `agentaudit bucket init`",
+		"no rule removes quarantine/v1/class=hipaa/ when its lock has ended: run `agentaudit bucket init`",
+		"no rule removes content/v1/class=hipaa/ when its lock has ended: run `agentaudit bucket init`",
+	}, missing)
 	require.Contains(t, check(31*day), "rule \"agentaudit-"+strings.Split(strings.Split(lifecycle, "agentaudit-")[1], "-")[0]+"-data\" hides data/ under delete markers after 31 days, while it is relied on")
 
 	whole := lifecycle

@@ -16,6 +16,8 @@ import (
 type InitOptions struct {
 	Mode      string        // COMPLIANCE or GOVERNANCE
 	Retention time.Duration // rounded up to days
+	// Classes are kept for another time than the rest: each gets rules of its own.
+	Classes []Class
 	// KeepDefault leaves a default lock that the bucket has, where it asks for no more than
 	// this: each object brings its own.
 	KeepDefault bool
@@ -65,7 +67,7 @@ func InitBucket(ctx context.Context, c Config, o InitOptions) (done, notDone []s
 		what string
 		do   func() error
 	}{
-		{fmt.Sprintf("lifecycle: data is removed when its lock has ended, %d days after it was written", days+1), func() error { return s.setLifecycle(ctx, days) }},
+		{fmt.Sprintf("lifecycle: data is removed when its lock has ended, %d days after it was written", days+1), func() error { return s.setLifecycle(ctx, days, o.Classes) }},
 		{"public access is blocked", func() error { return s.blockPublicAccess(ctx) }},
 		{"encryption by default", func() error { return s.setEncryption(ctx) }},
 	} {
@@ -128,7 +130,7 @@ func (s *S3) setDefaultLock(ctx context.Context, o InitOptions, days int32) (kep
 		if err := contradiction(s.config.Bucket, lock, o.Mode, o.Retention); err != nil {
 			return "", err
 		}
-		changes, err := s.ruleChanges(ctx, days)
+		changes, err := s.ruleChanges(ctx, days, o.Classes)
 		if err != nil {
 			return "", err
 		}

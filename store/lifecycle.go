@@ -51,6 +51,42 @@ var folders = []folder{
 	{ledger.TilePrefix, -1},
 }
 
+// Class is a retention class beside the default, whose objects are kept for another time.
+type Class struct {
+	Name      string
+	Retention time.Duration // rounded up to days
+}
+
+func (c *Class) days() int32 { return int32((c.Retention + day - 1) / day) }
+
+// span is a folder with how many days what is in it is locked.
+type span struct {
+	folder
+	retention int32
+}
+
+// spans are all folders of a trail with such classes. What objects of several classes may rely
+// on is locked as the longest is.
+func spans(retention int32, classes []Class) (list []span) {
+	longest := retention
+	for i := range classes {
+		longest = max(longest, classes[i].days())
+	}
+	for _, f := range folders {
+		base, dated := strings.CutSuffix(f.prefix, datePart)
+		if !dated {
+			list = append(list, span{f, longest})
+			continue
+		}
+		list = append(list, span{f, retention})
+		for i := range classes {
+			c := &classes[i]
+			list = append(list, span{folder{base + "class=" + c.Name + "/", f.after}, c.days()})
+		}
+	}
+	return list
+}
+
 // datePart begins what follows a prefix in the key of an object of the default class.
 const datePart = "date="
 
@@ -63,9 +99,20 @@ func (f *folder) days(retention int32) int32 {
 	return retention + f.after
 }
 
-// name is the folder's, for the id of its rule and for a person.
+// shown is the folder for a person.
+func (f *folder) shown() string {
+	if strings.Contains(f.prefix, "class=") {
+		return f.prefix
+	}
+	return f.name() + "/"
+}
+
+// name is the folder's, for the id of its rule.
 func (f *folder) name() string {
-	name, _, _ := strings.Cut(f.prefix, "/")
+	name, rest, _ := strings.Cut(f.prefix, "/")
+	if _, class, ok := strings.Cut(strings.TrimSuffix(rest, "/"), "class="); ok {
+		return name + "-" + class
+	}
 	return name
 }
 
@@ -91,33 +138,42 @@ func (s *S3) ruleID() string {
 }
 
 // ruleChanges tells, in words for a person, what other rules than this trail has would do.
-func (s *S3) ruleChanges(ctx context.Context, retention int32) (changes []string, err error) {
+func (s *S3) ruleChanges(ctx context.Context, retention int32, classes []Class) (changes []string, err error) {
 	rules, err := s.lifecycleRules(ctx)
 	if notImplemented(err) {
 		return nil, nil
 	}
+	want := map[string]int32{}
+	for _, f := range spans(retention, classes) {
+		want[s.ruleID()+f.name()] = f.days(f.retention)
+	}
 	for _, r := range rules {
-		data := &folders[0]
-		if aws.ToString(r.ID) != s.ruleID()+data.name() || r.Expiration == nil {
+		id := aws.ToString(r.ID)
+		name, ours := strings.CutPrefix(id, s.ruleID())
+		if !ours || r.Expiration == nil || r.Expiration.Days == nil {
 			continue
 		}
-		if had := aws.ToInt32(r.Expiration.Days); had != data.days(retention) {
-			changes = append(changes, fmt.Sprintf("data of this trail, which is removed %d days after it was written, would be removed after %d", had, data.days(retention)))
+		had := *r.Expiration.Days
+		switch days, kept := want[id]; {
+		case !kept:
+			changes = append(changes, fmt.Sprintf("nothing would remove %s any more, which is removed %d days after it was written", name, had))
+		case had != days:
+			changes = append(changes, fmt.Sprintf("%s of this trail, which is removed %d days after it was written, would be removed after %d", name, had, days))
 		}
 	}
 	return changes, err
 }
 
 // setLifecycle replaces the rules of this trail and leaves all others as they are.
-func (s *S3) setLifecycle(ctx context.Context, retention int32) error {
+func (s *S3) setLifecycle(ctx context.Context, retention int32, classes []Class) error {
 	rules, err := s.lifecycleRules(ctx)
 	if err != nil {
 		return err
 	}
 	id := s.ruleID()
 	rules = slices.DeleteFunc(rules, func(r types.LifecycleRule) bool { return strings.HasPrefix(aws.ToString(r.ID), id) })
-	for _, f := range folders {
-		rules = append(rules, s.lifecycleRule(id, &f, retention))
+	for _, f := range spans(retention, classes) {
+		rules = append(rules, s.lifecycleRule(id, &f.folder, f.retention))
 	}
 	rules = append(rules, types.LifecycleRule{
 		ID:                             aws.String(id + "uploads"),
@@ -149,7 +205,7 @@ var ErrNoLifecycle = errors.New("this server has no lifecycle rules")
 // CheckLifecycle tells, in lines for a person, what the bucket's lifecycle rules leave
 // undone of a trail that is locked for that long, and what they do to it too early. None of
 // it lets anything be removed that is locked. It needs s3:GetLifecycleConfiguration.
-func (s *S3) CheckLifecycle(ctx context.Context, retention time.Duration) (missing []string, err error) {
+func (s *S3) CheckLifecycle(ctx context.Context, retention time.Duration, classes ...Class) (missing []string, err error) {
 	rules, err := s.lifecycleRules(ctx)
 	if notImplemented(err) {
 		return nil, ErrNoLifecycle
@@ -159,8 +215,8 @@ func (s *S3) CheckLifecycle(ctx context.Context, retention time.Duration) (missi
 	}
 	rules = slices.DeleteFunc(rules, func(r types.LifecycleRule) bool { return r.Status != types.ExpirationStatusEnabled })
 	days := int32((retention + day - 1) / day)
-	for _, f := range folders {
-		missing = append(missing, s.checkFolder(rules, &f, days)...)
+	for _, f := range spans(days, classes) {
+		missing = append(missing, s.checkFolder(rules, &f.folder, f.retention)...)
 	}
 	return missing, nil
 }
@@ -179,21 +235,21 @@ func (s *S3) checkFolder(rules []types.LifecycleRule, f *folder, retention int32
 			got := aws.ToInt32(r.Expiration.Days)
 			hides = hides || all
 			if early := cmp.Or(want, got+1); got < early {
-				missing = append(missing, fmt.Sprintf("rule %q hides %s/ under delete markers after %d days, while it is relied on", id, f.name(), got))
+				missing = append(missing, fmt.Sprintf("rule %q hides %s under delete markers after %d days, while it is relied on", id, f.shown(), got))
 			}
 		}
 		if r.Expiration != nil && r.Expiration.Date != nil {
-			missing = append(missing, fmt.Sprintf("rule %q hides %s/ under delete markers from %s on, whatever its lock", id, f.name(), r.Expiration.Date.Format(time.DateOnly)))
+			missing = append(missing, fmt.Sprintf("rule %q hides %s under delete markers from %s on, whatever its lock", id, f.shown(), r.Expiration.Date.Format(time.DateOnly)))
 		}
 		for _, t := range r.Transitions {
 			if t.StorageClass == types.TransitionStorageClassGlacier || t.StorageClass == types.TransitionStorageClassDeepArchive {
-				missing = append(missing, fmt.Sprintf("rule %q moves %s/ to %s, where it cannot be verified", id, f.name(), t.StorageClass))
+				missing = append(missing, fmt.Sprintf("rule %q moves %s to %s, where it cannot be verified", id, f.shown(), t.StorageClass))
 			}
 		}
 		removes = removes || all && r.NoncurrentVersionExpiration != nil
 	}
 	if !hides || !removes {
-		missing = append(missing, fmt.Sprintf("no rule removes %s/ when its lock has ended: run `agentaudit bucket init`", f.name()))
+		missing = append(missing, fmt.Sprintf("no rule removes %s when its lock has ended: run `agentaudit bucket init`", f.shown()))
 	}
 	return missing
 }

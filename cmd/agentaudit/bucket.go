@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,15 +24,30 @@ func bucketCmd() *cobra.Command {
 	return cmd
 }
 
-// lockFlags are the lock that a trail's objects are to have.
+// lockFlags are the locks that a trail's objects are to have.
 type lockFlags struct {
 	mode      string
 	retention string
+	named     []string // NAME=RETENTION
+}
+
+// classes are the retention classes beside the default.
+func (f *lockFlags) classes() (list []store.Class, err error) {
+	for _, text := range f.named {
+		name, retention, _ := strings.Cut(text, "=")
+		var d days.Duration
+		if err := d.UnmarshalText([]byte(retention)); err != nil || !ledger.ValidClass(name) || d <= 0 {
+			return nil, fmt.Errorf("--class %q must be the name of a class and its retention, such as hipaa=6y", text)
+		}
+		list = append(list, store.Class{Name: name, Retention: time.Duration(d)})
+	}
+	return list, nil
 }
 
 func (f *lockFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.mode, "mode", ledger.Compliance, "COMPLIANCE: nobody can remove an object before its time; GOVERNANCE: a privileged user can")
 	cmd.Flags().StringVar(&f.retention, "retention", "2555d", "how long objects are locked, such as 2555d or 7y")
+	cmd.Flags().StringArrayVar(&f.named, "class", nil, "a retention class of the collectors and how long its objects are locked, such as hipaa=6y; repeatable")
 }
 
 func (f *lockFlags) duration() (time.Duration, error) {
@@ -64,8 +80,12 @@ only with --change.`,
 			if err != nil {
 				return err
 			}
+			classes, err := lock.classes()
+			if err != nil {
+				return err
+			}
 			done, notDone, err := store.InitBucket(cmd.Context(), cfg, store.InitOptions{
-				Mode: lock.mode, Retention: retention, KeepDefault: keep, Change: change,
+				Mode: lock.mode, Retention: retention, Classes: classes, KeepDefault: keep, Change: change,
 			})
 			for _, s := range done {
 				fmt.Fprintln(cmd.OutOrStdout(), "done: "+termsafe.Line(s))

@@ -33,7 +33,7 @@ type batcher struct {
 	flushing  chan struct{} // closed when objects are to be closed whatever their age
 
 	mu      sync.Mutex // also guards what is added to open batches
-	open    map[bool]*batch
+	open    map[kind]*batch
 	stopped bool
 
 	sealing sync.WaitGroup // one a batch
@@ -51,7 +51,7 @@ type batch struct {
 func newBatcher(life context.Context, m *maker, s slots, next sender, unsealed *atomic.Int64) *batcher {
 	return &batcher{
 		life: life, maker: m, slots: s, pace: newPace(m.cfg.Batch.MaxPuts), next: next, unsealed: unsealed,
-		flushing: make(chan struct{}), open: map[bool]*batch{},
+		flushing: make(chan struct{}), open: map[kind]*batch{},
 	}
 }
 
@@ -92,9 +92,9 @@ func (b *batcher) add(ctx context.Context, l *ledger.Lines) (objects []*object, 
 			b.mu.Unlock()
 			return objects, errStopped
 		}
-		o := b.batch(l.Metas[i].Quarantine)
+		o := b.batch(kindOf(&l.Metas[i]))
 		took, enough := o.take(l, i)
-		if i+took < total && l.Metas[i+took].Quarantine == o.quarantine || !o.fits(0) {
+		if i+took < total && kindOf(&l.Metas[i+took]) == o.kind || !o.fits(0) {
 			o.fullOnce.Do(func() { close(o.full) })
 		}
 		if enough {
@@ -121,25 +121,25 @@ func (b *batcher) add(ctx context.Context, l *ledger.Lines) (objects []*object, 
 }
 
 // batch is the one of a class that takes events. b.mu is held.
-func (b *batcher) batch(quarantine bool) *batch {
-	if o := b.open[quarantine]; o != nil {
+func (b *batcher) batch(k kind) *batch {
+	if o := b.open[k]; o != nil {
 		return o
 	}
 	o := &batch{
-		object: b.maker.object(quarantine, time.Now(), "", func(o *object, _ error) {
+		object: b.maker.object(k, time.Now(), "", func(o *object, _ error) {
 			b.unsealed.Add(-int64(o.events))
-			b.pace.end()
+			b.pace.end(o.kind)
 		}),
 		more: make(chan struct{}, 1), full: make(chan struct{}), closed: make(chan struct{}),
 	}
-	b.open[quarantine] = o
+	b.open[k] = o
 	b.sealing.Go(func() { b.seal(o) })
 	return o
 }
 
 // seal takes a batch through its life.
 func (b *batcher) seal(o *batch) {
-	b.pace.begin(b.await(o))
+	b.pace.begin(o.kind, b.await(o))
 	if !b.slots.take(b.life) {
 		b.close(o)
 		o.finish(errStopped)
@@ -154,7 +154,7 @@ func (b *batcher) seal(o *batch) {
 func (b *batcher) await(o *batch) (paced bool) {
 	ctx, cancel := context.WithCancel(b.life)
 	defer cancel()
-	early := b.pace.early(ctx)
+	early := b.pace.early(ctx, o.kind)
 	age := time.NewTimer(o.limits.MaxAge)
 	defer age.Stop()
 	for {
@@ -178,7 +178,7 @@ func (b *batcher) await(o *batch) (paced bool) {
 func (b *batcher) close(o *batch) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	delete(b.open, o.quarantine)
+	delete(b.open, o.kind)
 	close(o.closed)
 }
 

@@ -105,7 +105,7 @@ func TestBatcherKeepsClassesApart(t *testing.T) {
 	events := map[bool]int{}
 	for range 2 {
 		o := b.sent.next(t)
-		events[o.quarantine] = o.events
+		events[o.kind.quarantine] = o.events
 		o.finish(nil)
 	}
 	require.Equal(t, map[bool]int{false: 3, true: 1}, events)

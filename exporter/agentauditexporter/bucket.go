@@ -15,7 +15,7 @@ type bucket interface {
 	// Check reports what keeps the bucket from holding a trail that is locked so.
 	Check(ctx context.Context, mode string, retention time.Duration) error
 	// CheckLifecycle tells what its lifecycle rules leave undone, or do too early.
-	CheckLifecycle(ctx context.Context, retention time.Duration) ([]string, error)
+	CheckLifecycle(ctx context.Context, retention time.Duration, classes ...store.Class) ([]string, error)
 	Close()
 }
 

@@ -88,7 +88,7 @@ func TestCommitterNamesATextOnce(t *testing.T) {
 	m := p.maker()
 	var list []*object
 	for range 2 {
-		o := m.object(false, time.Now(), "", nil)
+		o := m.object(kind{}, time.Now(), "", nil)
 		require.Equal(t, []string{ledger.ObjectBlob}, p.attached(o, withTexts("", "long")))
 		list = append(list, o)
 		p.cfg.ObjectLock.Retention += Duration(day)

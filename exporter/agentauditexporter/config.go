@@ -71,16 +71,20 @@ type LockConfig struct {
 	Mode string `mapstructure:"mode"`
 	// Retention is how long an object stays locked, at least; the end is the next midnight, UTC.
 	Retention Duration `mapstructure:"retention"`
+	// Classes are of events that are kept for another time: the first that fits counts.
+	Classes []ClassConfig `mapstructure:"classes"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
 }
 
-// from is the lock of what is written now. Its end is the next midnight after the
-// retention, so that whatever is written later on a day is not retained for less than
-// what it speaks for.
-func (c *LockConfig) from(now time.Time) ledger.Retention {
-	until := now.UTC().Add(time.Duration(c.Retention))
+// from is the lock of what is written now for the default class.
+func (c *LockConfig) from(now time.Time) ledger.Retention { return c.after(now, c.Retention) }
+
+// after is a lock from now on. Its end is the next midnight after the retention, so that
+// whatever is written later on a day is not retained for less than what it speaks for.
+func (c *LockConfig) after(now time.Time, retention Duration) ledger.Retention {
+	until := now.UTC().Add(time.Duration(retention))
 	return ledger.Retention{Mode: c.Mode, Until: until.Truncate(day).Add(day)}
 }
 
@@ -292,7 +296,7 @@ func (c *LockConfig) Validate() error {
 	if time.Duration(c.Retention) < minRetention {
 		errs = append(errs, fmt.Errorf("`retention` (%v) must be at least %v, for example 2555d", c.Retention, Duration(minRetention)))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.validateClasses()...)...)
 }
 
 // Validate checks that there is one key, and that others are given for a purpose.

@@ -39,6 +39,7 @@ type auditExporter struct {
 	startErr  error
 	started   bool
 
+	classes   *classifier
 	maker     *maker
 	slots     slots
 	retry     retrier
@@ -69,13 +70,18 @@ func newAuditExporter(set exporter.Settings, c *Config, open openBucket) (*audit
 	if err != nil {
 		return nil, err
 	}
+	classes, err := newClassifier(&c.ObjectLock, report.warn)
+	if err != nil {
+		return nil, err
+	}
 	heads := &neighbours{logs: &report.watchedLogs, logger: set.Logger}
 	e := &auditExporter{
 		cfg: c, open: open, report: report,
-		maker: &maker{cfg: c, log: c.Log.Name, prompts: known},
-		slots: make(slots, maxPending),
-		retry: retrier{pace: &c.BackOffConfig, logger: set.Logger},
-		log:   newOpening(c, set.BuildInfo, report, heads),
+		classes: classes,
+		maker:   &maker{cfg: c, log: c.Log.Name, prompts: known},
+		slots:   make(slots, maxPending),
+		retry:   retrier{pace: &c.BackOffConfig, logger: set.Logger},
+		log:     newOpening(c, set.BuildInfo, report, heads),
 	}
 	e.life, e.end = context.WithCancel(context.Background())
 	return e, nil

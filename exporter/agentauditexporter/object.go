@@ -13,12 +13,14 @@ import (
 // Who made it adds to it and then passes it on: one at a time has it, but for its feed,
 // which may be drained meanwhile.
 type object struct {
-	quarantine bool
-	limits     *BatchConfig
-	feed       feed
-	events     int
-	size       int // bytes of their lines
-	texts      texts
+	kind   kind
+	limits *BatchConfig
+	feed   feed
+	events int
+	size   int // bytes of their lines
+	texts  texts
+	// shared is how long texts are locked that objects of other classes may rely on, too.
+	shared ledger.ObjectRetention
 
 	// What is uploaded, the same bytes at every try. It is there when the object is built.
 	sealed   *ledger.SealedObject
@@ -39,13 +41,15 @@ type maker struct {
 
 // object makes one whose key carries the time at, and is a function of the source where
 // there is one.
-func (m *maker) object(quarantine bool, at time.Time, source string, settled func(*object, error)) *object {
+func (m *maker) object(k kind, at time.Time, source string, settled func(*object, error)) *object {
+	lock, now := &m.cfg.ObjectLock, time.Now()
+	until := lock.after(now, lock.longest()).Until
 	return &object{
-		quarantine: quarantine, limits: &m.cfg.Batch,
+		kind: k, limits: &m.cfg.Batch, shared: ledger.ObjectRetention{Class: ledger.DefaultClass, Mode: lock.Mode, Until: until},
 		feed: feed{builder: ledger.NewObjectBuilder(ledger.ObjectOptions{
-			Log: m.log, Quarantine: quarantine, Source: source,
+			Log: m.log, Quarantine: k.quarantine, Source: source,
 			Compression: m.cfg.Compression, Level: m.cfg.CompressionParams.Level,
-			Retention: m.cfg.ObjectLock.from(time.Now()),
+			Retention: lock.after(now, lock.of(k.class)), RetentionClass: k.class,
 		}, at)},
 		texts:   texts{known: m.prompts},
 		settled: settled,
@@ -95,7 +99,7 @@ func (o *object) takeLine(line []byte, m semconv.Meta) bool {
 
 // admit counts a line into the object, if it fits, and keeps the texts that it relies on.
 func (o *object) admit(size int, m *semconv.Meta) bool {
-	if m.Quarantine != o.quarantine || !o.fits(size) {
+	if kindOf(m) != o.kind || !o.fits(size) {
 		return false
 	}
 	o.events++
@@ -113,7 +117,7 @@ func (o *object) build() (err error) {
 	if o.sealed, err = o.feed.builder.Finish(); err != nil {
 		return fmt.Errorf("cannot build an object: %w", err)
 	}
-	o.attached, err = o.texts.build(o.sealed.Retention)
+	o.attached, err = o.texts.build(o.shared)
 	return err
 }
 

@@ -17,7 +17,7 @@ func TestObjectTakesWhatFits(t *testing.T) {
 	m := p.maker()
 	l := lines(t, numbered(0, 6)...)
 	l.Metas[2].Quarantine = true
-	o := m.object(false, time.Now(), "", nil)
+	o := m.object(kind{}, time.Now(), "", nil)
 	n, _ := o.take(l, 0)
 	require.Equal(t, 2, n, "up to one of the other class")
 	n, _ = o.take(l, 2)
@@ -36,7 +36,7 @@ func TestObjectTakesWhatFits(t *testing.T) {
 func TestObjectCountsTexts(t *testing.T) {
 	p := newParts(t)
 	p.cfg.Batch.MaxBytes = 1000
-	o := p.maker().object(false, time.Now(), "", nil)
+	o := p.maker().object(kind{}, time.Now(), "", nil)
 	long := semconv.Meta{OversizeText: []string{strings.Repeat("x", 2000)}}
 	require.True(t, o.takeLine([]byte("{}"), long))
 	require.False(t, o.takeLine([]byte("{}"), semconv.Meta{}))
@@ -47,7 +47,7 @@ func TestObjectCountsTexts(t *testing.T) {
 // than the last.
 func TestObjectFeedsItsBuilder(t *testing.T) {
 	p := newParts(t)
-	o := p.maker().object(false, time.Now(), "", nil)
+	o := p.maker().object(kind{}, time.Now(), "", nil)
 	e := event(0)
 	e.OutputText = strings.Repeat("x", feedBytes)
 	_, enough := o.take(lines(t, event(1)), 0)
@@ -91,7 +91,7 @@ func TestObjectIsAFunctionOfItsSource(t *testing.T) {
 	p := newParts(t)
 	m, at, e := p.maker(), time.Now(), numbered(0, 5)
 	built := func(source string) *object {
-		o := m.object(false, at, source, nil)
+		o := m.object(kind{}, at, source, nil)
 		n, _ := o.take(lines(t, e...), 0)
 		require.Equal(t, 5, n)
 		require.NoError(t, o.build())

@@ -174,7 +174,8 @@ func (o *opening) takeChain(ctx context.Context) error {
 // checkLifecycle warns of what the lifecycle rules of the bucket do not, or do too early. It
 // stops nothing: these credentials need not be allowed to read them.
 func (o *opening) checkLifecycle(ctx context.Context) {
-	missing, err := o.bucket.CheckLifecycle(ctx, time.Duration(o.cfg.ObjectLock.Retention))
+	lock := &o.cfg.ObjectLock
+	missing, err := o.bucket.CheckLifecycle(ctx, time.Duration(lock.Retention), lock.stored()...)
 	if err != nil {
 		o.report.logger.Debug("the lifecycle rules of the bucket are not known", zap.Error(err))
 	}

@@ -30,7 +30,7 @@ func (m *memory) Check(context.Context, string, time.Duration) error {
 	return nil
 }
 
-func (*memory) CheckLifecycle(context.Context, time.Duration) ([]string, error) {
+func (*memory) CheckLifecycle(context.Context, time.Duration, ...store.Class) ([]string, error) {
 	return []string{"rule missing"}, nil
 }
 func (m *memory) Close() { m.closed++ }

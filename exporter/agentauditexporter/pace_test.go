@@ -48,10 +48,10 @@ func TestPaceHasAPrice(t *testing.T) {
 func TestNoPace(t *testing.T) {
 	p := newPace(0)
 	select {
-	case <-p.early(context.Background()):
+	case <-p.early(context.Background(), kind{}):
 		t.Fatal("it may not")
 	default:
 	}
-	p.begin(false)
-	p.end()
+	p.begin(kind{}, false)
+	p.end(kind{})
 }

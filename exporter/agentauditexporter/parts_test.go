@@ -63,7 +63,7 @@ func (p *parts) putter() putter { return putter{store: p.store, warn: p.report.w
 
 // object is a built one that holds a slot, of so many events.
 func (p *parts) object(m *maker, free slots, events ...*semconv.Event) *object {
-	o := m.object(false, time.Now(), "", func(*object, error) {})
+	o := m.object(kind{}, time.Now(), "", func(*object, error) {})
 	n, _ := o.take(lines(p.t, events...), 0)
 	require.Equal(p.t, len(events), n)
 	if free != nil {

@@ -74,6 +74,7 @@ func (e *auditExporter) push(ctx context.Context, l *ledger.Lines, no refused) e
 	if err := ctx.Err(); err != nil {
 		return notYet(e.cfg.Durability, err)
 	}
+	e.classes.classify(l)
 	if err := e.intake.push(ctx, l); err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ type segment struct {
 // that was being sealed when the process ended is not sealed again under another key.
 // It leaves out those that were sealed before that.
 func (g *segment) objects(m *maker, report *reporter, named map[string]bool) ([]*object, error) {
-	s := &sorter{segment: g, maker: m, open: map[bool]*object{}}
+	s := &sorter{segment: g, maker: m, open: map[kind]*object{}}
 	recovered, unread := 0, uint64(0)
 	damage, err := g.Read(func(r spool.Record) {
 		line, meta, err := parseSpoolRecord(r.Data)
@@ -69,20 +69,21 @@ func (g *segment) objects(m *maker, report *reporter, named map[string]bool) ([]
 	return left, nil
 }
 
-// sorter puts the lines of a segment into objects, one after the other of each class.
+// sorter puts the lines of a segment into objects, one after the other of each kind.
 type sorter struct {
 	segment *segment
 	maker   *maker
-	open    map[bool]*object // by class
+	open    map[kind]*object
 	all     []*object
 }
 
 func (s *sorter) add(line []byte, m semconv.Meta) {
-	if o := s.open[m.Quarantine]; o != nil && o.takeLine(line, m) {
+	k := kindOf(&m)
+	if o := s.open[k]; o != nil && o.takeLine(line, m) {
 		return
 	}
-	o := s.maker.object(m.Quarantine, s.segment.Began, fmt.Sprintf("spool %016x", s.segment.ID), s.segment.settled)
-	s.open[m.Quarantine] = o
+	o := s.maker.object(k, s.segment.Began, fmt.Sprintf("spool %016x", s.segment.ID), s.segment.settled)
+	s.open[k] = o
 	s.all = append(s.all, o)
 	o.takeLine(line, m) // an empty one takes any
 }

@@ -115,7 +115,7 @@ func TestSpoolerKeepsClassesApart(t *testing.T) {
 	list = append(list, s.sent.next(t))
 	for _, o := range list {
 		require.Equal(t, 1, s.files())
-		events[o.quarantine] = o.events
+		events[o.kind.quarantine] = o.events
 		o.finish(nil)
 	}
 	require.Equal(t, map[bool]int{false: 2, true: 1}, events)

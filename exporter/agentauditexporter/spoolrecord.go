@@ -26,6 +26,7 @@ const (
 	metaSystemPrompt
 	metaSystemPromptHash
 	metaOversizeText // repeated
+	metaClass
 )
 
 var errNoRecord = errors.New("not a record of the spool")
@@ -73,6 +74,7 @@ func appendSpoolRecord(rec, line []byte, m *semconv.Meta) []byte {
 	}
 	text(metaSystemPrompt, m.SystemPrompt)
 	text(metaSystemPromptHash, m.SystemPromptHash)
+	text(metaClass, m.Class)
 	for _, s := range m.OversizeText {
 		text(metaOversizeText, s)
 	}
@@ -133,6 +135,8 @@ func parseSpoolRecord(rec []byte) (line []byte, m semconv.Meta, err error) {
 			m.SystemPrompt = text
 		case metaSystemPromptHash:
 			m.SystemPromptHash = text
+		case metaClass:
+			m.Class = text
 		case metaOversizeText:
 			m.OversizeText = append(m.OversizeText, text)
 		}

@@ -43,7 +43,8 @@ func note(to *map[string]time.Time, text string, at time.Time) int {
 	return len(text)
 }
 
-// build describes the texts, and forgets them. A blob is locked as its object is.
+// build describes the texts, and forgets them. Objects of any class may rely on one, so it is
+// locked as long as the longest of them.
 func (t *texts) build(lock ledger.ObjectRetention) (list []*ledger.SealedObject, err error) {
 	for text, at := range t.blobs {
 		b, err := ledger.NewBlob(text, at, lock)
@@ -107,7 +108,7 @@ func (p *prompts) want(m *semconv.Meta) bool {
 // build describes prompts. Each is promised the lock that it is going to get, which is as
 // long as that of all data that will rely on it before it is seen to again.
 func (p *prompts) build(texts map[string]time.Time, now time.Time) (list []*ledger.SealedObject) {
-	lock := p.lock.from(now.Add(2 * keepInterval))
+	lock := p.lock.after(now.Add(2*keepInterval), p.lock.longest())
 	for text, at := range texts {
 		list = append(list, ledger.NewPrompt(text, at, ledger.ObjectRetention{Class: ledger.DefaultClass, Mode: lock.Mode, Until: lock.Until}))
 	}

@@ -42,20 +42,20 @@ func TestTextsAreTakenOnce(t *testing.T) {
 	m := p.maker()
 	end := func(*object, error) {}
 	line := withTexts("You are careful.", "long", "longer")
-	o := m.object(false, time.Now(), "", end)
+	o := m.object(kind{}, time.Now(), "", end)
 	want := []string{ledger.ObjectBlob, ledger.ObjectBlob, ledger.ObjectPrompt}
 	require.Equal(t, want, p.attached(o, line, line))
 	o.finish(errors.New("gone"))
 
-	o = m.object(false, time.Now(), "", end)
+	o = m.object(kind{}, time.Now(), "", end)
 	require.Equal(t, want, p.attached(o, line), "the first was not named")
 	o.finish(nil)
-	o = m.object(false, time.Now(), "", end)
+	o = m.object(kind{}, time.Now(), "", end)
 	require.Equal(t, want[:2], p.attached(o, line), "a manifest names the prompt; blobs are locked as the object")
 	o.finish(nil)
 
 	m.prompts.named.Add(ledger.PromptKey(line.SystemPromptHash), time.Now().Add(-keepInterval))
-	o = m.object(false, time.Now(), "", end)
+	o = m.object(kind{}, time.Now(), "", end)
 	require.Equal(t, want, p.attached(o, line), "named again once a day")
 	for _, text := range o.attached {
 		if text.Kind == ledger.ObjectPrompt {
@@ -78,6 +78,6 @@ func TestPromptOfAnotherDigest(t *testing.T) {
 	p := newParts(t)
 	line := withTexts("You are careful.")
 	line.SystemPrompt = "You are careless."
-	require.Empty(t, p.attached(p.maker().object(false, time.Now(), "", nil), line))
+	require.Empty(t, p.attached(p.maker().object(kind{}, time.Now(), "", nil), line))
 	require.Equal(t, 1, p.logs.FilterMessageSnippet("a system prompt of event e was not stored").Len())
 }

@@ -35,7 +35,7 @@ func TestUploader(t *testing.T) {
 	}
 	free, passed := make(slots, 1), make(outbox, 1)
 	free <- struct{}{}
-	o := p.maker().object(false, time.Now(), "", nil)
+	o := p.maker().object(kind{}, time.Now(), "", nil)
 	o.slot = free
 	require.True(t, o.takeLine([]byte("{}"), withTexts("You are careful.", "long")))
 	p.uploader(passed).send(context.Background(), o)
@@ -80,7 +80,7 @@ func TestUploaderGivesUpAtTheEnd(t *testing.T) {
 func TestUploaderFinishesWhatCannotBeBuilt(t *testing.T) {
 	p := newParts(t)
 	p.cfg.Compression = "lzma"
-	o := p.maker().object(false, time.Now(), "", func(*object, error) {})
+	o := p.maker().object(kind{}, time.Now(), "", func(*object, error) {})
 	_, _ = o.take(lines(t, event(0)), 0)
 	p.uploader(make(outbox, 1)).send(context.Background(), o)
 	require.ErrorContains(t, finished(t, o), "cannot build an object")

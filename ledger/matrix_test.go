@@ -397,6 +397,18 @@ var matrix = []attack{
 		w.purge(append(manifests(3, 4), checkpointKey, ledger.ManifestKey("gw-1", 0), ledger.ManifestKey("gw-1", 1))...)
 		w.keep()
 	}, ledger.CodeLogRewound, notConfirmed, ""},
+	{admin, "the tail cut off, its checkpoint left, and a neighbour that would retire the log", func(w *world) {
+		w.purge(manifests(3, 4)...)
+		require.ErrorIs(w.t, w.chain("gw-0", w.signer).Retire(ctx), ledger.ErrUnsure)
+	}, ledger.CodeLogRewound, notConfirmed, ""},
+	{admin, "the tail cut off with its checkpoint, and a neighbour that retires what is left", func(w *world) {
+		w.purge(append(manifests(3, 4), checkpointKey)...)
+		require.NoError(w.t, w.chain("gw-0", w.signer).Retire(ctx))
+	}, ledger.CodeLogRewound, notConfirmed, ""},
+	{admin, "the same, with the log that saw it", func(w *world) {
+		w.purge(append(manifests(3, 4), checkpointKey, ledger.ManifestKey("gw-1", 0), ledger.ManifestKey("gw-1", 1))...)
+		require.NoError(w.t, w.chain("gw-0", w.signer).Retire(ctx))
+	}, "", confirmed, "nothing is left that knew of it, for the neighbour neither; the verdict tells that the log was retired: keep checkpoints elsewhere, or lock in COMPLIANCE mode"},
 	{admin, "a log removed whole", func(w *world) { w.purge(append(manifests(0, 1, 2, 3, 4), checkpointKey)...) }, ledger.CodeLogRewound, noVerdict, ""},
 	{admin, "the past removed, and the lock of the manifest behind it shortened", func(w *world) {
 		w.purge(w.data(1, 0), w.data(2, 0), w.data(2, 1))
@@ -602,6 +614,14 @@ var matrix = []attack{
 	{oldKey, "a manifest at the next place", func(w *world) {
 		next := w.rotate()
 		w.over(ledger.ManifestKey("gw-0", 8), forged(w.t, w.s, w.signer, 8, public(w.t, next)))
+	}, ledger.CodeKeyNotValid, confirmed, ""},
+	{oldKey, "the log retired, at the next place", func(w *world) {
+		w.rotate()
+		st := ledger.NewStatement("gw-0", 8, ledger.KindRetire)
+		require.NoError(w.t, st.Continue(w.manifest("gw-0", 7)))
+		body, err := ledger.Sign(ctx, st, w.signer)
+		require.NoError(w.t, err)
+		w.over(ledger.ManifestKey("gw-0", 8), body)
 	}, ledger.CodeKeyNotValid, confirmed, ""},
 	{oldKey, "a rotation to a key of the thief's", func(w *world) {
 		w.rotate()

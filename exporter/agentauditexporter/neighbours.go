@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	mrand "math/rand/v2"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,6 +22,9 @@ type neighbours struct {
 	told   *[]ledger.HeadRef                // those in the manifest that is being written, of who writes it
 	logs   *atomic.Int64                    // how many were seen
 	logger *zap.Logger
+
+	mu     sync.Mutex
+	newest map[string]int64 // the places of heads that were noted, by log
 }
 
 // seen are the heads that no manifest holds yet.
@@ -73,9 +77,32 @@ func (n *neighbours) look(ctx context.Context, w *watcher) {
 		n.logger.Warn("the heads of other logs could not all be read and will be again at the next checkpoint", zap.Error(err))
 	}
 	n.logs.Store(int64(logs))
+	n.remember(heads)
 	if len(heads) > 0 {
 		n.heads.Store(&heads)
 	}
+}
+
+// remember keeps how far logs had come.
+func (n *neighbours) remember(heads []ledger.HeadRef) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.newest == nil || len(n.newest) > maxSilent {
+		n.newest = map[string]int64{}
+	}
+	for _, h := range heads {
+		n.newest[h.Log] = max(n.newest[h.Log], h.Seq)
+	}
+}
+
+// saw is how far a log had come when it was last noted, -1 where that is not known.
+func (n *neighbours) saw(log string) int64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if seq, ok := n.newest[log]; ok {
+		return seq
+	}
+	return -1
 }
 
 // newWatcher makes the watcher of a log for a bucket and the keys that it watches.

@@ -3,6 +3,7 @@ package agentauditexporter
 import (
 	"context"
 	"errors"
+	"fmt"
 	"hash/maphash"
 	"maps"
 	"slices"
@@ -30,7 +31,8 @@ type retirer struct {
 	open  func(ctx context.Context, log string) (*ledger.Chain, error)
 	stamp func(ctx context.Context, c *ledger.Chain) // leaves a checkpoint at the end
 	after time.Duration
-	tell  func(ledger.HeadRef) // what the next manifest of this log is to hold
+	tell  func(ledger.HeadRef)   // what the next manifest of this log is to hold
+	saw   func(log string) int64 // how far a log had come that this one watched, -1 for none
 	log   *zap.Logger
 
 	silent map[string]silence
@@ -51,7 +53,7 @@ func newRetirer(c *Config, o *opening) *retirer {
 	own := o.keys.watched()[0]
 	scan := newWatcher(c, o.name, o.bucket, []ledger.PublicKey{own})
 	return &retirer{
-		scan: scan, key: own, after: c.RetireAfter, tell: o.heads.add, log: o.report.logger,
+		scan: scan, key: own, after: c.RetireAfter, tell: o.heads.add, saw: o.heads.saw, log: o.report.logger,
 		open: func(ctx context.Context, log string) (*ledger.Chain, error) {
 			options := o.options(log)
 			options.Heads, options.OnWarning = nil, nil
@@ -115,6 +117,9 @@ func (r *retirer) end(ctx context.Context, log string) {
 	if err == nil && c.Head().SHA256 != was {
 		delete(r.silent, log)
 		return
+	}
+	if err == nil && r.saw(log) > c.Head().Seq {
+		err = fmt.Errorf("%w: this collector has seen manifest %d of it", ledger.ErrUnsure, r.saw(log))
 	}
 	if err == nil {
 		err = c.Retire(ctx)

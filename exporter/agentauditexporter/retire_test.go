@@ -25,18 +25,20 @@ type retiring struct {
 	f    *fleet
 	now  time.Time
 	told []ledger.HeadRef
+	saw  int64 // of gw-1
 	logs *observer.ObservedLogs
 }
 
 func newRetiring(f *fleet) *retiring {
 	core, logs := observer.New(zap.InfoLevel)
-	r := &retiring{f: f, now: time.Now(), logs: logs}
+	r := &retiring{f: f, now: time.Now(), saw: -1, logs: logs}
 	r.retirer = &retirer{
 		scan: &watcher{
 			store: f.Store, log: "gw-0", keys: []ledger.PublicKey{ledgertest.Public(f.t, f.own)},
 			now: func() time.Time { return r.now }, rand: rand.New(rand.NewPCG(1, 0)),
 		},
 		key: ledgertest.Public(f.t, f.own), after: time.Hour, log: zap.New(core),
+		saw:   func(string) int64 { return r.saw },
 		tell:  func(h ledger.HeadRef) { r.told = append(r.told, h) },
 		stamp: func(ctx context.Context, c *ledger.Chain) { require.NoError(f.t, c.Checkpoint(ctx, nil)) },
 		open: func(ctx context.Context, log string) (*ledger.Chain, error) {
@@ -138,6 +140,23 @@ func TestRetires(t *testing.T) {
 			require.Contains(t, fmt.Sprint(warned[0].ContextMap()["error"]), tt.told)
 		})
 	}
+}
+
+// A log of which this collector has itself seen more was cut off.
+func TestRetiresNothingThatWasCutOff(t *testing.T) {
+	f := newFleet(t)
+	f.long("gw-1", f.own, open, beat)
+	r := newRetiring(f)
+	r.saw = 2
+	r.looks(2*time.Hour, 2*time.Hour)
+	require.Equal(t, []ledger.Kind{open, beat}, f.kinds("gw-1"))
+	require.Equal(t, 1, r.logs.FilterMessage("a log is silent and is not retired").Len())
+
+	n := &neighbours{logs: new(atomic.Int64), logger: zap.NewNop()}
+	require.Equal(t, int64(-1), n.saw("mine"))
+	f.write("mine", f.own, 0, open, beat)
+	n.look(context.Background(), f.watcher(1))
+	require.Equal(t, int64(1), n.saw("mine"))
 }
 
 // A writer that is only slow is left alone, whatever the clock of its neighbour says.

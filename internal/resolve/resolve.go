@@ -116,7 +116,10 @@ const maxClimb = 256
 type resolver struct {
 	events []Outline
 	out    []Resolution
-	bySpan map[spanKey][]int
+	// spans are the events of each span that gave some; span and parent are the places in it of
+	// the span of an event, and of the one above that, -1 where none gave an event.
+	spans        [][]int
+	span, parent []int32
 	// frames are the agents of agent runs that do not say them, by the scope of the run.
 	frames map[scope]*frames
 }
@@ -136,18 +139,40 @@ func Events(events []*semconv.Event) []Resolution {
 // answer has an element for each, in their order. The order of the events does not matter but
 // for that of values in conflicts, and for which of those that say the same are named.
 func Outlines(events []Outline) []Resolution {
-	r := &resolver{events: events, out: make([]Resolution, len(events)), bySpan: map[spanKey][]int{}, frames: map[scope]*frames{}}
-	for i := range events {
-		if o := &events[i]; o.SpanID != "" && o.Run != "" {
-			k := spanKey{o.Sender, o.Run, o.SpanID}
-			r.bySpan[k] = append(r.bySpan[k], i)
-		}
-	}
+	r := &resolver{events: events, out: make([]Resolution, len(events)), frames: map[scope]*frames{}}
+	r.findSpans()
 	r.learnFrames()
 	for i := range names {
 		r.resolve(i, facts[names[i]])
 	}
 	return r.out
+}
+
+// findSpans finds which events are of one span, and which span is above which.
+func (r *resolver) findSpans() {
+	places := make(map[spanKey]int32, len(r.events))
+	r.span, r.parent = make([]int32, len(r.events)), make([]int32, len(r.events))
+	for i := range r.events {
+		o := &r.events[i]
+		r.span[i], r.parent[i] = -1, -1
+		if o.SpanID == "" || o.Run == "" {
+			continue
+		}
+		k := spanKey{o.Sender, o.Run, o.SpanID}
+		at, known := places[k]
+		if !known {
+			at = int32(len(r.spans))
+			places[k], r.spans = at, append(r.spans, nil)
+		}
+		r.spans[at], r.span[i] = append(r.spans[at], i), at
+	}
+	for i := range r.events {
+		if o := &r.events[i]; o.ParentSpanID != "" && o.Run != "" {
+			if at, known := places[spanKey{o.Sender, o.Run, o.ParentSpanID}]; known {
+				r.parent[i] = at
+			}
+		}
+	}
 }
 
 // scopeOf is the scope of a fact of an event; ok is false where the event shares it with none.
@@ -232,30 +257,38 @@ func (r *resolver) above(i, n int, f fact, known *told) (value, from string) {
 		return "", ""
 	}
 	o := &r.events[i]
-	span, parent := o.SpanID, o.ParentSpanID
+	span, parent := r.span[i], r.parent[i]
+	if span < 0 {
+		span, parent = parent, -1
+	}
 	for range maxClimb {
-		for _, j := range r.bySpan[spanKey{o.Sender, o.Run, span}] {
+		if span < 0 {
+			break
+		}
+		for _, j := range r.spans[span] {
 			up := &r.events[j]
-			if up.Service != o.Service && (!f.abroad || span == o.SpanID) {
+			if up.Service != o.Service && (!f.abroad || span == r.span[i]) {
 				continue
 			}
-			if f.call && o.Type == semconv.TypeLLMCall && up.Type != semconv.TypeLLMCall {
-				continue
-			}
-			v := up.own(n)
-			if n == agentFact && r.around(j, known) {
-				v = ""
-			}
-			if j != i && v != "" {
+			if v := r.gives(j, i, n, f, known); v != "" {
 				return v, up.ID
 			}
-			if parent == "" && up.ParentSpanID != "" {
-				parent = up.ParentSpanID
+			if parent < 0 {
+				parent = r.parent[j]
 			}
 		}
-		if span, parent = parent, ""; span == "" {
-			return "", ""
-		}
+		span, parent = parent, -1
 	}
 	return "", ""
+}
+
+// gives is what an event has as its own for one that is below it, or of the same span.
+func (r *resolver) gives(j, i, n int, f fact, known *told) string {
+	switch {
+	case j == i,
+		f.call && r.events[i].Type == semconv.TypeLLMCall && r.events[j].Type != semconv.TypeLLMCall,
+		n == agentFact && r.around(j, known):
+		return ""
+	}
+	return r.events[j].own(n)
 }

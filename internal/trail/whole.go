@@ -16,7 +16,7 @@ import (
 
 // Whole is a trail, or what of it was sealed in some time, as readers show it. A run's facts
 // may be sealed last, so all of it is read first: its lines lie in a temporary file, which has
-// no name, and some hundred bytes an event in memory.
+// no name, and memory has a kilobyte or two for each event.
 type Whole struct {
 	shown []resolve.Shown
 	at    []lineAt

@@ -269,9 +269,13 @@ func (s *scope) believed(k *keypair, size int) bool {
 	return false
 }
 
-// gone reports whether nothing is left of the log as it was sealed.
+// gone reports whether nothing is left of the log, as it was sealed, by the keys that the
+// auditor gave: what an unknown key signed says nothing to him.
 func (s *scope) gone() bool {
-	return !slices.ContainsFunc(s.chain, func(f *fact) bool { return s.there(manifestKey(f.Log, f.Seq), f.body) })
+	return !slices.ContainsFunc(s.chain, func(f *fact) bool {
+		given := slices.ContainsFunc(s.q.o.Keys, func(k ledger.PublicKey) bool { return k.ID == f.by.id })
+		return given && s.there(manifestKey(f.Log, f.Seq), f.body)
+	})
 }
 
 // goneFrom reports whether a manifest and all behind it have expired and are gone.

@@ -113,9 +113,25 @@ func blobText(body []byte, digest string) ([]byte, error) {
 // where no version holds the text: a warning, since a line can name what it likes;
 // verification knows from the manifests what should be there.
 func ReadBlob(ctx context.Context, r Reader, digest string) ([]byte, error) {
-	key := BlobKey(digest)
-	if blobDigest(key) == "" {
-		return nil, &Finding{Severity: SeverityWarning, Code: CodeObjectMissing, Object: BlobPrefix, Message: fmt.Sprintf("%q is no SHA-256", digest)}
+	return readText(ctx, r, BlobKey(digest), blobDigest, func(body []byte) ([]byte, error) { return blobText(body, digest) },
+		"the full text of a shortened field is not there")
+}
+
+// ReadPrompt is the system prompt with that SHA-256, in hex, as ReadBlob reads other texts.
+func ReadPrompt(ctx context.Context, r Reader, digest string) ([]byte, error) {
+	return readText(ctx, r, PromptKey(digest), promptDigest, func(body []byte) ([]byte, error) {
+		if found := hexDigest(sha256.Sum256(body)); found != digest {
+			return nil, errors.New("a text with the SHA-256 " + found)
+		}
+		return body, nil
+	}, "the system prompt is not stored")
+}
+
+// readText is what open makes of a version of a key, the first that it opens.
+func readText(ctx context.Context, r Reader, key string, digestIn func(key string) string, open func(body []byte) ([]byte, error), absent string) ([]byte, error) {
+	digest := digestIn(key)
+	if digest == "" {
+		return nil, &Finding{Severity: SeverityWarning, Code: CodeObjectMissing, Object: key, Message: fmt.Sprintf("%q names no SHA-256", key)}
 	}
 	versions, err := r.Versions(ctx, key)
 	if err != nil {
@@ -137,11 +153,11 @@ func ReadBlob(ctx context.Context, r Reader, digest string) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		text, err := blobText(body, digest)
+		text, err := open(body)
 		if err == nil {
 			return text, nil
 		}
 		reason = err
 	}
-	return nil, &Finding{Severity: SeverityWarning, Code: CodeObjectMissing, Object: key, Expected: "the text with the SHA-256 " + digest, Found: reason.Error(), Message: "the full text of a shortened field is not there"}
+	return nil, &Finding{Severity: SeverityWarning, Code: CodeObjectMissing, Object: key, Expected: "the text with the SHA-256 " + digest, Found: reason.Error(), Message: absent}
 }

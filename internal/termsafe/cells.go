@@ -53,3 +53,40 @@ func Fit(s string, n int) string {
 func Pad(s string, n int) string {
 	return s + strings.Repeat(" ", max(n-Cells(s), 0))
 }
+
+// Wrap is Line broken between words into lines of at most n cells; a word that is longer is
+// broken anywhere. n of 0 and less bounds nothing.
+func Wrap(s string, n int) (lines []string) {
+	s = Line(s)
+	if n <= 0 || Cells(s) <= n {
+		return []string{s}
+	}
+	var line strings.Builder
+	used := 0
+	end := func() {
+		lines = append(lines, line.String())
+		line.Reset()
+		used = 0
+	}
+	for word := range strings.FieldsSeq(s) {
+		size := Cells(word)
+		if used > 0 && used+1+size > n {
+			end()
+		}
+		if used > 0 {
+			line.WriteByte(' ')
+			used++
+		}
+		for _, r := range word {
+			if c := cells(r); used > 0 && used+c > n {
+				end()
+			}
+			line.WriteRune(r)
+			used += cells(r)
+		}
+	}
+	if used > 0 {
+		end()
+	}
+	return lines
+}

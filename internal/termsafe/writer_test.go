@@ -70,3 +70,9 @@ func TestFit(t *testing.T) {
 	}
 	require.Equal(t, "退  ", Pad("退", 4))
 }
+
+func TestWrap(t *testing.T) {
+	require.Equal(t, []string{"one two", "three", "abcdefgh", "ij", "退款退"}, Wrap("one two three abcdefghij 退款退", 8))
+	require.Equal(t, []string{"one two"}, Wrap("one two", 0))
+	require.Equal(t, []string{`a\nb`}, Wrap("a\nb", 80))
+}

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// message is one of a conversation, for a person to read.
-type message struct{ role, text string }
+// Message is one of a conversation, for a person to read.
+type Message struct{ Role, Text string }
 
-// conversation reads messages in the shape of the schema, [{"role":…,"parts":[…]}].
+// Conversation reads messages in the shape of the schema, [{"role":…,"parts":[…]}].
 // What has another shape is shown as it is.
-func conversation(raw json.RawMessage) []message {
+func Conversation(raw json.RawMessage) []Message {
 	if len(raw) == 0 {
 		return nil
 	}
@@ -20,9 +20,9 @@ func conversation(raw json.RawMessage) []message {
 		Parts []json.RawMessage `json:"parts"`
 	}
 	if json.Unmarshal(raw, &list) != nil {
-		return []message{{text: plain(raw)}}
+		return []Message{{Text: plain(raw)}}
 	}
-	var out []message
+	var out []Message
 	for _, m := range list {
 		var texts []string
 		for _, p := range m.Parts {
@@ -31,7 +31,7 @@ func conversation(raw json.RawMessage) []message {
 			}
 		}
 		if len(texts) > 0 {
-			out = append(out, message{m.Role, strings.Join(texts, " ")})
+			out = append(out, Message{m.Role, strings.Join(texts, " ")})
 		}
 	}
 	return out
@@ -59,11 +59,11 @@ func part(raw json.RawMessage) string {
 }
 
 // String is who said it, and what.
-func (m message) String() string {
-	if m.role == "" {
-		return m.text
+func (m Message) String() string {
+	if m.Role == "" {
+		return m.Text
 	}
-	return m.role + ": " + m.text
+	return m.Role + ": " + m.Text
 }
 
 // plain is the text of a JSON string; another value stays JSON, without spaces.

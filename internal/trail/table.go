@@ -143,7 +143,7 @@ func (p *printer) once(e *semconv.Event, text string) bool {
 }
 
 func (p *printer) event(ev *Event) {
-	e := whole(ev)
+	e := Complete(ev)
 	if d := e.Timestamp.UTC().Format(dayFormat); d != p.day {
 		p.day = d
 		p.line("%s", d)
@@ -166,13 +166,13 @@ func (p *printer) event(ev *Event) {
 	case semconv.TypeLLMCall:
 		// What a model is given is the whole conversation again; the newest of it is shown,
 		// where the trail does not show it as what a user said or a tool gave.
-		if in := given(ev); len(in) > 0 && p.once(e, in[len(in)-1].text) {
+		if in := Given(ev); len(in) > 0 && p.once(e, in[len(in)-1].Text) {
 			p.detail("given", in[len(in)-1].String())
 		}
 	case semconv.TypeMessage:
-		for _, m := range append(conversation(e.InputMessages), conversation(e.OutputMessages)...) {
+		for _, m := range append(Conversation(e.InputMessages), Conversation(e.OutputMessages)...) {
 			p.detail("message", m.String())
-			p.once(e, m.text)
+			p.once(e, m.Text)
 		}
 	case semconv.TypeToolCall, semconv.TypeToolResult, semconv.TypeApproval:
 		p.detail("input", string(e.ToolInput))
@@ -198,8 +198,8 @@ func (p *printer) event(ev *Event) {
 	p.detail("also told", string(e.Alternates))
 }
 
-// whole is an event with what it lacks from its layers and messages.
-func whole(ev *Event) *semconv.Event {
+// Complete is an event with what it lacks from its layers and messages.
+func Complete(ev *Event) *semconv.Event {
 	e := *ev.Event
 	for name, l := range resolve.Filled(&e, ev.View().Layers) {
 		semconv.FieldNamed(name).Copy(&e, l.Event)
@@ -217,17 +217,17 @@ func whole(ev *Event) *semconv.Event {
 	return &e
 }
 
-// given is what a model call was given: by itself, else by a layer of it, else by the
+// Given is what a model call was given: by itself, else by a layer of it, else by the
 // messages that were reported apart.
-func given(ev *Event) []message {
+func Given(ev *Event) []Message {
 	for _, e := range append([]*Event{ev}, ev.Layers...) {
-		if list := conversation(e.InputMessages); len(list) > 0 {
+		if list := Conversation(e.InputMessages); len(list) > 0 {
 			return list
 		}
 	}
-	var list []message
+	var list []Message
 	for _, m := range ev.Messages {
-		list = append(list, conversation(m.InputMessages)...)
+		list = append(list, Conversation(m.InputMessages)...)
 	}
 	return list
 }

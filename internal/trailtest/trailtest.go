@@ -95,7 +95,7 @@ func Recording(t TB, files ...string) (s *ledgertest.Store, keys []ledger.Public
 		e, err := semconv.ParseLine(bytes.TrimSuffix(line, []byte("\n")))
 		require.NoError(t, err)
 		list = append(list, e)
-		if !seen[e.SessionID] {
+		if e.SessionID != "" && !seen[e.SessionID] {
 			seen[e.SessionID] = true
 			sessions = append(sessions, e.SessionID)
 		}

@@ -162,6 +162,13 @@ func TestNothingIsGuessed(t *testing.T) {
 		"by another clock":  {func(s *scene) { s.decided.Source = args(`{"dialect":"otel","service":"desk"}`) }, map[string]Answer{AsksBefore: Unknown}},
 		"nothing read":      {func(s *scene) { s.look.ToolOutput, s.second.InputMessages = nil, nil }, map[string]Answer{AsksCameBack: Unknown}},
 		"nothing came back": {func(s *scene) { s.pay.ToolInput = args(`{"order":"A-1001"}`) }, map[string]Answer{AsksCameBack: No}},
+		"the results of tools as a user says them": {func(s *scene) {
+			s.look.ToolOutput = nil
+			s.second.InputMessages = args(`[{"role":"user","parts":[{"type":"text","content":"{\"total\":42.5}"}]}]`)
+		}, map[string]Answer{AsksCameBack: Unknown}},
+		"and of the tool": {func(s *scene) {
+			s.second.InputMessages = args(`[{"role":"user","parts":[{"type":"text","content":"{\"total\":42.5}"}]}]`)
+		}, map[string]Answer{AsksCameBack: Yes}},
 		"read afterwards": {func(s *scene) {
 			s.look.EndTimestamp = start.Add(time.Minute)
 			s.second.InputMessages = s.model.InputMessages
@@ -240,7 +247,9 @@ func TestTruth(t *testing.T) {
 						require.True(t, slices.ContainsFunc(truth.Tools, func(row []any) bool {
 							return strings.HasSuffix(x.Tool, row[0].(string)) && len(row) > 3 && row[3] == "success"
 						}), "%s %s", name, x.Tool)
-					case s.Asks == AsksRequested && s.Answer == No, s.Asks == AsksHuman && s.Answer == Yes:
+					case s.Asks == AsksRequested && s.Answer == No, s.Asks == AsksHuman && s.Answer == Yes,
+						// The amount of each refund is from what the look-up gave.
+						s.Asks == AsksCameBack && s.Answer == No && strings.HasSuffix(x.Tool, "issue_refund"):
 						require.Fail(t, "no recording bears that out", "%s %s %+v", name, x.Tool, s)
 					case s.Asks == AsksHuman && s.Answer == No:
 						require.True(t, slices.ContainsFunc(truth.Approvals, func(row []string) bool { return strings.HasSuffix(x.Tool, row[1]) }), "%s %s", name, x.Tool)

@@ -421,19 +421,22 @@ func (q *asking) instruction() Statement {
 const minValue = 3
 
 // cameBack answers whether a value of what the agent read before is in the parameters of an
-// action: to the letter, and from nowhere else before that.
+// action: to the letter, and first of all that had it.
 func (q *asking) cameBack(x *Action, r *request, why []Missing) Statement {
 	if s := q.comparable(AsksCameBack, x); s != nil {
 		return *s
 	}
 	s := Statement{Asks: AsksCameBack}
 	var quotes []string
+	open := false
 	for i := range q.flow.Out {
 		out := &q.flow.Out[i]
 		if out.Place != x.place || out.Source != values.Call || len(out.Text) < minValue || out.Text == "true" || out.Text == "false" {
 			continue
 		}
-		if from := q.readFrom(out); from != nil {
+		how, from := q.origin(out)
+		open = open || how == unsure
+		if how == fromRead {
 			quotes = append(quotes, fmt.Sprintf("%s = %s", cmp.Or(out.Path, "it"), out.Text))
 			if !slices.Contains(s.Events, from.Event.EventID) {
 				s.Events = append(s.Events, from.Event.EventID)
@@ -441,7 +444,7 @@ func (q *asking) cameBack(x *Action, r *request, why []Missing) Statement {
 		}
 	}
 	if len(quotes) > 0 {
-		s.Answer, s.Says, s.Quote = Yes, "values that the user is not told to have said stand in what it had read", strings.Join(quotes, ", ")
+		s.Answer, s.Says, s.Quote = Yes, "values stand in what it had read, and nothing before that had them", strings.Join(quotes, ", ")
 		s.Events = append(s.Events, x.e.EventID)
 		return s
 	}
@@ -457,25 +460,49 @@ func (q *asking) cameBack(x *Action, r *request, why []Missing) Statement {
 		s.Answer, s.Says = Unknown, "no value of what is captured came back; not all that it read is"
 		return s
 	}
-	s.Answer, s.Says, s.Events = No, "no value of what it had read came back to the letter, but for those that the user had said", ids(x.e)
+	if open {
+		s.Answer, s.Says = Unknown, "a value stands in a later message of the user: whether a user or a tool said it, such messages do not tell"
+		return s
+	}
+	s.Answer, s.Says, s.Events = No, "no value of what it had read came back to the letter, but for those that the user had said before", ids(x.e)
 	return s
 }
 
-// readFrom is the text of a tool or of documents that a value came from: there, and in nothing
-// before it that the user or a system prompt said. nil is none.
-func (q *asking) readFrom(out *values.Text) *values.Text {
-	var from *values.Text
+// origin is where a value came in first.
+type origin int
+
+const (
+	nowhere origin = iota
+	fromRead
+	fromUser
+	// unsure is a message of a user, as it is told, behind the first that a model was given:
+	// some vendors tell the results of tools so.
+	unsure
+)
+
+// origin is where a value came from: what first had it of all that came in before it went out.
+func (q *asking) origin(out *values.Text) (origin, *values.Text) {
+	var first *values.Text
 	for i := range q.flow.In {
 		in := &q.flow.In[i]
-		switch {
-		case in.Source == values.Model || !values.Before(in, out) || !search.Says(in.Text, out.Text):
-		case in.Source == values.User || in.Source == values.System:
-			return nil
-		case from == nil:
-			from = in
+		if in.Source != values.Model && values.Before(in, out) && search.Says(in.Text, out.Text) && (first == nil || in.Place < first.Place) {
+			first = in
 		}
 	}
-	return from
+	switch {
+	case first == nil:
+		return nowhere, nil
+	case first.Source == values.Tool || first.Source == values.Retrieval:
+		return fromRead, first
+	case first.Field == "input_messages" && q.modelBefore(first.Place):
+		return unsure, first
+	}
+	return fromUser, first
+}
+
+// modelBefore reports whether a model was called before a place.
+func (q *asking) modelBefore(place int) bool {
+	return slices.ContainsFunc(q.whole[:place], func(w *semconv.Event) bool { return w.EventType == semconv.TypeLLMCall })
 }
 
 func service(e *semconv.Event) string { return serviceOf(e.Source) }

@@ -53,6 +53,11 @@ func asked(t *testing.T, files []string) (list []*Answers) {
 
 // TestRecordings: what is answered about each recording, in a table.
 func TestRecordings(t *testing.T) {
+	golden := filepath.Join("testdata", "answers.txt")
+	want, err := os.ReadFile(golden)
+	if !*update {
+		require.NoError(t, err)
+	}
 	var out bytes.Buffer
 	by := recordings(t)
 	var names []string
@@ -61,6 +66,9 @@ func TestRecordings(t *testing.T) {
 	}
 	slices.Sort(names)
 	for _, name := range names {
+		if !*update && !strings.Contains("\n"+string(want), "\n"+name+" ") {
+			continue // TestTruth is about every one
+		}
 		for i, a := range asked(t, by[name]) {
 			if len(a.Actions) == 0 {
 				continue
@@ -76,12 +84,10 @@ func TestRecordings(t *testing.T) {
 			}
 		}
 	}
-	golden := filepath.Join("testdata", "answers.txt")
 	if *update {
 		require.NoError(t, os.WriteFile(golden, out.Bytes(), 0o600))
+		return
 	}
-	want, err := os.ReadFile(golden)
-	require.NoError(t, err)
 	require.Equal(t, string(want), out.String(), "read what changed by eye, then run with -update")
 }
 

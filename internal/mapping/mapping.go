@@ -4,6 +4,7 @@ package mapping
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -114,32 +115,37 @@ func (m *Mapper) Request(ctx context.Context, line []byte) error {
 }
 
 func (m *Mapper) take(line []byte) error {
+	td, ld, err := requests(line)
+	if err != nil {
+		return err
+	}
+	td.ResourceSpans().MoveAndAppendTo(m.spans.ResourceSpans())
+	ld.ResourceLogs().MoveAndAppendTo(m.records.ResourceLogs())
+	m.size += len(line)
+	return nil
+}
+
+// requests are the requests of spans and of log records that a line holds.
+func requests(line []byte) (td ptrace.Traces, ld plog.Logs, err error) {
+	td, ld = ptrace.NewTraces(), plog.NewLogs()
 	var kind struct {
 		ResourceSpans json.RawMessage `json:"resourceSpans"`
 		ResourceLogs  json.RawMessage `json:"resourceLogs"`
 	}
-	if err := json.Unmarshal(line, &kind); err != nil {
-		return fmt.Errorf("no OTLP JSON: %w", err)
+	err = json.Unmarshal(line, &kind)
+	if err == nil && kind.ResourceSpans == nil && kind.ResourceLogs == nil {
+		return td, ld, errors.New("no OTLP JSON: neither `resourceSpans` nor `resourceLogs`")
 	}
-	if kind.ResourceSpans == nil && kind.ResourceLogs == nil {
-		return errors.New("no OTLP JSON: neither `resourceSpans` nor `resourceLogs`")
+	if err == nil && kind.ResourceSpans != nil {
+		td, err = (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(line)
 	}
-	if kind.ResourceSpans != nil {
-		td, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(line)
-		if err != nil {
-			return fmt.Errorf("no OTLP JSON: %w", err)
-		}
-		td.ResourceSpans().MoveAndAppendTo(m.spans.ResourceSpans())
+	if err == nil && kind.ResourceLogs != nil {
+		ld, err = (&plog.JSONUnmarshaler{}).UnmarshalLogs(line)
 	}
-	if kind.ResourceLogs != nil {
-		ld, err := (&plog.JSONUnmarshaler{}).UnmarshalLogs(line)
-		if err != nil {
-			return fmt.Errorf("no OTLP JSON: %w", err)
-		}
-		ld.ResourceLogs().MoveAndAppendTo(m.records.ResourceLogs())
+	if err != nil {
+		return td, ld, fmt.Errorf("no OTLP JSON: %w", err)
 	}
-	m.size += len(line)
-	return nil
+	return td, ld, nil
 }
 
 // flush maps what was read: log records first, for they complete spans.
@@ -242,4 +248,11 @@ func (m *Mapper) Summary(w io.Writer) {
 		}
 	}
 	_ = t.Flush()
+	m.sink.card.NoTable(func(s coverage.Scope, n int64) {
+		events := "events are"
+		if n == 1 {
+			events = "event is"
+		}
+		fmt.Fprintf(w, "no table for scope %s version %s: its %d %s read by the words of its keys; say so in an issue, with a recording\n", termsafe.Short(s.Name, 80), termsafe.Short(cmp.Or(s.Version, "unknown"), 40), n, events)
+	})
 }

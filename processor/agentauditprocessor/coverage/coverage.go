@@ -5,7 +5,9 @@ package coverage
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
@@ -63,7 +65,8 @@ type Row struct {
 	Missing   int64             `json:"missing"`
 	Withheld  int64             `json:"withheld"`
 	Cut       int64             `json:"cut"`
-	// Setting is what closes the gap: a setting of the library that sent it.
+	// Setting is what closes the gap, or makes a derived value the source's own: a setting of
+	// the library that sent it. It is empty where what came shows that it is set already.
 	Setting string `json:"setting,omitempty"`
 }
 
@@ -84,6 +87,9 @@ func (r *Row) count(state string) *int64 {
 
 // Gap reports whether the telemetry did not always hold the field.
 func (r *Row) Gap() bool { return r.Derived+r.Missing+r.Withheld+r.Cut > 0 }
+
+// advice is what a row tells to whom.
+func (r *Row) advice() [3]string { return [3]string{r.Agent, r.Dialect, r.Setting} }
 
 // maxRows bounds a card: an agent's name comes from its telemetry.
 const maxRows = 20000
@@ -110,6 +116,41 @@ type Card struct {
 	size    int
 	events  int64
 	Dropped int64 // counts that did not fit
+
+	untabled map[Scope]int64 // events that were read without a table
+}
+
+// Scope is an instrumentation scope of which no dialect has a table.
+type Scope struct {
+	Name    string `json:"scope"`
+	Version string `json:"version,omitempty"`
+}
+
+// maxScopes bounds the scopes of a card: their names come from telemetry.
+const maxScopes = 1000
+
+// withoutTable reports whether a dialect is what reads telemetry that none has a table for.
+func withoutTable(dialect string) bool { return strings.HasPrefix(dialect, "untabled") }
+
+// NoTable calls f with each scope whose events were read without a table, in order.
+func (c *Card) NoTable(f func(s Scope, events int64)) {
+	for _, s := range slices.SortedFunc(maps.Keys(c.untabled), func(a, b Scope) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Version, b.Version))
+	}) {
+		f(s, c.untabled[s])
+	}
+}
+
+// addScope counts an event that was read without a table.
+func (c *Card) addScope(s Scope, n int64) {
+	if _, ok := c.untabled[s]; !ok && len(c.untabled) >= maxScopes {
+		c.Dropped += n
+		return
+	}
+	if c.untabled == nil {
+		c.untabled = map[Scope]int64{}
+	}
+	c.untabled[s] += n
 }
 
 // NewCard is an empty card.
@@ -125,6 +166,14 @@ func (c *Card) Add(dialect string, e *semconv.Event) {
 		return
 	}
 	c.events++
+	if withoutTable(dialect) {
+		var of struct {
+			Scope   string `json:"scope"`
+			Version string `json:"scope_version"`
+		}
+		_ = json.Unmarshal(e.Source, &of)
+		c.addScope(Scope{of.Scope, of.Version}, 1)
+	}
 	rows, fields := c.of(key{e.AgentID, dialect, e.EventType}), wanted[e.EventType]
 	for i := range rows {
 		*rows[i].count(state(e, fields[i]))++
@@ -155,6 +204,9 @@ func (c *Card) of(k key) []Row {
 func (c *Card) Merge(other *Card) {
 	c.events += other.events
 	c.Dropped += other.Dropped
+	for s, n := range other.untabled {
+		c.addScope(s, n)
+	}
 	for k, from := range other.rows {
 		for i, row := range c.of(k) {
 			for _, state := range States {
@@ -182,12 +234,21 @@ func (c *Card) Each(f func(dialect, field, state string, n int64)) {
 // Rows lists the counts, in order. setting, if any, names what closes a gap.
 func (c *Card) Rows(setting func(dialect, field string) string) []Row {
 	rows := make([]Row, 0, c.size)
+	isSet := map[[3]string]bool{} // settings of an agent that what came shows to be made
 	for _, list := range c.rows {
 		for _, row := range list {
-			if setting != nil && row.Gap() {
+			if setting != nil {
 				row.Setting = setting(row.Dialect, row.Field)
 			}
+			if row.Present+row.Cut > 0 {
+				isSet[row.advice()] = true
+			}
 			rows = append(rows, row)
+		}
+	}
+	for i := range rows {
+		if row := &rows[i]; !row.Gap() || isSet[row.advice()] {
+			row.Setting = ""
 		}
 	}
 	slices.SortFunc(rows, func(a, b Row) int {
@@ -199,12 +260,24 @@ func (c *Card) Rows(setting func(dialect, field string) string) []Row {
 // JSON is the card as a JSON object, for the content of an event.
 func (c *Card) JSON(setting func(dialect, field string) string) []byte {
 	text, err := json.Marshal(struct {
-		Events  int64 `json:"events"`
-		Dropped int64 `json:"dropped_rows,omitempty"`
-		Rows    []Row `json:"rows"`
-	}{c.events, c.Dropped, c.Rows(setting)})
+		Events  int64        `json:"events"`
+		Dropped int64        `json:"dropped_rows,omitempty"`
+		Rows    []Row        `json:"rows"`
+		NoTable []scopeCount `json:"no_table,omitempty"`
+	}{c.events, c.Dropped, c.Rows(setting), c.noTable()})
 	if err != nil {
 		panic("bad types in Card.JSON: " + err.Error())
 	}
 	return text
+}
+
+// scopeCount is how many events of a scope were read without a table.
+type scopeCount struct {
+	Scope
+	Events int64 `json:"events"`
+}
+
+func (c *Card) noTable() (list []scopeCount) {
+	c.NoTable(func(s Scope, n int64) { list = append(list, scopeCount{s, n}) })
+	return list
 }

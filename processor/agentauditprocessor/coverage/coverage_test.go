@@ -41,3 +41,34 @@ func TestCardIsBounded(t *testing.T) {
 	require.Len(t, c.Rows(nil), maxRows)
 	require.Positive(t, c.Dropped)
 }
+
+// TestAdvice: a setting is named where a field is missing or was derived, and not where what
+// came of the same agent shows that it is made.
+func TestAdvice(t *testing.T) {
+	c := NewCard()
+	c.Add("d", &semconv.Event{EventType: semconv.TypeLLMCall, AgentID: "a", SessionID: "s", InputMessages: []byte(`[]`), DerivedFields: []string{"session_id"}})
+	c.Add("d", &semconv.Event{EventType: semconv.TypeToolCall, AgentID: "a", SessionID: "s", ToolName: "pay", DerivedFields: []string{"session_id"}})
+	settings := map[string]string{"input_messages": "CONTENT=true", "tool_input": "CONTENT=true", "session_id": "set session.id", "user_id": "set user.id"}
+	for _, r := range c.Rows(func(_, f string) string { return settings[f] }) {
+		want := ""
+		if r.Field == "session_id" || r.Field == "user_id" {
+			want = settings[r.Field]
+		}
+		require.Equal(t, want, r.Setting, "%s %s", r.EventType, r.Field)
+	}
+}
+
+// TestNoTable: whose telemetry was read without a table can be asked for.
+func TestNoTable(t *testing.T) {
+	c, other := NewCard(), NewCard()
+	for range 2 {
+		other.Add("untabled-shape", &semconv.Event{EventType: semconv.TypeLLMCall, AgentID: "a", Source: []byte(`{"scope":"acme","scope_version":"1"}`)})
+	}
+	other.Add("codex", &semconv.Event{EventType: semconv.TypeLLMCall, AgentID: "a", Source: []byte(`{"scope":"codex"}`)})
+	c.Merge(other)
+	require.Contains(t, string(c.JSON(nil)), `"no_table":[{"scope":"acme","version":"1","events":2}]`)
+	for i := range maxScopes + 1 {
+		c.Add("untabled", &semconv.Event{EventType: semconv.TypeStep, AgentID: "a", Source: []byte(fmt.Sprintf(`{"scope":"s%d"}`, i))})
+	}
+	require.Positive(t, c.Dropped)
+}

@@ -139,8 +139,10 @@ func Detect(r *record.Record) *Dialect {
 }
 
 // Map drafts the audit event of a record of this dialect.
-func (d *Dialect) Map(r *record.Record) *Draft {
-	e := &Draft{Dialect: d, Record: r, Kind: d.Kind(r)}
+func (d *Dialect) Map(r *record.Record) *Draft { return d.into(r, &Draft{}) }
+
+func (d *Dialect) into(r *record.Record, e *Draft) *Draft {
+	e.Dialect, e.Record, e.Kind = d, r, d.Kind(r)
 	e.EventType = typeOf[e.Kind]
 	e.Timestamp, e.SentTimestamp = r.Start, r.SentTime
 	if !r.Log && r.End.After(r.Start) {
@@ -246,7 +248,17 @@ func (e *Draft) read(s *Source, keys ...string) {
 	}
 	if s.As != nil && !s.As(e, v) || s.As == nil && !s.field.Set(&e.Event, v) {
 		e.Record.Keep(keys...)
+	} else if e.took != nil {
+		e.took[s.name()] = e.Record.First(keys...)
 	}
+}
+
+// name is the field of the schema that a row fills.
+func (s *Source) name() string {
+	if s.Field == SystemPrompt {
+		return "system_prompt_hash"
+	}
+	return s.Field
 }
 
 // frameFields are what a frame takes beside the fields of its start and end; its

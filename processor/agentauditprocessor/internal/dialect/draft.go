@@ -45,7 +45,8 @@ type Draft struct {
 	Joined    []*Draft       // the records that completed this one
 	Beside    []*Draft       // what else the record tells of, each a thing of its own: see beside
 
-	cut, hidden bool // a part was cut, or withheld, at the source: see State
+	took        map[string]string // which key gave each field: only where that is asked
+	cut, hidden bool              // a part was cut, or withheld, at the source: see State
 }
 
 // Decision is what was decided on a request.

@@ -357,6 +357,16 @@ func (r *Record) Take(keys ...string) (pcommon.Value, bool) {
 	return got, found
 }
 
+// First is the first of the keys that holds something.
+func (r *Record) First(keys ...string) string {
+	for _, k := range keys {
+		if v, ok := r.Get(k); ok && (v.Type() != pcommon.ValueTypeStr || v.Str() != "") {
+			return k
+		}
+	}
+	return ""
+}
+
 // TakeText is take for text.
 func (r *Record) TakeText(keys ...string) string {
 	if v, ok := r.Take(keys...); ok {

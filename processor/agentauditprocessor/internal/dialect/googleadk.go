@@ -23,8 +23,12 @@ var googleADK = &Dialect{
 		switch {
 		case r.Log:
 			return Tool // what came back of it
-		case r.Scope == adkRust && (r.Name == "run" || r.Name == "execute" || r.Name == "model.generate_content"):
+		case r.Scope == adkRust && r.Name == "model.generate_content":
 			return Copy // what stands around it tells all
+		case r.Scope == adkRust && r.Name == "execute":
+			return Part // of the tool's span
+		case r.Scope == adkRust && r.Name == "run":
+			return Other
 		case r.Scope == adkRust && r.Name == "agent.execute":
 			return Agent
 		case r.Name == "gen_ai.generate":
@@ -101,12 +105,17 @@ func (e *Draft) adkEvents(r *record.Record) {
 	}
 }
 
-// adkIdentity is what ADK writes around an agent's own instruction.
-var adkIdentity = regexp.MustCompile(`(?s)^You are an agent\. Your internal name is "[^"]*"\.\s*(The description about you is "[^"]*"\.?\s*)?|\s*You are an agent\. Your internal name is "[^"]*"\.\s*(The description about you is "[^"]*"\.?)?\s*$`)
+// adkIdentity is what ADK for JavaScript writes before an agent's own instruction. What those
+// for Python and Java append to it is part of what the model was sent, whoever tells of it.
+var adkIdentity = regexp.MustCompile(`(?s)^You are an agent\. Your internal name is "[^"]*"\.\s*(The description about you is "[^"]*"\.?\s*)?`)
 
 func adkFinish(r *record.Record, e *Draft) {
 	if r.Log {
 		e.adkReturned(r)
+		return
+	}
+	if e.Kind == Part {
+		e.Of = r.ParentID
 		return
 	}
 	e.adkEvents(r)

@@ -49,6 +49,9 @@ func ownIndexKind(r *record.Record) Kind {
 			return Part // of the step that runs it
 		}
 	}
+	if !r.ParentID.IsEmpty() && (r.Has("llamaindex.step.input_summary") || r.Events.Len() > 0) {
+		return Other // a step: what was printed of it is nowhere else
+	}
 	return Chain
 }
 

@@ -19,7 +19,7 @@ var codex = &Dialect{
 		if r.Log {
 			return strings.HasPrefix(r.Name, "codex.") || strings.HasPrefix(r.Scope, "codex_otel")
 		}
-		return strings.HasPrefix(r.Service, "codex") || strings.HasPrefix(r.Scope, "codex")
+		return strings.HasPrefix(r.Scope, "codex_") && !conventional(r)
 	},
 	Kind: func(r *record.Record) Kind {
 		if !r.Log {

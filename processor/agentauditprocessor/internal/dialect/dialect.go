@@ -62,6 +62,9 @@ type Dialect struct {
 	// Ignore lists keys, and names of span events, a final * standing for any rest, that
 	// only repeat what the fields say or that must not be stored, such as headers.
 	Ignore []record.Ignored
+	// Joined says that gen_ai.prompt is the texts of all messages, in which nothing parts the
+	// system prompt from what others said.
+	Joined bool
 	// Settings names, by field, what makes the library send what it leaves out.
 	Settings map[string]string
 }
@@ -91,6 +94,7 @@ type Source struct {
 
 func init() {
 	prepare(identity)
+	prepare(unindexed)
 	for _, d := range dialects {
 		prepare(d.Fields)
 	}
@@ -175,6 +179,9 @@ func (d *Dialect) into(r *record.Record, e *Draft) *Draft {
 	if d != otelGenAI {
 		e.apply(otelGenAI.Fields)
 	}
+	if !d.Joined {
+		e.apply(unindexed)
+	}
 	e.whose()
 	e.failure()
 	if d.Finish != nil {
@@ -240,6 +247,9 @@ func (e *Draft) apply(table []Source) {
 func (e *Draft) read(s *Source, keys ...string) {
 	v, ok := e.Record.Take(keys...)
 	if !ok {
+		if s.Field == "tool_output" { // a tool that gave nothing, which is not one whose result is missing
+			e.ToolOutput = []byte(`""`)
+		}
 		return
 	}
 	if v.Type() == pcommon.ValueTypeStr && chat.Withheld(v.Str()) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"regexp"
 	"slices"
 
 	"github.com/tidwall/gjson"
@@ -119,8 +120,44 @@ func (e *Draft) complete() {
 		sum := sha256.Sum256(e.ToolsAvailable)
 		e.ToolsHash = hex.EncodeToString(sum[:])
 	}
+	e.references()
 	e.secretEvents()
 	e.cut = e.cut || e.Record.Dropped
+}
+
+// uploaded are the keys that say where content lies that was uploaded elsewhere, by the field
+// that it is of. Source: open-telemetry/opentelemetry-python-contrib,
+// util/opentelemetry-util-genai, completion hook.
+var uploaded = [...][2]string{
+	{"input_messages", "gen_ai.input.messages_ref"}, {"output_messages", "gen_ai.output.messages_ref"},
+	{SystemPrompt, "gen_ai.system_instructions_ref"}, {"tools_available", "gen_ai.tool.definitions_ref"},
+}
+
+// digestName is the name of a file that is called by the digest of what it holds.
+var digestName = regexp.MustCompile(`(?:^|/)([0-9a-f]{64})[^/]*$`)
+
+// references reads where content lies that the record has not. The file of a system prompt is
+// called by the digest of its text, which is what the hash of a prompt is.
+func (e *Draft) references() {
+	var refs []byte
+	for _, u := range uploaded {
+		at := e.Record.TakeText(u[1])
+		if at == "" {
+			continue
+		}
+		if refs == nil {
+			refs = append(refs, '{')
+		} else {
+			refs = append(refs, ',')
+		}
+		refs = jsontext.AppendString(append(jsontext.AppendString(refs, u[0]), ':'), at)
+		if m := digestName.FindStringSubmatch(at); m != nil && u[0] == SystemPrompt && e.Prompt == "" && e.SystemPromptHash == "" {
+			e.SystemPromptHash = m[1]
+		}
+	}
+	if refs != nil {
+		e.ContentRefs = append(refs, '}')
+	}
 }
 
 // listOf is calls as a JSON list.
@@ -162,7 +199,7 @@ func (e *Draft) concludeOutcome() {
 		// An error, a refusal, or that a person is asked: in the words of the tool.
 	case e.Record.Succeeded && (len(e.ToolOutput) > 0 || len(e.ToolInput) == 0):
 		e.Outcome = semconv.OutcomeSuccess
-	case len(e.ToolOutput) > 0:
+	case len(e.ToolOutput) > 0 && string(e.ToolOutput) != `""`: // which some write for nothing at all
 		e.Outcome = semconv.OutcomeSuccess
 		e.Derive("outcome")
 	}
@@ -178,6 +215,8 @@ func (e *Draft) State(ev *semconv.Event) string {
 		return semconv.ContentTruncatedAtSource
 	case e.hidden:
 		return semconv.ContentWithheld
+	case len(ev.ContentRefs) > 0:
+		return semconv.ContentByReference
 	case ev.EventType != semconv.TypeLLMCall && ev.EventType != semconv.TypeToolCall:
 		return ""
 	case len(ev.InputMessages) > 0, len(ev.OutputMessages) > 0, ev.OutputText != "", len(ev.ToolInput) > 0, len(ev.ToolOutput) > 0:
@@ -208,11 +247,6 @@ func (e *Draft) secretEvents() {
 		}
 		e.Secrets = append(e.Secrets, other.Secrets...)
 	})
-}
-
-// override applies the audit.* attributes that the application set itself.
-func (e *Draft) override() {
-	e.Record.Claims(func(field string, v pcommon.Value) bool { return e.Set(field, v) })
 }
 
 // Rest is the content object of an event of the draft whose leaves are known: what of the

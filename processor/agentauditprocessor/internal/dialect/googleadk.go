@@ -33,7 +33,7 @@ var googleADK = &Dialect{
 			return Agent
 		case r.Name == "gen_ai.generate":
 			return LLM
-		case r.Text("gen_ai.tool.name") == "(merged tools)":
+		case r.Scope == "gcp.vertex.agent" && r.Text("gen_ai.tool.name") == "(merged tools)":
 			return Copy // parallel calls once more, for the debugger
 		case strings.HasPrefix(r.Name, "execute_tool "):
 			if strings.Contains(r.Text("gcp.vertex.agent.tool_response"), "requires confirmation") {

@@ -22,7 +22,14 @@ var langfuse = &Dialect{
 		if r.Has("ai.operationId") && !r.Has("langfuse.observation.type") {
 			return false // a span of Vercel's that only carries the trace's attributes
 		}
-		return !r.Log && (strings.HasPrefix(r.Scope, "langfuse-sdk") || r.HasPrefix("langfuse.observation.") || r.HasPrefix("langfuse.trace."))
+		if r.Log || strings.HasPrefix(r.Scope, "langfuse-sdk") {
+			return !r.Log
+		}
+		if r.Has("langfuse.observation.type") || r.Has("langfuse.observation.input") || r.Has("langfuse.observation.output") {
+			return true
+		}
+		// Its SDK copies what is said of a trace onto every span of the process.
+		return (r.HasPrefix("langfuse.observation.") || r.HasPrefix("langfuse.trace.")) && !conventional(r)
 	},
 	Kind: func(r *record.Record) Kind {
 		switch r.Text("langfuse.observation.type") {

@@ -37,6 +37,9 @@ var openInference = &Dialect{
 			}
 			return Tool
 		case "AGENT":
+			if r.Has("tool.name") && !r.Has("agent.name") {
+				return Tool
+			}
 			return Agent
 		case "CHAIN":
 			if interrupt(r).IsArray() {

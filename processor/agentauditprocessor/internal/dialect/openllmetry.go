@@ -35,6 +35,9 @@ var openLLMetry = &Dialect{
 			if otelKind(r) == Tool || strings.HasPrefix(r.Name, "execute_tool ") {
 				return Tool
 			}
+			if r.Has("gen_ai.operation.name") && otelKind(r) == LLM {
+				return LLM
+			}
 			return llamaIndexKind(r)
 		}
 		if r.Has("llm.request.type") || r.Has("gen_ai.prompt.0.role") || r.Has("gen_ai.completion.0.role") {
@@ -129,5 +132,8 @@ func traceloopText(in gjson.Result) string {
 		}
 		return text == ""
 	})
+	if text == "" && !jsontext.Get(in, "kwargs").Exists() {
+		return textOf(in, "user")
+	}
 	return text
 }

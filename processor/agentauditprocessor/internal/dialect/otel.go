@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"cmp"
+	"regexp"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -21,7 +22,7 @@ var otelGenAI = &Dialect{
 	Title: "OpenTelemetry GenAI",
 	Match: func(r *record.Record) bool {
 		if r.Log {
-			return strings.HasPrefix(r.Name, "gen_ai.")
+			return strings.HasPrefix(r.Name, "gen_ai.") || r.Has("gen_ai.operation.name") && toldWhole(r)
 		}
 		if r.Has("gen_ai.operation.name") || r.Has("gen_ai.provider.name") || r.Has("gen_ai.system") || r.Has("gen_ai.request.model") ||
 			r.Has("gen_ai.input.messages") || r.Has("gen_ai.tool.name") || r.Has("gen_ai.tool.call.id") || r.Has("mcp.method.name") {
@@ -86,6 +87,13 @@ var otelGenAI = &Dialect{
 	},
 }
 
+// unindexed is what came before the conventions had messages: all of a prompt, and of what
+// came of it, in one key.
+var unindexed = []Source{
+	{Field: "input_messages", Keys: []string{"gen_ai.prompt"}, As: asInput},
+	{Field: "output_messages", Keys: []string{"gen_ai.completion"}, As: asOutput},
+}
+
 // evaluation is the event of a judgement on what a model said, on a span or as a log
 // record.
 const evaluation = "gen_ai.evaluation.result"
@@ -97,6 +105,10 @@ func otelKind(r *record.Record) Kind {
 	if r.Log {
 		return otelLogKind(r)
 	}
+	return otelSpanKind(r)
+}
+
+func otelSpanKind(r *record.Record) Kind {
 	if m := r.Text("mcp.method.name"); m != "" && m != "tools/call" {
 		return Other
 	}
@@ -122,6 +134,12 @@ func otelKind(r *record.Record) Kind {
 		switch {
 		case strings.HasSuffix(op, "_memory"):
 			return LLM
+		case strings.Contains(op, "tool") && r.Has("gen_ai.tool.name"):
+			return Tool
+		case strings.Contains(op, "guardrail"), op == "" && r.Has("gen_ai.guardrail.name"):
+			return Guardrail
+		case callWords.MatchString(op) && r.Has("gen_ai.request.model"):
+			return LLM
 		case op == "" && (r.Has("gen_ai.tool.name") || r.Has("gen_ai.tool.call.id") || r.Has("mcp.method.name")):
 			return Tool
 		case op == "" && (r.Has("gen_ai.request.model") || r.Has("gen_ai.response.model") || r.Has("gen_ai.input.messages") || hasMessageEvents(r)):
@@ -130,6 +148,10 @@ func otelKind(r *record.Record) Kind {
 		return Chain
 	}
 }
+
+// callWords are words in the names of operations that are calls of a model, in the singular or
+// the plural, of a streamed answer or not.
+var callWords = regexp.MustCompile(`(?:^|[._ -])a?(?:chat|(?:text_?)?completions?|generate(?:_?content)?|responses?|messages?|embeddings?|converse|invoke_?model)(?:$|[._ -])`)
 
 func otelLogKind(r *record.Record) Kind {
 	switch r.Name {
@@ -149,7 +171,22 @@ func otelLogKind(r *record.Record) Kind {
 	case "gen_ai.client.operation.exception":
 		return Failure
 	}
+	if toldWhole(r) {
+		return otelSpanKind(r)
+	}
 	return Other
+}
+
+// toldWhole reports whether a log record of another name tells of a call or a tool as a span
+// would: the operation, and of what.
+func toldWhole(r *record.Record) bool {
+	switch otelSpanKind(r) {
+	case LLM:
+		return r.Has("gen_ai.request.model") || r.Has("gen_ai.response.model")
+	case Tool:
+		return r.Has("gen_ai.tool.name")
+	}
+	return false
 }
 
 func hasMessageEvents(r *record.Record) bool {

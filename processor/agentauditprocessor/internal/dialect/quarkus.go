@@ -11,8 +11,9 @@ import (
 // person said, so that the text stays under content and no hash is stated. Source:
 // quarkiverse/quarkus-langchain4j, core/runtime/…/observability/*.java.
 var quarkus = &Dialect{
-	Name:  "quarkus-langchain4j",
-	Title: "Quarkus LangChain4j",
+	Name:   "quarkus-langchain4j",
+	Joined: true,
+	Title:  "Quarkus LangChain4j",
 	Match: func(r *record.Record) bool {
 		return !r.Log && r.Scope == "io.quarkus.opentelemetry" && (r.HasPrefix("gen_ai.") || strings.HasPrefix(r.Name, "langchain4j."))
 	},

@@ -40,6 +40,17 @@ var shaped = &Dialect{
 	},
 }
 
+// conventional reports whether a record says by conventions that others share what it is: then
+// it is theirs, whatever else stands on it.
+func conventional(r *record.Record) bool {
+	for _, key := range [...]string{"gen_ai.operation.name", "openinference.span.kind", "traceloop.span.kind", "gen_ai.request.model", "llm.request.type", "gen_ai.tool.name", "gen_ai.prompt.0.role"} {
+		if r.Has(key) {
+			return true
+		}
+	}
+	return strings.HasPrefix(r.Scope, "openinference.") || strings.HasPrefix(r.Scope, "@arizeai/openinference-") || strings.HasPrefix(r.Scope, "opentelemetry.instrumentation.")
+}
+
 // The rules read the list of dialects.
 func init() { untabled.Finish = untabledFinish }
 

@@ -21,11 +21,14 @@ var vercel = &Dialect{
 		if r.Log {
 			return false
 		}
-		return r.Has("ai.operationId") || r.Scope == "ai" && r.HasPrefix("ai.") || r.Scope == "gen_ai" && r.Has("gen_ai.operation.name")
+		return r.Has("ai.operationId") || strings.HasPrefix(r.Text("operation.name"), "ai.") || r.HasPrefix("ai.toolCall.") || r.Scope == "ai" && r.HasPrefix("ai.") || r.Scope == "gen_ai" && r.Has("gen_ai.operation.name")
 	},
 	Kind: func(r *record.Record) Kind {
-		id := r.Text("ai.operationId")
+		id := vercelOperation(r)
 		if id == "" {
+			if r.HasPrefix("ai.toolCall.") {
+				return Tool
+			}
 			if r.Text("gen_ai.operation.name") == "agent_step" {
 				return Copy // around a call that tells it
 			}
@@ -77,12 +80,18 @@ var vercel = &Dialect{
 	Ignore: []record.Ignored{{"operation.name", "the record's name"}, {"resource.name", "the record's name"}, {"ai.operationId", "the event type"}, {"ai.usage.totalTokens", "a sum of fields"}, {"ai.usage.tokens", "of the library itself"}, {"ai.request.headers.*", "may hold credentials"}},
 }
 
+// vercelOperation is what the SDK did; its other key has the name of the function behind it.
+func vercelOperation(r *record.Record) string {
+	id, _, _ := strings.Cut(r.Text("operation.name"), " ")
+	return cmp.Or(r.Text("ai.operationId"), id)
+}
+
 func vercelFinish(r *record.Record, e *Draft) {
 	if e.Kind == LLM || e.Kind == Agent {
 		e.vercelOutput(r)
 		if e.Operation == "" {
 			e.Operation = "chat"
-			if strings.Contains(r.Text("ai.operationId"), "mbed") {
+			if strings.Contains(vercelOperation(r), "mbed") {
 				e.Operation = "embeddings"
 			}
 		}

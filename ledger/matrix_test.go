@@ -357,7 +357,10 @@ func manifests(seqs ...int64) (keys []string) {
 	return keys
 }
 
-var checkpointKey = ledger.CheckpointKey("gw-0", 5)
+var (
+	checkpointKey = ledger.CheckpointKey("gw-0", 5)
+	cosignedKey   = ledger.CosignedKey("gw-0", 5)
+)
 
 // matrix is what is tried, and what verification with the public key of gw-0 and gw-1
 // says of it.
@@ -383,6 +386,31 @@ var matrix = []attack{
 		w.over("data/v1/date=2026-11-23/gw-0/20261123T101500.123Z-6f1c2a90.jsonl.gz", w.get(w.data(1, 0)))
 	}, ledger.CodeOrphan, confirmed, ""},
 	{writer, "an object elsewhere in the prefix", func(w *world) { w.over("notes.txt", []byte("x")) }, ledger.CodeForeignObject, confirmed, ""},
+	{writer, "what witnesses cosigned overwritten, and the auditor asks for it", func(w *world) {
+		w.witnessed()
+		w.over(cosignedKey, []byte("x"))
+	}, "", confirmed, "it is read through, for as long as the store keeps the version"},
+	{writer, "a checkpoint cosigned by a key of his own, and the auditor asks for witnesses", func(w *world) {
+		w.asks()
+		w.over(cosignedKey, cosign(w.t, w.kept, newCosigner(w.t, "witness.example/w1")))
+	}, ledger.CodeNotWitnessed, noVerdict, ""},
+	{writer, "another log's cosigned checkpoint, likewise", func(w *world) {
+		by := w.asks()
+		require.NoError(w.t, w.chain("gw-1", w.signer).Checkpoint(ctx, nil))
+		w.over(cosignedKey, cosign(w.t, w.get(ledger.CheckpointKey("gw-1", 2)), by))
+	}, ledger.CodeNotWitnessed, noVerdict, ""},
+	{writer, "a cosignature moved to another checkpoint, likewise", func(w *world) {
+		_, lines, _ := strings.Cut(string(cosign(w.t, w.kept, w.asks())), "\n\n")
+		later := w.chain("gw-0", w.signer)
+		w.commit(later, ledger.KindOpen)
+		require.NoError(w.t, later.Checkpoint(ctx, nil))
+		_, line, _ := strings.Cut(lines, "\n")
+		w.over(ledger.CosignedKey("gw-0", 6), append(w.get(ledger.CheckpointKey("gw-0", 6)), line...))
+	}, ledger.CodeNotWitnessed, noVerdict, ""},
+	{writer, "newer cosigned checkpoints withheld, likewise", func(w *world) {
+		w.witnessed()
+		w.commit(w.chain("gw-0", w.signer), ledger.KindOpen)
+	}, "", confirmed, "it claims no more than what the witnesses saw: the verdict says how far; `--max-age` shows its age"},
 	{writer, "another public key over the published one", func(w *world) { w.over("keys/v1/"+w.key.ID+".pem", []byte("x")) }, "", confirmed, "trust comes from the auditor's own copy"},
 
 	{admin, "a data object removed", func(w *world) { w.purge(w.data(1, 0)) }, ledger.CodeObjectMissing, notConfirmed, ""},
@@ -397,6 +425,14 @@ var matrix = []attack{
 		w.purge(append(manifests(3, 4), checkpointKey, ledger.ManifestKey("gw-1", 0), ledger.ManifestKey("gw-1", 1))...)
 		w.keep()
 	}, ledger.CodeLogRewound, notConfirmed, ""},
+	{admin, "the same, and a witness cosigned the checkpoint", func(w *world) {
+		w.witnessed()
+		w.purge(append(manifests(3, 4), checkpointKey, ledger.ManifestKey("gw-1", 0), ledger.ManifestKey("gw-1", 1))...)
+	}, ledger.CodeLogRewound, notConfirmed, ""},
+	{admin, "the same, and what the witness cosigned is removed as well", func(w *world) {
+		w.witnessed()
+		w.purge(append(manifests(3, 4), checkpointKey, cosignedKey, ledger.ManifestKey("gw-1", 0), ledger.ManifestKey("gw-1", 1))...)
+	}, ledger.CodeNotWitnessed, noVerdict, ""},
 	{admin, "the tail cut off, its checkpoint left, and a neighbour that would retire the log", func(w *world) {
 		w.purge(manifests(3, 4)...)
 		require.ErrorIs(w.t, w.chain("gw-0", w.signer).Retire(ctx), ledger.ErrUnsure)
@@ -530,6 +566,20 @@ var matrix = []attack{
 		w.purge(dropped)
 		w.keep()
 	}, ledger.CodeCheckpointMismatch, notConfirmed, ""},
+	{operator, "the same, and a witness cosigned the checkpoint", func(w *world) {
+		w.witnessed()
+		dropped := w.data(2, 0)
+		w.purge(checkpointKey, ledger.ManifestKey("gw-1", 0), ledger.ManifestKey("gw-1", 1))
+		w.resign(2, dropObject)
+		w.purge(dropped)
+	}, ledger.CodeCheckpointMismatch, notConfirmed, ""},
+	{operator, "the same, and what the witness cosigned is removed as well", func(w *world) {
+		w.witnessed()
+		dropped := w.data(2, 0)
+		w.purge(checkpointKey, cosignedKey, ledger.ManifestKey("gw-1", 0), ledger.ManifestKey("gw-1", 1))
+		w.resign(2, dropObject)
+		w.purge(dropped)
+	}, ledger.CodeNotWitnessed, noVerdict, ""},
 	{operator, "the tail cut off and the log closed again", func(w *world) {
 		w.purge(append(manifests(3, 4), checkpointKey)...)
 		w.commit(w.chain("gw-0", w.signer), ledger.KindClose)
@@ -781,6 +831,22 @@ func (w *world) keep() {
 	w.o.Checkpoints = append(w.o.Checkpoints, c)
 }
 
+// witnessed has a witness cosign the checkpoint of gw-0, which the auditor asks for.
+func (w *world) witnessed() {
+	w.store(cosignedKey, cosign(w.t, w.kept, w.asks()), minute())
+}
+
+// asks has the auditor ask for what a witness cosigned of gw-0.
+func (w *world) asks() cosigner {
+	by := newCosigner(w.t, "witness.example/w1")
+	origin, _, _ := strings.Cut(string(w.kept), "\n")
+	vkey, err := ledger.VerifierKey(w.key, origin)
+	require.NoError(w.t, err)
+	w.o.Witnesses, err = ledger.ParsePolicy([]byte("log " + vkey + "\nwitness w1 " + by.vkey + "\nquorum w1\n"))
+	require.NoError(w.t, err)
+	return by
+}
+
 // lieAtEnd adds a manifest in which something is wrong.
 func (w *world) lieAtEnd(lie func(*ledger.Statement)) {
 	st := ledger.NewStatement("gw-0", 5, ledger.KindHeartbeat)
@@ -817,11 +883,13 @@ func (w *world) copied() *ledger.Report {
 // attack.
 func (w *world) bundled() string {
 	var z bytes.Buffer
-	_, err := evidence.Prove(ctx, w.reader, evidence.Options{Keys: w.o.Keys, Logs: w.o.Logs, Session: "s2", Checkpoints: w.o.Checkpoints}, &z)
+	_, err := evidence.Prove(ctx, w.reader, evidence.Options{Keys: w.o.Keys, Logs: w.o.Logs, Session: "s2", Checkpoints: w.o.Checkpoints, Witnesses: w.o.Witnesses}, &z)
 	if err != nil {
 		return "none is made"
 	}
-	r, _ := evidence.Verify(bytes.NewReader(z.Bytes()), int64(z.Len()), evidence.VerifyOptions{Keys: w.o.Keys, Checkpoints: w.o.Checkpoints})
+	r, _ := evidence.Verify(bytes.NewReader(z.Bytes()), int64(z.Len()), evidence.VerifyOptions{
+		Keys: w.o.Keys, Checkpoints: w.o.Checkpoints, Witnesses: w.o.Witnesses, AskWitnesses: w.o.Witnesses != nil,
+	})
 	said := string(r.Verdict)
 	if r.Verdict == ledger.Confirmed && len(r.Conditions) > 0 {
 		said += ", if"

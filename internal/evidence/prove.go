@@ -275,7 +275,17 @@ func (m *maker) tie(ctx context.Context, e *excerpt, keys []ledger.PublicKey) er
 		return err
 	}
 	if cosigned != nil {
-		if _, err := e.x.Checkpoint(cosigned.Note, nil); err != nil || m.consistent(e, cosigned, "") != nil {
+		_, err := e.x.Checkpoint(cosigned.Note, nil)
+		if err == nil {
+			if err = m.consistent(e, cosigned, ""); err != nil && m.o.Witnesses.Asks(e.Log.Log) {
+				return &ledger.Finding{
+					Severity: ledger.SeverityError, Code: ledger.CodeCheckpointMismatch, Log: e.Log.Log, Seq: cosigned.Size - 1,
+					Object: ledger.CosignedKey(cosigned.Log, cosigned.Size), Expected: signed(cosigned), Found: err.Error(),
+					Message: "a quorum of witnesses cosigned what is not of this log: it was cut off, or rewritten",
+				}
+			}
+		}
+		if err != nil {
 			cosigned = nil // what does not fit is not of this log, and proves nothing
 		}
 	}

@@ -99,7 +99,7 @@ Exit codes: 0 the index is up to date; 1 so it is, and something of the trail do
 			return g.conclude(cmd.ErrOrStderr(), err)
 		},
 	}
-	cmd.AddCommand(indexResolveCmd(), indexCompactCmd(), indexCheckCmd(), indexDDLCmd())
+	cmd.AddCommand(indexResolveCmd(), indexCompactCmd(), indexCheckCmd(), indexDDLCmd(), indexFindCmd())
 	at.add(cmd)
 	trust.add(cmd)
 	cmd.Flags().StringVar(&to, "to", "", "where the index is kept: s3://BUCKET/PREFIX or a folder; default: beside the trail")

@@ -16,8 +16,8 @@ import (
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 )
 
-// checkedFormat names the form of Checked.
-const checkedFormat = "https://agentaudit.dev/index-checked/v1"
+// CheckedFormat names the form of Checked.
+const CheckedFormat = "https://agentaudit.dev/index-checked/v1"
 
 // Checked says what of an index was held against the trail. Nobody signs it: it is the auditor's
 // own note, and worth what the place is worth where he keeps it.
@@ -121,7 +121,7 @@ func (x *Index) Check(ctx context.Context, r ledger.Reader, o CheckOptions) (*Ch
 	if c.bad > 0 {
 		return nil, nil
 	}
-	done := &Checked{Format: checkedFormat, At: x.now().UTC(), Snapshot: s.Number, Logs: map[string]Extent{}, Files: map[string]string{}}
+	done := &Checked{Format: CheckedFormat, At: x.now().UTC(), Snapshot: s.Number, Logs: map[string]Extent{}, Files: map[string]string{}}
 	for log, at := range s.Logs {
 		done.Logs[log] = Extent{at.Seq + 1, at.SHA256}
 	}

@@ -253,6 +253,8 @@ func (x *Index) write(ctx context.Context, p Part, body []byte, rows int, first,
 	return d, x.place.Put(ctx, d.Key, body)
 }
 
+var errOther = errors.New("not the file that was written")
+
 // load reads a file that a snapshot names.
 func (x *Index) load(ctx context.Context, f File) (*table.File, error) {
 	p, ok := PartOf(f.Key)
@@ -264,7 +266,7 @@ func (x *Index) load(ctx context.Context, f File) (*table.File, error) {
 		return nil, err
 	}
 	if sum := sha256.Sum256(body); hex.EncodeToString(sum[:]) != f.SHA256 {
-		return nil, fmt.Errorf("%s is not the file that the snapshot names: delete the index and make it anew", f.Key)
+		return nil, fmt.Errorf("%s is %w: delete the index and make it anew", f.Key, errOther)
 	}
 	file, err := table.Open(p.Table, body)
 	if err != nil {

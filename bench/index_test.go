@@ -61,7 +61,7 @@ func indexTrail(b *testing.B, events int) (s *ledgertest.Store, key ledger.Publi
 		o = ledger.NewObjectBuilder(ledger.ObjectOptions{Log: "gw-0", Compression: ledger.Zstd, Retention: lock}, now)
 	}
 	for n, inObject := 0, 0; n < events; {
-		for _, e := range session(r, now) {
+		for _, e := range drawnSession(r, now) {
 			span := ptrace.NewSpan()
 			semconv.WriteSpan(e, span)
 			trace, _ := hex.DecodeString(e.TraceID)
@@ -82,7 +82,8 @@ func indexTrail(b *testing.B, events int) (s *ledgertest.Store, key ledger.Publi
 	return s, ledgertest.Public(b, signer), sealed
 }
 
-func session(r *rand.Rand, at time.Time) (list []*semconv.Event) {
+// drawnSession are the events of a session.
+func drawnSession(r *rand.Rand, at time.Time) (list []*semconv.Event) {
 	id := func(n int) string {
 		raw := make([]byte, n)
 		for i := range raw {

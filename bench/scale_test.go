@@ -97,7 +97,7 @@ func write(b *testing.B, s ledger.Store, signer ledger.Signer, log string, n int
 	for seq := 1; seq < n-1; seq++ {
 		now = now.Add(time.Minute)
 		if slices.Contains(sessions, seq) {
-			require.NoError(b, c.Commit(b.Context(), ledger.KindBatch, []ledger.Object{session(b, s, log, now, lock)}))
+			require.NoError(b, c.Commit(b.Context(), ledger.KindBatch, []ledger.Object{sealedSession(b, s, log, now, lock)}))
 			continue
 		}
 		require.NoError(b, c.Commit(b.Context(), ledger.KindHeartbeat, nil))
@@ -197,8 +197,8 @@ func BenchmarkProve(b *testing.B) {
 	}
 }
 
-// session is an object with the events of one session.
-func session(b *testing.B, s ledger.Store, log string, now time.Time, lock ledger.Retention) ledger.Object {
+// sealedSession is an object with the events of one session.
+func sealedSession(b *testing.B, s ledger.Store, log string, now time.Time, lock ledger.Retention) ledger.Object {
 	b.Helper()
 	o := ledger.NewObjectBuilder(ledger.ObjectOptions{Log: log, Compression: ledger.Gzip, Retention: lock}, now)
 	for n := range 20 {

@@ -32,7 +32,10 @@ func TestPullsInAnyOrder(t *testing.T) {
 			at := func() time.Time {
 				return h.began.Add(time.Duration(rng.Int64N(int64(h.now.Sub(h.began) + time.Hour))))
 			}
-			everything := h.s.Keys("")
+			anything := func() string {
+				all := h.s.Keys("")
+				return all[rng.IntN(len(all))]
+			}
 			for range 25 {
 				switch what := rng.IntN(10); what {
 				case 0, 1, 2:
@@ -41,13 +44,11 @@ func TestPullsInAnyOrder(t *testing.T) {
 				case 3:
 					h.checkpoint()
 				case 4:
-					everything = h.s.Keys("")
-					key := everything[rng.IntN(len(everything))]
+					key := anything()
 					did = append(did, "over "+key)
 					h.s.Overwrite(key, []byte("somebody else's"))
 				case 5:
-					everything = h.s.Keys("")
-					h.s.Delete(everything[rng.IntN(len(everything))])
+					h.s.Delete(anything())
 				default:
 					var o store.PullOptions
 					if rng.IntN(2) == 0 {

@@ -40,13 +40,13 @@ type pods struct {
 }
 
 // start starts a collector, which differs from all others by the digest of its configuration.
-func (p *pods) start(log, retireAfter string) *pod {
+func (p *pods) start(log, heartbeat, retireAfter string) *pod {
 	p.t.Helper()
 	p.n++
 	name := filepath.Join(p.dir, fmt.Sprint("pod-", p.n))
 	c, err := localcollector.Start(context.Background(), localcollector.Options{
 		Binary: collectorBinary, File: name + ".yaml", LogFile: name + ".log", Log: log, Bucket: p.bucket, Key: filepath.Join(p.dir, "audit.key"),
-		Exporter: fmt.Sprintf("    heartbeat: 1s\n    retire_after: %s\n    timeout: %ds\n", retireAfter, 30+p.n),
+		Exporter: fmt.Sprintf("    heartbeat: %s\n    retire_after: %s\n    timeout: %ds\n", heartbeat, retireAfter, 30+p.n),
 	})
 	if err != nil {
 		text, _ := os.ReadFile(name + ".log")
@@ -61,6 +61,14 @@ func (p *pods) start(log, retireAfter string) *pod {
 		}
 	})
 	return &pod{c, p.n, name + ".log"}
+}
+
+// stop ends a collector. On a machine that is slow enough, another may have taken its log.
+func (p *pods) stop(c *pod) {
+	if err := c.Stop(); err != nil {
+		text, _ := os.ReadFile(c.logFile)
+		require.Contains(p.t, string(text), "another has taken the log", "%v", err)
+	}
 }
 
 // send sends a request until it is acknowledged, or the collector does not take it in time.
@@ -128,22 +136,21 @@ func newPods(t *testing.T) (*pods, *store.S3) {
 func TestPoolOfCollectors(t *testing.T) {
 	p, s := newPods(t)
 	const pool = "{pool: gw}"
-	first := p.start(pool, "0")
+	first := p.start(pool, "5s", "0")
 	require.True(t, p.send(first, time.Minute))
 	require.True(t, ends(ledger.KindBatch)(p.manifests(s, "gw-0")) || ends(ledger.KindHeartbeat)(p.manifests(s, "gw-0")), "it took the log that was closed")
-	second := p.start(pool, "0")
+	second := p.start(pool, "5s", "0")
 	require.True(t, p.send(second, time.Minute))
 	require.NotEmpty(t, p.manifests(s, "gw-1"), "and the next a new one")
 
 	require.NoError(t, syscall.Kill(first.PID, syscall.SIGSTOP))
 	length := len(p.manifests(s, "gw-0"))
-	var others []*pod
-	for len(p.manifests(s, "gw-0")) == length { // until its lease is over, each takes a new log
-		others = append(others, p.start(pool, "0"))
-		require.Less(t, len(others), 30)
-	}
-	third := others[len(others)-1]
+	p.await(s, "gw-0", func(list []*ledger.Manifest) bool { // until its lease is over
+		return time.Since(list[len(list)-1].SealedAt()) > 3*5*time.Second
+	})
+	third := p.start(pool, "5s", "0")
 	require.True(t, p.send(third, time.Minute))
+	require.Greater(t, len(p.manifests(s, "gw-0")), length, "it took the log of the one that is silent")
 	require.NoError(t, syscall.Kill(first.PID, syscall.SIGCONT))
 	p.send(first, 10*time.Second) // which is lost, or not, as it is answered
 	select {
@@ -157,11 +164,10 @@ func TestPoolOfCollectors(t *testing.T) {
 	}
 	require.True(t, p.send(third, time.Minute))
 	second.Kill()
-	fourth := p.start(pool, "0")
+	fourth := p.start(pool, "5s", "0")
 	require.True(t, p.send(fourth, time.Minute))
-	for _, one := range append(others, fourth) {
-		require.NoError(t, one.Stop())
-	}
+	p.stop(third)
+	p.stop(fourth)
 
 	logs, err := ledger.Logs(context.Background(), s)
 	require.NoError(t, err)
@@ -187,10 +193,10 @@ func TestPoolOfCollectors(t *testing.T) {
 // opens it again when it comes back.
 func TestRetiredCollector(t *testing.T) {
 	p, s := newPods(t)
-	gone := p.start("gw-1", "3s")
+	gone := p.start("gw-1", "1s", "3s")
 	require.True(t, p.send(gone, time.Minute))
 	gone.Kill()
-	neighbour := p.start("gw-2", "3s")
+	neighbour := p.start("gw-2", "1s", "3s")
 	p.await(s, "gw-1", ends(ledger.KindRetire))
 	length := len(p.manifests(s, "gw-1"))
 	p.await(s, "gw-2", func(list []*ledger.Manifest) bool { // and keeps how it ended
@@ -209,7 +215,7 @@ func TestRetiredCollector(t *testing.T) {
 	require.Zero(t, r.Warnings, "%+v", r.Findings)
 	require.True(t, r.Logs[0].Retired)
 
-	back := p.start("gw-1", "3s")
+	back := p.start("gw-1", "1s", "3s")
 	require.True(t, p.send(back, time.Minute))
 	require.Equal(t, ledger.KindOpen, p.manifests(s, "gw-1")[length].Predicate.Kind)
 	require.NoError(t, back.Stop())

@@ -435,9 +435,8 @@ func TestTenants(t *testing.T) {
 			}
 			all = append(all, s)
 		}
-		run := func(mine, others bool) (events []*semconv.Event, theirs map[string][]*semconv.Event) {
+		run := func(mine, others bool) (events []*semconv.Event, theirs []*semconv.Event) {
 			x := newTenants(rt, nil)
-			theirs = map[string][]*semconv.Event{}
 			for _, s := range all {
 				if s.mine && !mine || !s.mine && !others {
 					continue
@@ -450,7 +449,7 @@ func TestTenants(t *testing.T) {
 					if s.mine {
 						events = append(events, e)
 					} else {
-						theirs[e.EventID] = append(theirs[e.EventID], e)
+						theirs = append(theirs, e)
 					}
 				}
 			}
@@ -460,8 +459,9 @@ func TestTenants(t *testing.T) {
 		both, theirs := run(true, true)
 		require.Len(rt, both, len(alone))
 		for i, e := range both {
-			if alone[i].LayerOf == "" && slices.ContainsFunc(theirs[e.LayerOf], func(o *semconv.Event) bool {
-				return o.EventType == e.EventType && o.RunID == e.RunID && o.ResponseID == e.ResponseID && o.ToolName == e.ToolName && o.SpanID != e.SpanID
+			if alone[i].LayerOf == "" && e.LayerOf != "" && slices.ContainsFunc(theirs, func(o *semconv.Event) bool {
+				of := o.EventID == e.LayerOf || o.LayerOf == e.LayerOf // or a layer, itself, of what tells it whole
+				return of && o.EventType == e.EventType && o.RunID == e.RunID && o.ResponseID == e.ResponseID && o.ToolName == e.ToolName && o.SpanID != e.SpanID
 			}) {
 				e.LayerOf = ""
 			}

@@ -68,6 +68,15 @@ func (h *hashSet) has(x uint64) bool {
 	}
 }
 
+// each calls f with each hash in the set.
+func (h *hashSet) each(f func(uint64)) {
+	for i := range h.slots {
+		if s := &h.slots[i]; s.round == h.round && h.n > 0 {
+			f(s.hash)
+		}
+	}
+}
+
 func (h *hashSet) reset() {
 	h.n = 0
 	if h.round++; h.round == 0 { // once in four thousand million times
@@ -118,6 +127,9 @@ func (l *Leaves) Add(raw string) {
 		return true
 	})
 }
+
+// Take takes in what others know.
+func (l *Leaves) Take(others *Leaves) { others.known.each(l.known.add) }
 
 // AddJSON is Add.
 func (l *Leaves) AddJSON(raw []byte) { l.Add(unsafe.String(unsafe.SliceData(raw), len(raw))) } //nolint:gosec // only read

@@ -36,28 +36,32 @@ func (b *batch) contents() {
 			of.rest.joined = append(of.rest.joined, n)
 		}
 	}
-	var ofRuns map[*memory.Part]*jsontext.Leaves
-	if runs {
-		ofRuns = b.leavesOfRuns()
-	}
+	ofRuns := b.partsOfRuns(runs)
 	leaves := leavesPool.Get().(*jsontext.Leaves)
 	for _, n := range b.nodes {
 		if len(n.rest.events) == 0 {
 			continue
 		}
-		l := leaves
-		if n.isRun {
-			l = ofRuns[n.part] // what a run was asked and answered stands in the events of its calls
-		} else {
-			l.Reset()
-			for _, p := range n.rest.events {
-				addLeaves(l, p.ev)
-			}
+		leaves.Reset()
+		for _, p := range n.rest.events {
+			addLeaves(leaves, p.ev)
 		}
-		l.AddWhole(n.d.Prompt) // whose hash the event states
-		n.rest.write(n, l)
+		if all := ofRuns[n.part]; all != nil {
+			all.Take(leaves)
+		}
+		if !n.isRun {
+			leaves.AddWhole(n.d.Prompt) // whose hash the event states
+			n.rest.write(n, leaves)
+		}
 	}
 	leavesPool.Put(leaves)
+	for _, n := range b.nodes {
+		if runs && n.isRun && len(n.rest.events) > 0 {
+			l := ofRuns[n.part] // what a run was asked and answered stands in the events of its calls
+			l.AddWhole(n.d.Prompt)
+			n.rest.write(n, l)
+		}
+	}
 	for _, l := range ofRuns {
 		leavesPool.Put(l)
 	}
@@ -65,19 +69,18 @@ func (b *batch) contents() {
 
 var leavesPool = sync.Pool{New: func() any { return new(jsontext.Leaves) }}
 
-// leavesOfRuns are the leaves of all events of each part in which a run begins or ends.
-func (b *batch) leavesOfRuns() map[*memory.Part]*jsontext.Leaves {
+// partsOfRuns has an empty set of leaves for each part in which a run begins or ends: that of
+// the leaves of all its events.
+func (b *batch) partsOfRuns(any bool) map[*memory.Part]*jsontext.Leaves {
+	if !any {
+		return nil
+	}
 	of := map[*memory.Part]*jsontext.Leaves{}
 	for _, p := range b.out {
 		if p.n.isRun && of[p.n.part] == nil {
 			l := leavesPool.Get().(*jsontext.Leaves)
 			l.Reset()
 			of[p.n.part] = l
-		}
-	}
-	for _, p := range b.out {
-		if l := of[p.n.part]; l != nil {
-			addLeaves(l, p.ev)
 		}
 	}
 	return of

@@ -168,7 +168,7 @@ func (b *batch) runEnd(n *node) *semconv.Event {
 // emitError tells of an error of a run that no event in it tells of: errors climb
 // from where they happen to every span above.
 func (b *batch) emitError(n *node) {
-	if n.part.Failed {
+	if n.part.Failed(n.d.Error) {
 		return // told of, in this request or an earlier one
 	}
 	e := base(n)
@@ -196,7 +196,7 @@ func (b *batch) survey() {
 		if !n.isEvent() {
 			continue
 		}
-		n.part.Failed = n.part.Failed || n.d.Error != ""
+		n.part.LearnFailure(n.d.Error)
 		if n.d.Kind != dialect.LLM || n.frame == nil {
 			continue
 		}

@@ -146,16 +146,18 @@ func TestFrame(t *testing.T) {
 		spans []s
 		want  []semconv.EventType
 	}{
-		"an agent":                     {[]s{{id: 1, kind: "agent"}}, []semconv.EventType{"session_start", "session_end"}},
-		"a root with a call":           {[]s{{id: 1, kind: "chain"}, {id: 2, parent: 1, kind: "chat"}}, []semconv.EventType{"session_start", "session_end", "llm_call"}},
-		"a root without":               {[]s{{id: 1, kind: "chain"}}, nil},
-		"a step within":                {[]s{{id: 1, kind: "agent"}, {id: 2, parent: 1, kind: "chain"}, {id: 3, parent: 2, kind: "chat"}}, []semconv.EventType{"session_start", "session_end", "llm_call"}},
-		"a workflow around an agent":   {[]s{{id: 1, kind: "chain"}, {id: 2, parent: 1, kind: "agent"}, {id: 3, parent: 2, kind: "chat"}}, []semconv.EventType{"session_start", "session_end", "llm_call"}},
-		"an agent within another":      {[]s{{id: 1, kind: "agent", a: map[string]any{"gen_ai.agent.id": "a"}}, {id: 2, parent: 1, kind: "agent", a: map[string]any{"gen_ai.agent.id": "b"}}}, []semconv.EventType{"session_start", "session_start", "session_end", "session_end"}},
-		"of another resource":          {[]s{{id: 1, kind: "chain"}, {id: 2, parent: 1, kind: "chat", service: "evil"}}, []semconv.EventType{"llm_call"}},
-		"a limit":                      {[]s{{id: 1, kind: "agent", fails: "Max turns (1) exceeded"}}, []semconv.EventType{"session_start", "session_timeout"}},
-		"an error that nothing tells":  {[]s{{id: 1, kind: "agent", fails: "bang"}}, []semconv.EventType{"session_start", "error", "session_end"}},
-		"an error that its call tells": {[]s{{id: 1, kind: "agent", fails: "bang"}, {id: 2, parent: 1, kind: "chat", fails: "bang"}}, []semconv.EventType{"session_start", "llm_call", "session_end"}},
+		"an agent":                           {[]s{{id: 1, kind: "agent"}}, []semconv.EventType{"session_start", "session_end"}},
+		"a root with a call":                 {[]s{{id: 1, kind: "chain"}, {id: 2, parent: 1, kind: "chat"}}, []semconv.EventType{"session_start", "session_end", "llm_call"}},
+		"a root without":                     {[]s{{id: 1, kind: "chain"}}, nil},
+		"a step within":                      {[]s{{id: 1, kind: "agent"}, {id: 2, parent: 1, kind: "chain"}, {id: 3, parent: 2, kind: "chat"}}, []semconv.EventType{"session_start", "session_end", "llm_call"}},
+		"a workflow around an agent":         {[]s{{id: 1, kind: "chain"}, {id: 2, parent: 1, kind: "agent"}, {id: 3, parent: 2, kind: "chat"}}, []semconv.EventType{"session_start", "session_end", "llm_call"}},
+		"an agent within another":            {[]s{{id: 1, kind: "agent", a: map[string]any{"gen_ai.agent.id": "a"}}, {id: 2, parent: 1, kind: "agent", a: map[string]any{"gen_ai.agent.id": "b"}}}, []semconv.EventType{"session_start", "session_start", "session_end", "session_end"}},
+		"of another resource":                {[]s{{id: 1, kind: "chain"}, {id: 2, parent: 1, kind: "chat", service: "evil"}}, []semconv.EventType{"llm_call"}},
+		"a limit":                            {[]s{{id: 1, kind: "agent", fails: "Max turns (1) exceeded"}}, []semconv.EventType{"session_start", "session_timeout"}},
+		"an error that nothing tells":        {[]s{{id: 1, kind: "agent", fails: "bang"}}, []semconv.EventType{"session_start", "error", "session_end"}},
+		"an error of its own beside another": {[]s{{id: 1, kind: "agent", fails: "no more turns for you"}, {id: 2, parent: 1, kind: "tool", fails: "no money"}}, []semconv.EventType{"session_start", "tool_call", "error", "session_end"}},
+		"an error that grew on its way up":   {[]s{{id: 1, kind: "agent", fails: "ToolError: no money"}, {id: 2, parent: 1, kind: "tool", fails: "no money"}}, []semconv.EventType{"session_start", "tool_call", "session_end"}},
+		"an error that its call tells":       {[]s{{id: 1, kind: "agent", fails: "bang"}, {id: 2, parent: 1, kind: "chat", fails: "bang"}}, []semconv.EventType{"session_start", "llm_call", "session_end"}},
 	} {
 		t.Run(name, func(t *testing.T) { require.ElementsMatch(t, c.want, types(request(t, mapper(), c.spans...))) })
 	}

@@ -65,7 +65,7 @@ type Part struct {
 	Last      Answer
 	asked     []Digest // what the last model call asked for: see CallDigest
 	Continues string   // the end of the run that this one goes on with
-	Failed    bool     // an event told of an error
+	failures  []string // what events told of errors
 	Events    int      // how many it told
 	Frames    []Frame
 
@@ -222,6 +222,28 @@ func (r *Run) room(n int) bool {
 // Room reports whether there is room for so many bytes more of text in the run, and
 // counts them.
 func (p *Part) Room(n int) bool { return p.Run.room(n) }
+
+// maxFailures and failureBytes bound what is remembered of errors.
+const (
+	maxFailures  = 16
+	failureBytes = 256
+)
+
+// LearnFailure takes in what an event told of an error.
+func (p *Part) LearnFailure(text string) {
+	text = text[:min(len(text), failureBytes)]
+	if text != "" && len(p.failures) < maxFailures && !slices.Contains(p.failures, text) && p.Run.room(costName+len(text)) {
+		p.failures = append(p.failures, strings.Clone(text))
+	}
+}
+
+// Failed reports whether an event told of the error with that text, which may have grown on
+// its way up, or been cut.
+func (p *Part) Failed(text string) bool {
+	return slices.ContainsFunc(p.failures, func(told string) bool {
+		return text == told || len(told) >= 8 && strings.Contains(text, told) || strings.Contains(told, text[:min(len(text), failureBytes)])
+	})
+}
 
 // UserText is the first thing that a user said to a model in the run, where that was between
 // two times.

@@ -377,10 +377,12 @@ func (s *shortcut) walk(ctx context.Context) error {
 	}
 	if !reached && w.past() {
 		// The window ends before: what was walked is of the log whose newest manifests follow.
-		if err := s.extends(ctx, w.at.seq+1, hex.EncodeToString(w.at.tree.Root())); err != nil {
-			return err
+		err := s.extends(ctx, w.at.seq+1, hex.EncodeToString(w.at.tree.Root()))
+		if err == nil {
+			err = s.begin(s.last, all)
 		}
-		if err := s.begin(s.last, all); err != nil {
+		// Where the tiles do not show it, the walk goes on, and does.
+		if err != nil && !errors.Is(err, errNoShortcut) {
 			return err
 		}
 		return w.onward(ctx, func() bool { return false })

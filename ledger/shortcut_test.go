@@ -167,6 +167,19 @@ func TestWindowByTiles(t *testing.T) {
 			}
 		}
 	})
+	t.Run("the tile of the window's end alone is wrong", func(t *testing.T) {
+		o := ledger.VerifyOptions{Since: l.minute(1500), Until: l.minute(1560), Checkpoints: l.held[4:]}
+		want, _ := ask(t, l, o)
+		require.Equal(t, ledger.Confirmed, want.Verdict)
+		key := ledger.TileKey("gw-0", 0, 6, 256)
+		good, err := l.Get(ctx, key, "")
+		require.NoError(t, err)
+		l.Overwrite(key, []byte("x"))
+		have, _ := ask(t, l, o)
+		require.Equal(t, want.Scope, have.Scope)
+		require.Equal(t, want.Verdict, have.Verdict, "%+v", have.Findings)
+		l.Overwrite(key, good)
+	})
 	t.Run("a checkpoint that is held of another log", func(t *testing.T) {
 		other := *l.held[2]
 		other.Root = other.Root[1:] + "0"

@@ -272,3 +272,122 @@ func TestUnknownLogEvents(t *testing.T) {
 		require.Contains(t, text(r.events()[0].Content), "find the order")
 	}
 }
+
+// TestNobodysWords: a run does not answer with another agent's words, nor a record with what
+// was promoted onto it.
+func TestNobodysWords(t *testing.T) {
+	r := newRig(t, nil)
+	td := ptrace.NewTraces()
+	s := span(td, "x", "invoke_agent triage", 1, 0, attrs{"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "triage"})
+	s.Status().SetCode(ptrace.StatusCodeError)
+	s.Status().SetMessage("boom")
+	span(td, "x", "invoke_agent refunds", 2, 1, attrs{"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "refunds"})
+	span(td, "x", "chat m", 3, 2, attrs{"gen_ai.operation.name": "chat", "gen_ai.agent.name": "refunds", "gen_ai.output.messages": `[{"role":"assistant","parts":[{"type":"text","content":"refunded"}]}]`})
+	span(td, "x", "chat m", 4, 1, attrs{"gen_ai.operation.name": "chat", "gen_ai.agent.name": "triage", "gen_ai.output.messages": `[{"role":"assistant","parts":[{"type":"tool_call","id":"c","name":"transfer_to_refunds","arguments":{}}]}]`})
+	require.NoError(t, r.traces.ConsumeTraces(context.Background(), td))
+	for _, e := range r.events() {
+		if e.EventType == semconv.TypeSessionEnd && e.AgentID == "triage" {
+			require.Empty(t, e.FinalOutput)
+		}
+		if e.EventType == semconv.TypeSessionEnd && e.AgentID == "refunds" {
+			require.Equal(t, "refunded", e.FinalOutput)
+		}
+	}
+	for name, a := range map[string]attrs{
+		"a database": {"db.system": "redis", "db.statement": "GET x"}, "a database, newer": {"db.system.name": "redis", "db.query.text": "GET x"},
+		"a request": {"http.request.method": "POST", "url.full": "https://x"}, "an older request": {"http.method": "POST", "http.url": "https://x"}, "a queue": {"messaging.system": "kafka"}, "a call": {"rpc.system": "grpc"},
+	} {
+		a["gen_ai.request.model"] = "m"
+		for _, e := range all(t, "x", "GET", a) {
+			require.NotEqual(t, semconv.TypeLLMCall, e.EventType, name)
+		}
+	}
+	r = newRig(t, nil)
+	td = ptrace.NewTraces()
+	span(td, "openinference.instrumentation.langchain", "support", 1, 0, attrs{"openinference.span.kind": "AGENT", "agent.name": "support"})
+	span(td, "openinference.instrumentation.langchain", "ChatOpenAI", 2, 1, attrs{"openinference.span.kind": "LLM", "graph.node.id": "llm_10", "llm.model_name": "m"})
+	require.NoError(t, r.traces.ConsumeTraces(context.Background(), td))
+	require.Equal(t, "support", firstOf(t, r.events(), semconv.TypeLLMCall).AgentID)
+
+	events := all(t, "mastra", "agent run", attrs{"mastra.span.type": "agent_run", "mastra.agent_run.input": `[{"role":"user","content":"first"},{"role":"assistant","content":"yes"},{"role":"user","content":"second"}]`})
+	require.Equal(t, "second", firstOf(t, events, semconv.TypeSessionStart).UserMessage)
+}
+
+// TestHowAToolEnded: what failed, by its result; what nothing says, not at all.
+func TestHowAToolEnded(t *testing.T) {
+	ok := func(s ptrace.Span) { s.Status().SetCode(ptrace.StatusCodeOk) }
+	const lc = `"lc":1,"type":"constructor","id":["langchain","schema","messages","ToolMessage"]`
+	for out, want := range map[string]string{
+		`{"isError":true,"content":[{"type":"text","text":"no money"}]}`:                                "error",
+		`{"is_error":true,"content":"no money"}`:                                                        "error",
+		`{"status":"failure","message":"no money"}`:                                                     "error",
+		`{"status":"error","message":"no money"}`:                                                       "error",
+		`{` + lc + `,"kwargs":{"status":"error","content":"no money","tool_call_id":"c1"}}`:             "error",
+		`{"type":"tool","data":{"content":"no money","status":"error","tool_call_id":"c1","name":"f"}}`: "error",
+		`{"content":"no money","type":"tool","name":"f","tool_call_id":"c1","status":"error"}`:          "error",
+		`{"status":"delivered"}`:                                                                        "success",
+		`{"content":"paid","type":"tool","name":"f","tool_call_id":"c1","status":"success"}`:            "success",
+	} {
+		for key, a := range map[string]attrs{"output.value": {"openinference.span.kind": "TOOL", "tool.name": "f"}, "gen_ai.tool.call.result": {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "f"}, "traceloop.entity.output": {"traceloop.span.kind": "tool", "traceloop.entity.name": "f"}} {
+			a[key] = out
+			require.Equal(t, want, one(t, "x", "f", a, ok).Outcome, "%s %s", key, out)
+			require.Equal(t, want, one(t, "x", "f", a).Outcome, "%s %s, status unset", key, out)
+		}
+	}
+	e := one(t, "x", "f", attrs{"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "f", "gen_ai.tool.call.arguments": `{"n":1}`})
+	require.Empty(t, e.Outcome)
+	e = one(t, "x", "f", attrs{"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "f", "gen_ai.tool.call.outcome": "error", "gen_ai.tool.call.result": "no money"})
+	require.Equal(t, "error", e.Outcome)
+	for _, refused := range []string{"The tool call was denied.", "Tool execution was not approved.", "Error: Tool call invocation was rejected by user.", `{"error":"This tool call is rejected."}`} {
+		e = firstOf(t, all(t, "x", "f", attrs{"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "f", "gen_ai.tool.call.result": refused}), semconv.TypeToolCall)
+		require.Equal(t, "denied", e.Outcome, refused)
+	}
+	e = one(t, "x", "chat m", attrs{"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "error.message": "Rate limit exceeded"}, func(s ptrace.Span) {
+		s.Status().SetCode(ptrace.StatusCodeError)
+		s.Status().SetMessage("Error")
+	})
+	require.Equal(t, "Rate limit exceeded", e.Error)
+	e = one(t, "langfuse-sdk", "chat", attrs{"langfuse.observation.type": "generation", "langfuse.observation.level": "ERROR", "langfuse.observation.status_message": "Rate limit exceeded"}, func(s ptrace.Span) {
+		s.Status().SetCode(ptrace.StatusCodeError)
+		s.Status().SetMessage("Error")
+	})
+	require.Equal(t, "Rate limit exceeded", e.Error)
+}
+
+// TestRefusalsInMessages: a call that a person refused, and that has no record but the message
+// that stands in the place of its result.
+func TestRefusalsInMessages(t *testing.T) {
+	for _, said := range []string{
+		`{"role":"tool","parts":[{"type":"tool_call_response","id":"c1","result":"The tool call was denied."}]}`,
+		`{"role":"tool","tool_call_id":"c1","content":"Error: Tool call invocation was rejected by user."}`,
+	} {
+		events := all(t, "x", "chat m", attrs{"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "gen_ai.input.messages": `[{"role":"assistant","tool_calls":[{"id":"c1","function":{"name":"refund","arguments":"{\"order\":7}"}}]},` + said + `]`})
+		e := firstOf(t, events, semconv.TypeApproval)
+		require.Equal(t, []string{"rejected", "refund"}, []string{e.ApprovalStatus, e.ToolName}, said)
+	}
+}
+
+// TestSystemPromptsInEveryPlace: none is told in clear, and its hash is that of its text.
+func TestSystemPromptsInEveryPlace(t *testing.T) {
+	messages := `[{"role":"system","content":"Be secret and kind."},{"role":"user","content":"hi"}]`
+	for name, a := range map[string]attrs{
+		"gen_ai.prompt":         {"gen_ai.operation.name": "chat", "gen_ai.prompt": messages},
+		"gen_ai.prompt, object": {"gen_ai.operation.name": "chat", "gen_ai.prompt": `{"messages":` + messages + `}`},
+		"lk.instructions":       {"lk.instructions": "Be secret and kind.", "gen_ai.operation.name": "chat", "gen_ai.request.model": "m"},
+		"langfuse metadata":     {"langfuse.observation.type": "generation", "langfuse.observation.metadata.instructions": "Be secret and kind."},
+		"one JSON string":       {"openinference.span.kind": "LLM", "llm.input_messages": messages},
+		"under ADK":             {"gcp.vertex.agent.event_id": "1", "openinference.span.kind": "LLM", "llm.input_messages.0.message.role": "system", "llm.input_messages.0.message.content": "Be secret and kind."},
+		"flue":                  {"flue.turn.input": `{"systemPrompt":"Be secret and kind.","messages":[{"role":"user","content":"hi"}]}`},
+		"langwatch":             {"langwatch.span.type": "llm", "langwatch.input": `{"type":"chat_messages","value":` + messages + `}`},
+		"crewai":                {"openinference.span.kind": "CHAIN", "crew_agents": `[{"role":"support","backstory":"Be secret and kind."}]`, "input.value": "x"},
+		"invocation parameters": {"openinference.span.kind": "LLM", "llm.invocation_parameters": `{"instructions":"Be secret and kind."}`},
+	} {
+		for _, e := range all(t, "x", "call_llm", a) {
+			line := text(e.Content) + text(e.InputMessages) + e.UserMessage + text(e.ToolsAvailable)
+			require.NotContains(t, line, "Be secret and kind.", name)
+			if e.EventType == semconv.TypeLLMCall {
+				require.Len(t, e.SystemPromptHash, 64, name)
+			}
+		}
+	}
+}

@@ -71,7 +71,7 @@ func TestOneShape(t *testing.T) {
 	}
 	require.Empty(t, read(t, `[]`, "user").JSON)
 	require.Empty(t, read(t, `[{"role":"user"},{"role":"assistant","content":null}]`, "user").JSON, "says nothing")
-	require.Empty(t, read(t, `{"systemPrompt":"Be kind.","top_k":3}`, "user").JSON, "what may be a system text is left where it is taken out")
+	require.Empty(t, read(t, `{"backstory":"Be kind.","top_k":3}`, "user").JSON, "what may be a system text is left where it is taken out")
 	require.Equal(t, "hi", read(t, `[{"role":"assistant","content":"hi"}]`, "user").Text())
 	require.Equal(t, "Hi", read(t, `{"outputs":"Hi"}`, "assistant").Text())
 	require.Empty(t, read(t, `["ChatMessage(role=<MessageRole.SYSTEM: 'system'>, blocks=[])"]`, "user").User(), "printed objects are nobody's words")

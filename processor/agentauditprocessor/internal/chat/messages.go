@@ -21,13 +21,13 @@ type Conversation struct {
 	Finish    []string // finish reasons that stand on messages
 	Withheld  bool     // a library wrote a marker in the place of content
 
-	// What is long and seldom asked for, as JSON strings: the text of the first user
+	// What is long and seldom asked for, as JSON strings: the text of the user's
 	// message, and parts of assistant messages.
 	UserJSON        string
 	text, reasoning []string
 }
 
-// User is the text of the first user message.
+// User is what the user asked: the first text behind what the assistant said last before it.
 func (c *Conversation) User() string { return jsontext.Read(c.UserJSON).Str }
 
 // Text is what the assistant's messages say, part by part.
@@ -141,8 +141,9 @@ type writer struct {
 	parts int  // parts of the open message
 	said  bool // a message has a part
 
-	pieces int    // how many parts the open message had after its last piece
-	role   string // of the open message
+	pieces   int    // how many parts the open message had after its last piece
+	answered bool   // the assistant has spoken since the user did
+	role     string // of the open message
 
 	calls    map[string]int  // place in Conversation.Calls, by id
 	confirms map[string]Call // what ADK asked about, by the id of its request
@@ -196,7 +197,7 @@ func (w *writer) container(o jsontext.Object, role string, depth int) bool {
 		return true
 	}
 	found := false
-	if s := o.First("system", "systemInstruction", "system_instruction", "config.systemInstruction", "config.system_instruction", "instructions"); s.Exists() {
+	if s := o.First("system", "systemInstruction", "system_instruction", "systemPrompt", "system_prompt", "config.systemInstruction", "config.system_instruction", "instructions"); s.Exists() {
 		w.system(s, depth)
 		found = true
 	}

@@ -55,10 +55,12 @@ func (w *writer) text(v gjson.Result) {
 		if printed.MatchString(s[1:min(len(s), 200)]) {
 			return // nobody's words
 		}
-		if w.c.UserJSON == "" {
+		if w.c.UserJSON == "" || w.answered { // what was asked last, of a history
+			w.answered = false
 			w.c.UserJSON = s
 		}
 	case "assistant":
+		w.answered = true
 		w.c.text = append(w.c.text, s)
 	}
 }

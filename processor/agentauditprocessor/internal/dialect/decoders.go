@@ -91,7 +91,7 @@ func asCallID(e *Draft, v pcommon.Value) bool {
 
 // asResult reads the result of a tool: content blocks of one text are that text.
 func asResult(e *Draft, v pcommon.Value) bool {
-	return e.result(record.JSON(v))
+	return e.langChainResult(record.JSON(v))
 }
 
 func (e *Draft) system(v gjson.Result) {

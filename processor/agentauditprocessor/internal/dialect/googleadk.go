@@ -123,6 +123,9 @@ func adkFinish(r *record.Record, e *Draft) {
 	switch e.Kind {
 	case LLM:
 		e.adkCall(r)
+		if len(e.InputMessages) == 0 && (r.HasPrefix("llm.") || r.Has("input.value")) { // OpenInference's, on the same span
+			e.openInferenceLLM(r)
+		}
 	case Tool, Approval:
 		if e.ToolName == "" {
 			e.ToolName = strings.TrimPrefix(r.Name, "execute_tool ")

@@ -54,6 +54,27 @@ func asLangChainResult(e *Draft, v pcommon.Value) bool {
 	return e.langChainResult(record.JSON(v))
 }
 
+// toolMessage is what a ToolMessage of LangChain holds, in its own serialisation, flat, or under
+// data; it does not exist for other values.
+func toolMessage(v gjson.Result) gjson.Result {
+	if !v.IsObject() {
+		return gjson.Result{}
+	}
+	if k := jsontext.Get(v, "kwargs"); jsontext.Get(v, "lc").Exists() && k.IsObject() {
+		return k
+	}
+	if jsontext.Get(v, "type").Str != "tool" {
+		return gjson.Result{}
+	}
+	if in := jsontext.Get(v, "data"); in.IsObject() {
+		v = in
+	}
+	if jsontext.Get(v, "content").Exists() && jsontext.Get(v, "tool_call_id").Exists() {
+		return v
+	}
+	return gjson.Result{}
+}
+
 func (e *Draft) langChainResult(v gjson.Result) bool {
 	if out, ok := e.llamaIndexResult(v); ok {
 		return e.result(out)
@@ -61,7 +82,7 @@ func (e *Draft) langChainResult(v gjson.Result) bool {
 	if in := jsontext.Get(v, "output"); jsontext.Get(in, "lc").Exists() {
 		v = in
 	}
-	if k := jsontext.Get(v, "kwargs"); jsontext.Get(v, "lc").Exists() && k.IsObject() {
+	if k := toolMessage(v); k.Exists() {
 		e.ToolCallID = cmp.Or(e.ToolCallID, jsontext.Get(k, "tool_call_id").Str)
 		if e.ToolName == "" || e.ToolName == "DynamicStructuredTool" {
 			e.ToolName = cmp.Or(jsontext.Get(k, "name").Str, e.ToolName)

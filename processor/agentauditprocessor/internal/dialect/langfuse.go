@@ -57,6 +57,7 @@ var langfuse = &Dialect{
 		return Chain
 	},
 	Fields: []Source{
+		{Field: SystemPrompt, Keys: []string{"langfuse.observation.metadata.instructions", "langfuse.observation.metadata.system_prompt"}, As: asSystem},
 		{Field: "response_model_id", Keys: []string{"langfuse.observation.model.name"}},
 		{Field: "input_messages", Keys: []string{"langfuse.observation.input"}, As: asInput},
 		{Field: "output_messages", Keys: []string{"langfuse.observation.output"}, As: asOutput},
@@ -76,8 +77,8 @@ var langfuse = &Dialect{
 }
 
 func langfuseFinish(r *record.Record, e *Draft) {
-	if r.Text("langfuse.observation.level") == "ERROR" && e.Error == "" { // the span's status may stay unset
-		e.Error = cmp.Or(r.TakeText("langfuse.observation.status_message"), "error")
+	if r.Text("langfuse.observation.level") == "ERROR" && spoken(e.Error) == "" { // the span's status may stay unset
+		e.Error = cmp.Or(r.TakeText("langfuse.observation.status_message"), e.Error, "error")
 		e.Outcome = semconv.OutcomeError
 	}
 	switch e.Kind {

@@ -21,6 +21,7 @@ var liveKit = &Dialect{
 		return otelKind(r)
 	},
 	Fields: []Source{
+		{Field: SystemPrompt, Keys: []string{"lk.instructions", "lk.pii.instructions"}, As: asSystem},
 		{Field: "tool_name", Keys: []string{"lk.function_tool.name"}},
 		{Field: "tool_call_id", Keys: []string{"lk.function_tool.id"}, As: asCallID},
 		{Field: "tool_input", Keys: []string{"lk.function_tool.arguments"}, As: asJSON("tool_input")},

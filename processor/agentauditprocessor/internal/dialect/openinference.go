@@ -62,6 +62,8 @@ var openInference = &Dialect{
 		{Field: "model_id", Keys: []string{"llm.request.model_name"}},
 		{Field: "response_model_id", Keys: []string{"llm.response.model_name", "llm.model_name"}},
 		{Field: "provider", Keys: []string{"llm.provider", "llm.system"}, As: asProvider},
+		{Field: "input_messages", Keys: []string{"llm.input_messages"}, As: asInput}, // as one text of JSON
+		{Field: "output_messages", Keys: []string{"llm.output_messages"}, As: asOutput},
 		{Field: "finish_reasons", Keys: []string{"llm.finish_reason", "llm.stop_reason"}},
 		{Field: "input_tokens", Keys: []string{"llm.token_count.prompt"}},
 		{Field: "output_tokens", Keys: []string{"llm.token_count.completion"}},
@@ -74,7 +76,7 @@ var openInference = &Dialect{
 		{Field: "tool_input", Keys: []string{"input.value"}, As: asJSON("tool_input")},
 		{Field: "tool_output", Keys: []string{"output.value"}, As: asLangChainResult},
 		{Field: "query", Keys: []string{"input.value"}},
-		{Field: "agent_id", Keys: []string{"agno.agent.id", "agno.team.id", "agno.workflow.id", "graph.node.id"}},
+		{Field: "agent_id", Keys: []string{"agno.agent.id", "agno.team.id", "agno.workflow.id"}},
 		{Field: "verdict", Keys: []string{"guardrail.triggered", "output.value"}},
 	},
 	Finish: openInferenceFinish,
@@ -116,6 +118,9 @@ func openInferenceFinish(r *record.Record, e *Draft) {
 			e.Error, e.ErrorType, e.Stack = "", "", ""
 		}
 	case Agent, Chain:
+		if e.AgentID == "" && e.Kind == Agent {
+			e.AgentID = r.TakeText("graph.node.id") // on other spans it is theirs
+		}
 		if e.AgentName == "" && e.Kind == Agent {
 			e.AgentName = cmp.Or(e.AgentID, AgentOfSpan(r.Name))
 		}
@@ -207,7 +212,7 @@ func (e *Draft) fromRawRequest(in, out, params gjson.Result) {
 		e.UserJSON = cmp.Or(e.UserJSON, c.UserJSON)
 		e.Secrets = append(e.Secrets, c.System...)
 		if e.Prompt = cmp.Or(e.Prompt, strings.Join(c.System, "\n")); e.Prompt == "" {
-			e.Prompt = cmp.Or(jsontext.Get(out, "instructions").Str, jsontext.Get(params, "system").Str)
+			e.Prompt = cmp.Or(jsontext.Get(out, "instructions").Str, jsontext.First(params, "system", "instructions").Str)
 			e.Secrets = append(e.Secrets, e.Prompt)
 		}
 	}

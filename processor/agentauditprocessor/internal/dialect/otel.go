@@ -11,6 +11,7 @@ import (
 	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
+	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
 // otelGenAI is the OpenTelemetry conventions for GenAI in their generations:
@@ -142,11 +143,24 @@ func otelSpanKind(r *record.Record) Kind {
 			return LLM
 		case op == "" && (r.Has("gen_ai.tool.name") || r.Has("gen_ai.tool.call.id") || r.Has("mcp.method.name")):
 			return Tool
+		case op == "" && otherWork(r):
+			return Chain // a model is only named on it
 		case op == "" && (r.Has("gen_ai.request.model") || r.Has("gen_ai.response.model") || r.Has("gen_ai.input.messages") || hasMessageEvents(r)):
 			return LLM
 		}
 		return Chain
 	}
+}
+
+// otherWork reports whether a span tells of a query or a request that only carries what an
+// application put on every span: a gateway's call of a model has tokens or messages, too.
+func otherWork(r *record.Record) bool {
+	for _, key := range [...]string{"db.system", "db.system.name", "db.statement", "http.request.method", "http.method", "messaging.system", "rpc.system", "rpc.system.name", "faas.trigger"} {
+		if r.Has(key) {
+			return !r.HasPrefix("gen_ai.usage.") && !r.HasPrefix("gen_ai.response.") && !r.HasPrefix("gen_ai.input.") && !r.HasPrefix("gen_ai.output.") && !r.HasPrefix("gen_ai.prompt") && !hasMessageEvents(r)
+		}
+	}
+	return false
 }
 
 // callWords are words in the names of operations that are calls of a model, in the singular or
@@ -234,6 +248,16 @@ func otelFinish(r *record.Record, e *Draft) {
 	if e.Kind == LLM || e.Kind == Agent || e.Kind == Chain {
 		e.fromEvents(r)
 		e.fromIndexed(r, "gen_ai.input.messages.", "gen_ai.output.messages.") // traceAI
+	}
+	if e.Kind == Tool && e.Outcome == "" {
+		switch strings.ToLower(r.TakeText("gen_ai.tool.call.outcome")) {
+		case "error", "failure", "failed":
+			e.Outcome, e.Error = semconv.OutcomeError, cmp.Or(e.Error, "the tool failed")
+		case "success", "ok":
+			e.Outcome = semconv.OutcomeSuccess
+		case "denied", "rejected":
+			e.Outcome = semconv.OutcomeDenied
+		}
 	}
 	if e.Kind == Tool && e.ToolName == "" {
 		e.ToolName = cmp.Or(strings.TrimPrefix(r.Text("mcp.method.name"), "tools/call"), strings.TrimPrefix(strings.TrimPrefix(r.Name, "execute_tool "), "tools/call "))

@@ -130,7 +130,6 @@ func (r *results) compare(a, b string, m *mix, of func(figures) float64) (ratio,
 }
 
 func perCore(f figures) float64 { return f.perCore }
-func cpu(f figures) float64     { return 1 / f.perCore }
 func peak(f figures) float64    { return f.peak }
 func size(f figures) float64    { return f.bytes }
 

@@ -92,8 +92,12 @@ and it follows from others (such events list it in ` + "`derived_fields`" + `). 
 		typ   semconv.EventType
 		title string
 	}{
-		{"", "Every event"}, {semconv.TypeSessionStart, "Runs begin (`session_start`)"}, {semconv.TypeSessionEnd, "Runs end (`session_end`)"},
-		{semconv.TypeLLMCall, "Model calls (`llm_call`)"}, {semconv.TypeToolCall, "Tool calls (`tool_call`)"}, {semconv.TypeApproval, "Approvals (`approval`)"},
+		{"", "Every event"},
+		{semconv.TypeSessionStart, "Runs begin (`session_start`)"},
+		{semconv.TypeSessionEnd, "Runs end (`session_end`)"},
+		{semconv.TypeLLMCall, "Model calls (`llm_call`)"},
+		{semconv.TypeToolCall, "Tool calls (`tool_call`)"},
+		{semconv.TypeApproval, "Approvals (`approval`)"},
 	}
 	for _, s := range titles {
 		fields := coverage.Wanted[s.typ]

@@ -129,8 +129,10 @@ func (e *Draft) complete() {
 // that it is of. Source: open-telemetry/opentelemetry-python-contrib,
 // util/opentelemetry-util-genai, completion hook.
 var uploaded = [...][2]string{
-	{"input_messages", "gen_ai.input.messages_ref"}, {"output_messages", "gen_ai.output.messages_ref"},
-	{SystemPrompt, "gen_ai.system_instructions_ref"}, {"tools_available", "gen_ai.tool.definitions_ref"},
+	{"input_messages", "gen_ai.input.messages_ref"},
+	{"output_messages", "gen_ai.output.messages_ref"},
+	{SystemPrompt, "gen_ai.system_instructions_ref"},
+	{"tools_available", "gen_ai.tool.definitions_ref"},
 }
 
 // digestName is the name of a file that is called by the digest of what it holds.

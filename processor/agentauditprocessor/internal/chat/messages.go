@@ -169,6 +169,12 @@ func (w *writer) list(v gjson.Result, role string, depth int) {
 	}
 	switch {
 	case v.IsArray():
+		if role, text, ok := pair(v); ok {
+			w.open(role, "")
+			w.text(text)
+			w.close("")
+			return
+		}
 		jsontext.Elements(v, func(m gjson.Result) {
 			if m.IsArray() {
 				w.list(m, role, depth+1)
@@ -185,6 +191,26 @@ func (w *writer) list(v gjson.Result, role string, depth int) {
 	case v.Type == gjson.String && v.Raw != `""`:
 		w.message(v, role, depth)
 	}
+}
+
+// pair is a message told as a list of its role and its text, as LangGraph takes them.
+func pair(v gjson.Result) (role string, text gjson.Result, ok bool) {
+	n := 0
+	jsontext.Elements(v, func(m gjson.Result) {
+		if n++; n == 1 && m.Type == gjson.String {
+			switch m.Str {
+			case "user", "human":
+				role = "user"
+			case "assistant", "ai":
+				role = "assistant"
+			case "system", "developer":
+				role = m.Str
+			}
+		} else if n == 2 && m.Type == gjson.String {
+			text = m
+		}
+	})
+	return role, text, n == 2 && role != "" && text.Exists()
 }
 
 // container opens an object that holds messages rather than being one.

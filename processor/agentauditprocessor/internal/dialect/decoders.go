@@ -31,6 +31,12 @@ func asSeconds(field string) Decoder {
 	}
 }
 
+// asCost reads a cost, which some write as text.
+func asCost(e *Draft, v pcommon.Value) bool {
+	x, ok := semconv.ParseFloat(strings.TrimSpace(v.AsString()))
+	return ok && e.Set("cost_usd", pcommon.NewValueDouble(x))
+}
+
 // asInput reads messages that were sent to a model.
 func asInput(e *Draft, v pcommon.Value) bool {
 	if v.Type() == pcommon.ValueTypeStr && chat.CutAtSource(v.Str()) {
@@ -69,6 +75,7 @@ func asTools(e *Draft, v pcommon.Value) bool {
 
 func asProvider(e *Draft, v pcommon.Value) bool {
 	p := strings.ToLower(v.AsString())
+	p = cmp.Or(providers[strings.ReplaceAll(p, " ", "_")], p)
 	if to, ok := providers[p]; ok {
 		p = to
 	}
@@ -78,7 +85,7 @@ func asProvider(e *Draft, v pcommon.Value) bool {
 
 // providers renames values that the conventions renamed.
 var providers = map[string]string{
-	"az.ai.inference": "azure.ai.inference", "az.ai.openai": "azure.ai.openai", "vertex_ai": "gcp.vertex_ai", "gemini": "gcp.gemini", "xai": "x_ai",
+	"az.ai.inference": "azure.ai.inference", "az.ai.openai": "azure.ai.openai", "vertex_ai": "gcp.vertex_ai", "gemini": "gcp.gemini", "xai": "x_ai", "open_ai": "openai", "azure_openai": "azure.ai.openai", "mistralai": "mistral_ai",
 }
 
 // asCallID leaves out what stands for "there is none".

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -105,6 +106,10 @@ func (e *Draft) complete() {
 	}
 	if e.Kind == Tool && (e.EventType == semconv.TypeToolCall || e.EventType == semconv.TypeToolResult) {
 		e.unwrapInput()
+		if server, _, ok := strings.Cut(strings.TrimPrefix(e.ToolName, "mcp__"), "__"); ok && e.MCPServer == "" && strings.HasPrefix(e.ToolName, "mcp__") {
+			e.MCPServer = server
+			e.Derive("mcp_server")
+		}
 		e.concludeOutcome()
 		if !e.ExecutionTimeMS.Valid && !e.EndTimestamp.IsZero() {
 			e.ExecutionTimeMS = semconv.Some(float64(e.EndTimestamp.Sub(e.Timestamp).Nanoseconds()) / 1e6)

@@ -1,10 +1,13 @@
 package dialect
 
 import (
+	"regexp"
+
 	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+	"github.com/agentaudit/otelcol-agentaudit/internal/pytext"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 )
@@ -27,7 +30,7 @@ func answerText(v pcommon.Value) string { return answerOf(record.JSON(v)) }
 func answerOf(out gjson.Result) string {
 	out = chat.Typed(out)
 	if out.Type == gjson.String {
-		return out.Str
+		return printedAnswer(out.Str)
 	}
 	if s := jsontext.First(out, "output", "answer", "text", "result"); s.Type == gjson.String {
 		return s.Str
@@ -78,4 +81,20 @@ func framesFinish(in, out string) func(*record.Record, *Draft) {
 			e.fallbackModel()
 		}
 	}
+}
+
+// printedContent is how Python prints LangChain's messages: content='…' and what stands beside.
+var printedContent = regexp.MustCompile(`^content=('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*") (?:additional_kwargs|response_metadata|name|id)=`)
+
+// printedAnswer is the text of a message that Python printed; other text is itself.
+func printedAnswer(s string) string {
+	m := printedContent.FindStringSubmatch(s)
+	if m == nil {
+		return s
+	}
+	raw, ok := pytext.JSON("[" + m[1] + "]")
+	if !ok {
+		return s
+	}
+	return jsontext.Get(jsontext.Parse([]byte(raw)), "0").Str
 }

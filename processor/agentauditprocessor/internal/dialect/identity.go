@@ -1,6 +1,12 @@
 package dialect
 
 import (
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+)
+
+import (
 	"github.com/tidwall/gjson"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
@@ -15,11 +21,12 @@ var identity = []Source{
 		"langfuse.session.id", "session.id", "gen_ai.conversation.id", "conversation.id", "gcp.vertex.agent.session_id",
 		"traceloop.association.properties.session_id", "ai.telemetry.metadata.sessionId", "ai.settings.context.sessionId",
 		"langsmith.metadata.session_id", "langsmith.metadata.conversation_id", "langsmith.metadata.thread_id", "metadata.sessionId",
-		"gen_ai.thread.id", "copilot_chat.chat_session_id", "copilot_chat.session_id", "workflow.instance_id",
+		"gen_ai.thread.id", "langfuse.trace.metadata.langfuse_session_id", "langfuse.observation.metadata.langfuse_session_id", "copilot_chat.chat_session_id", "copilot_chat.session_id", "workflow.instance_id",
 	}},
+	{Field: "session_id", Keys: []string{"thread_id"}, As: asThread},
 	{Field: "user_id", Keys: []string{
 		"langfuse.user.id", "user.id", "enduser.id", "gen_ai.user.id", "gen_ai.user", "llm.user", "traceloop.association.properties.user_id",
-		"ai.telemetry.metadata.userId", "ai.settings.context.userId", "langsmith.metadata.user_id", "metadata.userId",
+		"ai.telemetry.metadata.userId", "ai.settings.context.userId", "langsmith.metadata.user_id", "metadata.userId", "langfuse.trace.metadata.langfuse_user_id", "langfuse.observation.metadata.langfuse_user_id",
 		"user.account_uuid", "user.account_id", "user.email", "user.name", "enduser.pseudo.id",
 	}},
 	{Field: "agent_id", Keys: []string{"gen_ai.agent.id", "agent_id", "agent.id", "qwen-code.subagent.id"}},
@@ -49,4 +56,14 @@ func (e *Draft) metadata(r *record.Record) {
 		set(&e.UserID, "user_id", "userId", "trace_user_id")
 		set(&e.AgentName, "lc_agent_name")
 	}
+}
+
+// asThread reads the id of a thread of messages; a number is one of the operating system's.
+func asThread(e *Draft, v pcommon.Value) bool {
+	s := v.AsString()
+	if strings.Trim(s, "0123456789") == "" {
+		return false
+	}
+	e.SessionID = s
+	return true
 }

@@ -133,6 +133,11 @@ func (e *Draft) langfuseCall(r *record.Record) {
 // langfuseUsage reads counts that leave out what the cache gave and what was
 // reasoning, each told apart.
 func (e *Draft) langfuseUsage(r *record.Record) {
+	if v, ok := r.Get("langfuse.observation.cost_details"); ok && !e.CostUSD.Valid {
+		if total := jsontext.Get(record.JSON(v), "total"); total.Type == gjson.Number {
+			e.CostUSD = semconv.Some(total.Num)
+		}
+	}
 	v, ok := r.Take("langfuse.observation.usage_details")
 	if !ok {
 		return

@@ -19,11 +19,8 @@ var mirascope = &Dialect{
 		case "":
 			return otelKind(r)
 		}
-		switch {
-		case r.ParentID.IsEmpty():
+		if r.ParentID.IsEmpty() {
 			return Chain
-		case r.HasPrefix("mirascope.response."):
-			return Copy // around a call that tells it
 		}
 		return Other
 	},

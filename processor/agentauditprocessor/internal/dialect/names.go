@@ -45,8 +45,17 @@ var constants = map[string]bool{
 	"None": true, "null": true, "none": true,
 }
 
+// nobody are words that stand for a user, or a session, that is not known.
+var nobody = map[string]bool{"unknown": true, "none": true, "None": true, "null": true, "undefined": true, "n/a": true, "N/A": true}
+
 // settleAgent moves an id that was drawn to agent_instance_id, and takes constants away.
 func (e *Draft) settleAgent() {
+	if nobody[e.UserID] {
+		e.UserID = ""
+	}
+	if nobody[e.SessionID] {
+		e.SessionID = ""
+	}
 	if constants[e.AgentName] {
 		e.AgentName = ""
 	}

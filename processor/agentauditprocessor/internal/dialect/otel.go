@@ -48,6 +48,7 @@ var otelGenAI = &Dialect{
 		{Field: "output_tokens", Keys: []string{"gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens"}},
 		{Field: "cached_input_tokens", Keys: []string{
 			"gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_read_input_tokens", "gen_ai.usage.cached_tokens", "gen_ai.usage.details.cache_read_tokens",
+			"gen_ai.usage.cached_input_tokens", "gen_ai.usage.input_cached_tokens", "gen_ai.usage.cached_content_token_count",
 		}},
 		{Field: "reasoning_tokens", Keys: []string{
 			"gen_ai.usage.reasoning.output_tokens", "gen_ai.usage.reasoning_tokens", "gen_ai.usage.details.reasoning_tokens", "llm.usage.reasoning_tokens",
@@ -57,7 +58,7 @@ var otelGenAI = &Dialect{
 		{Field: "max_tokens", Keys: []string{"gen_ai.request.max_tokens"}},
 		{Field: "seed", Keys: []string{"gen_ai.request.seed"}},
 		{Field: "time_to_first_token_ms", Keys: []string{"gen_ai.response.time_to_first_chunk"}, As: asSeconds("time_to_first_token_ms")},
-		{Field: "cost_usd", Keys: []string{"gen_ai.usage.cost", "operation.cost"}},
+		{Field: "cost_usd", Keys: []string{"gen_ai.usage.cost", "gen_ai.usage.total_cost", "gen_ai.cost.total_cost", "operation.cost"}, As: asCost},
 		{Field: SystemPrompt, Keys: []string{"gen_ai.system_instructions", "gen_ai.system.instructions"}, As: asSystem},
 		{Field: "input_messages", Keys: []string{"gen_ai.input.messages"}, As: asInput},
 		{Field: "output_messages", Keys: []string{"gen_ai.output.messages"}, As: asOutput},

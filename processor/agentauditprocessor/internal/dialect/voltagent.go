@@ -95,7 +95,6 @@ var voltAgent = &Dialect{
 		{"operation.id", "the span's own ids and times"},
 		{"voltagent.operation_id", "the span's own ids and times"},
 		{"agent.messages.ui", "repeats other keys"},
-		{"agent.stateSnapshot", "repeats other keys"},
 	},
 }
 

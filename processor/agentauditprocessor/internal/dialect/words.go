@@ -76,6 +76,11 @@ var spokenFields = []spokenField{
 	{ends: " tokens output", field: "output_tokens"},
 	{ends: " tokens completion", field: "output_tokens"},
 	{ends: " tokens out", field: "output_tokens", loose: true},
+	{ends: " cached input tokens", field: "cached_input_tokens"},
+	{ends: " input cached tokens", field: "cached_input_tokens"},
+	{ends: " cache read input tokens", field: "cached_input_tokens"},
+	{ends: " total cost", field: "cost_usd", as: asCost},
+	{ends: " cost usd", field: "cost_usd", as: asCost},
 	{ends: " cached tokens", field: "cached_input_tokens"},
 	{ends: " cache read tokens", field: "cached_input_tokens"},
 	{ends: " reasoning tokens", field: "reasoning_tokens"},
@@ -169,6 +174,19 @@ func init() {
 // unread is an attribute that nothing took, with the words of its key.
 type unread struct{ key, words string }
 
+// otherCount reports whether a count of tokens is of other tokens than the field's.
+func otherCount(words, field string) bool {
+	if field != "input_tokens" && field != "output_tokens" {
+		return false
+	}
+	for _, other := range []string{" cache", " reasoning", " total", " estimated", " max", " audio", " image"} {
+		if strings.Contains(words, other) {
+			return true
+		}
+	}
+	return false
+}
+
 // maxWordy is the longest key that is read by its words, in bytes.
 const maxWordy = 128
 
@@ -177,7 +195,7 @@ const maxWordy = 128
 func (e *Draft) readByWords(loose bool) {
 	var left []unread
 	for key := range e.Record.Unread() {
-		if len(key) <= maxWordy {
+		if len(key) <= maxWordy && !foreign(key) {
 			left = append(left, unread{key, wordsOf(key)})
 		}
 	}
@@ -190,7 +208,7 @@ func (e *Draft) readByWords(loose bool) {
 			continue
 		}
 		for _, a := range left {
-			if strings.HasSuffix(a.words, s.ends) && s.row[0].wanted(e) {
+			if strings.HasSuffix(a.words, s.ends) && !otherCount(a.words, s.field) && s.row[0].wanted(e) {
 				e.read(&s.row[0], a.key)
 			}
 		}

@@ -81,3 +81,24 @@ func TestReadBlobTakesDigestsOnly(t *testing.T) {
 		require.True(t, ok, "%v", err)
 	}
 }
+
+// TestReadPrompt: a system prompt is the text that its hash names, whoever stored it.
+func TestReadPrompt(t *testing.T) {
+	tr := newTrail(t)
+	p := ledger.NewPrompt("You are helpful.", time.Now(), ledger.ObjectRetention{})
+	digest := p.SHA256
+	_, err := ledger.ReadPrompt(ctx, tr, digest)
+	_, ok := errors.AsType[*ledger.Finding](err)
+	require.True(t, ok, "%v", err)
+	put := func(text string) { tr.Overwrite(p.Key, []byte(text)) }
+	put("You are evil.")
+	_, err = ledger.ReadPrompt(ctx, tr, digest)
+	require.ErrorContains(t, err, "the system prompt is not stored")
+	put("You are helpful.")
+	text, err := ledger.ReadPrompt(ctx, tr, digest)
+	require.NoError(t, err)
+	require.Equal(t, "You are helpful.", string(text))
+	_, err = ledger.ReadPrompt(ctx, tr, "../../manifests/v1/gw-0/000000000000")
+	_, ok = errors.AsType[*ledger.Finding](err)
+	require.True(t, ok, "%v", err)
+}

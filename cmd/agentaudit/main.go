@@ -62,7 +62,7 @@ or the command was wrong; 3 well, with warnings, under --strict.`,
 		SilenceUsage:  true,
 	}
 	cmd.CompletionOptions.HiddenDefaultCmd = true
-	cmd.AddCommand(keygenCmd(), bucketCmd(), mapCmd(), verifyCmd(), searchCmd(), sessionsCmd(), trailCmd(), askCmd(), exportCmd(), proveCmd(), checkpointCmd(), keyCmd(), pullCmd(), tilesCmd(), indexCmd(), demoCmd())
+	cmd.AddCommand(keygenCmd(), bucketCmd(), mapCmd(), verifyCmd(), searchCmd(), sessionsCmd(), trailCmd(), askCmd(), traceValueCmd(), promptCmd(), diffCmd(), exportCmd(), proveCmd(), checkpointCmd(), keyCmd(), pullCmd(), tilesCmd(), indexCmd(), demoCmd())
 	tellUsage(cmd)
 	return cmd
 }

@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"golang.org/x/mod/sumdb/note"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/trailtest"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 	"github.com/agentaudit/otelcol-agentaudit/ledger/ledgertest"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
@@ -43,7 +44,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"seal": seal, "flip": flip, "mode": mode, "exits": exits,
+			"seal": seal, "record": record, "flip": flip, "mode": mode, "exits": exits,
 		},
 	})
 }
@@ -135,6 +136,24 @@ func sealLog(ts *testscript.TestScript, s *ledgertest.Store, log string, signer 
 	}
 	return newest
 }
+
+// record KEY DIR RECORDING seals what a recording gives (see testdata/captures), in a pulled copy.
+func record(ts *testscript.TestScript, _ bool, args []string) {
+	files, err := filepath.Glob(filepath.Join(ts.Getenv("CAPTURES"), args[2]+".*"))
+	ts.Check(err)
+	signer, err := ledger.LoadSigner([]byte(ts.ReadFile(args[0])))
+	ts.Check(err)
+	t := failing{ts}
+	s, _, _ := trailtest.RecordingBy(t, signer, files...)
+	ts.Check(store.Pull(context.Background(), s, ts.MkAbs(args[1]), func(store.PullProgress) {}))
+}
+
+// failing is a script as a test.
+type failing struct{ *testscript.TestScript }
+
+func (f failing) Helper()                           {}
+func (f failing) FailNow()                          { f.Fatalf("failed") }
+func (f failing) Errorf(format string, args ...any) { f.Logf(format, args...) }
 
 // flip GLOB changes one byte in the middle of every file that matches.
 func flip(ts *testscript.TestScript, _ bool, args []string) {

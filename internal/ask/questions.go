@@ -389,7 +389,7 @@ func (q *asking) promptText(hash string) (Statement, error) {
 	case err != nil:
 		return s, err
 	case ok:
-		s.Answer, s.Says = Yes, "its text is kept: `agentaudit prompt --hash "+hash[:min(16, len(hash))]+"`"
+		s.Answer, s.Says = Yes, "its text is kept: `agentaudit prompt` shows it"
 	default:
 		s.Answer, s.Says = No, "its text is not kept with the trail; `agentaudit prompt --file` compares one that you have"
 	}

@@ -103,6 +103,9 @@ func write(out *bytes.Buffer, of string, s Statement) {
 		}
 	}
 	quote := s.Quote
+	if strings.Contains(s.Asks, "prompt") {
+		quote = "" // the hash is the mapping's matter
+	}
 	if len(quote) > 60 {
 		quote = quote[:60]
 	}

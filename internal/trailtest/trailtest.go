@@ -29,7 +29,12 @@ const Log = "gw-0"
 // Seal seals each list of events as an object of its own. Events without an agent are agent a's.
 func Seal(t TB, objects ...[]*semconv.Event) (*ledgertest.Store, []ledger.PublicKey) {
 	t.Helper()
-	lines := make([][]Line, len(objects))
+	return sealBy(t, ledgertest.NewSigner(t, "ed25519"), objects...)
+}
+
+func sealBy(t TB, signer ledger.Signer, objects ...[]*semconv.Event) (*ledgertest.Store, []ledger.PublicKey) {
+	t.Helper()
+	lines := make([][]line, len(objects))
 	for i, list := range objects {
 		for _, e := range list {
 			if e.AgentID == "" {
@@ -39,22 +44,22 @@ func Seal(t TB, objects ...[]*semconv.Event) (*ledgertest.Store, []ledger.Public
 			semconv.WriteSpan(e, span)
 			text, m, err := semconv.AppendSpan(nil, span)
 			require.NoError(t, err)
-			lines[i] = append(lines[i], Line{text, m})
+			lines[i] = append(lines[i], line{text, m})
 		}
 	}
-	return SealLines(t, lines...)
+	return sealLines(t, signer, lines...)
 }
 
-// Line is an event as it is sealed.
-type Line struct {
-	Text []byte
-	Meta semconv.Meta
+// line is an event as it is sealed.
+type line struct {
+	text []byte
+	meta semconv.Meta
 }
 
-// SealLines seals each list of lines as an object of its own.
-func SealLines(t TB, objects ...[]Line) (*ledgertest.Store, []ledger.PublicKey) {
+// sealLines seals each list of lines as an object of its own.
+func sealLines(t TB, signer ledger.Signer, objects ...[]line) (*ledgertest.Store, []ledger.PublicKey) {
 	t.Helper()
-	ctx, signer, s := context.Background(), ledgertest.NewSigner(t, "ed25519"), ledgertest.New()
+	ctx, s := context.Background(), ledgertest.New()
 	lock := ledger.Retention{Mode: ledger.Compliance, Until: time.Now().Add(24 * time.Hour)}
 	c, err := ledger.OpenChain(ctx, s, ledger.ChainOptions{
 		Log: Log, Signer: signer, Retention: func(time.Time) ledger.Retention { return lock },
@@ -63,7 +68,7 @@ func SealLines(t TB, objects ...[]Line) (*ledgertest.Store, []ledger.PublicKey) 
 	for _, lines := range objects {
 		b := ledger.NewObjectBuilder(ledger.ObjectOptions{Log: Log, Compression: ledger.Gzip, Retention: lock}, time.Now())
 		for _, l := range lines {
-			b.Add(l.Text, l.Meta)
+			b.Add(l.text, l.meta)
 		}
 		o, err := b.Finish()
 		require.NoError(t, err)
@@ -78,6 +83,12 @@ func SealLines(t TB, objects ...[]Line) (*ledgertest.Store, []ledger.PublicKey) 
 // configuration, in one object. It returns the ids of the sessions, in their order.
 func Recording(t TB, files ...string) (s *ledgertest.Store, keys []ledger.PublicKey, sessions []string) {
 	t.Helper()
+	return RecordingBy(t, ledgertest.NewSigner(t, "ed25519"), files...)
+}
+
+// RecordingBy is Recording with a key that is given.
+func RecordingBy(t TB, signer ledger.Signer, files ...string) (s *ledgertest.Store, keys []ledger.PublicKey, sessions []string) {
+	t.Helper()
 	var out bytes.Buffer
 	ctx := context.Background()
 	m, err := mapping.New(ctx, agentauditprocessor.NewFactory().CreateDefaultConfig().(*agentauditprocessor.Config), &out)
@@ -91,8 +102,8 @@ func Recording(t TB, files ...string) (s *ledgertest.Store, keys []ledger.Public
 	require.NoError(t, m.Close(ctx))
 	var list []*semconv.Event
 	seen := map[string]bool{}
-	for line := range bytes.Lines(out.Bytes()) {
-		e, err := semconv.ParseLine(bytes.TrimSuffix(line, []byte("\n")))
+	for text := range bytes.Lines(out.Bytes()) {
+		e, err := semconv.ParseLine(bytes.TrimSuffix(text, []byte("\n")))
 		require.NoError(t, err)
 		list = append(list, e)
 		if e.SessionID != "" && !seen[e.SessionID] {
@@ -100,6 +111,6 @@ func Recording(t TB, files ...string) (s *ledgertest.Store, keys []ledger.Public
 			sessions = append(sessions, e.SessionID)
 		}
 	}
-	s, keys = Seal(t, list)
+	s, keys = sealBy(t, signer, list)
 	return s, keys, sessions
 }

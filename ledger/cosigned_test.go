@@ -258,6 +258,9 @@ func TestWitnessedBeginning(t *testing.T) {
 	r := verify(p)
 	require.Equal(t, ledger.Confirmed, r.Verdict, "%+v", r.Findings)
 	require.Equal(t, int64(9), r.Logs[0].Witnessed.Size)
+	other, err := ledger.AtLeast(1, []string{newCosigner(t, "witness.example/b").vkey})
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{ledger.CodeStartMissing, ledger.CodeNotWitnessed}, codes(verify(other), ledger.SeverityUnknown), "nothing is held without a quorum")
 }
 
 // TestWitnessedWindow: a window is short with no other checkpoint than the witnesses', also

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -23,10 +24,12 @@ import (
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 	"github.com/agentaudit/otelcol-agentaudit/ledger/ledgertest"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
+	"github.com/agentaudit/otelcol-agentaudit/store"
 )
 
 var (
 	indexEvents  = flag.Int("index.events", 200_000, "events in BenchmarkIndex: ten a session, a hundred an object")
+	indexKeep    = flag.String("index.keep", "", "folder into which BenchmarkIndex puts a copy of its trail, and key.pub")
 	indexColumns = flag.Bool("index.columns", false, "list in BenchmarkIndex what each column takes")
 )
 
@@ -142,6 +145,10 @@ func drawnSession(r *rand.Rand, at time.Time) (list []*semconv.Event) {
 // an event takes in each table, and what the process has taken in all.
 func BenchmarkIndex(b *testing.B) {
 	s, key, sealed := indexTrail(b, *indexEvents)
+	if *indexKeep != "" {
+		require.NoError(b, store.Pull(b.Context(), s, filepath.Join(*indexKeep, "trail"), nil))
+		require.NoError(b, os.WriteFile(filepath.Join(*indexKeep, "key.pub"), ledger.MarshalPublicKey(key.Key), 0o600))
+	}
 	for b.Loop() {
 		dir := b.TempDir()
 		place, err := index.InFolder(dir, true)

@@ -261,7 +261,7 @@ func otelFinish(r *record.Record, e *Draft) {
 		}
 	}
 	if e.Kind == Tool && e.ToolName == "" {
-		e.ToolName = cmp.Or(strings.TrimPrefix(r.Text("mcp.method.name"), "tools/call"), strings.TrimPrefix(strings.TrimPrefix(r.Name, "execute_tool "), "tools/call "))
+		e.ToolName = cmp.Or(strings.TrimPrefix(r.Text("mcp.method.name"), "tools/call"), toolOfSpan(r.Name))
 	}
 	e.fallbackModel()
 }

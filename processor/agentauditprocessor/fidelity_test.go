@@ -391,3 +391,18 @@ func TestSystemPromptsInEveryPlace(t *testing.T) {
 		}
 	}
 }
+
+// TestAnswersOnARun: Agent Framework's run goes on with the decision among what it was asked.
+func TestAnswersOnARun(t *testing.T) {
+	for approved, want := range map[string]string{"true": "approved", "false": "rejected"} {
+		events := all(t, "agent_framework", "invoke_agent support", attrs{
+			"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "support",
+			"gen_ai.input.messages": `[{"role":"user","parts":[{"type":"function_approval_response","id":"a1","approved":` + approved + `,"function_call":{"call_id":"c1","name":"refund","arguments":"{\"order\":7}"}}]}]`,
+		})
+		e := firstOf(t, events, semconv.TypeApproval)
+		require.Equal(t, []string{want, "refund", "c1"}, []string{e.ApprovalStatus, e.ToolName, e.ToolCallID})
+		if approved == "false" {
+			require.Equal(t, "denied", firstOf(t, events, semconv.TypeToolCall).Outcome)
+		}
+	}
+}

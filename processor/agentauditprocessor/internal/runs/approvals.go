@@ -234,15 +234,34 @@ func (b *batch) emitAnswers(n *node) {
 		if n.d.Kind == dialect.Tool {
 			e.ToolCallID, e.ToolInput = n.d.ToolCallID, n.d.ToolInput
 		}
+		before := b.answerBefore(n, a.CallID)
 		p := b.place(n, e, answerID(n, key), -1)
+		if n.isRun && before != "" && before != p.ev.EventID { // said before, by the result that came back
+			p.ev.LayerOf = before
+		}
 		b.told[factKey{n.part, key}] = p
 		if a.CallID != "" { // the result that comes back may say it again
 			b.told[factKey{n.part, "answer/" + a.CallID}] = p
 		}
-		if a.Refused != nil {
+		if a.Refused != nil && p.ev.LayerOf == "" {
 			b.emitRefused(p, *a.Refused)
 		}
 	}
+}
+
+// answerBefore is the event that told of a decision on a call, or "".
+func (b *batch) answerBefore(n *node, call string) string {
+	if call == "" {
+		return ""
+	}
+	key := "answer/" + call
+	if p := b.told[factKey{n.part, key}]; p != nil {
+		return p.ev.EventID
+	}
+	if f, known := n.part.Told(key); known {
+		return n.part.Run.EventID(f.Event)
+	}
+	return ""
 }
 
 // answered reports whether a decision was told before.

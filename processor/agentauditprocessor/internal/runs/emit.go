@@ -41,6 +41,7 @@ func (b *batch) emit() {
 		case n.isRun && n.joined == nil:
 			b.emitRun(n)
 			b.emitAsks(n)
+			b.emitAnswers(n) // with which it goes on
 		case n.isEvent() && len(n.d.Asks) > 0 && (n.d.Kind == dialect.Approval || n.d.Kind == dialect.Tool && n.d.Outcome == "" && len(n.d.ToolOutput) == 0):
 			b.emitAsks(n) // the call waits: it was not run
 		case n.isStep():

@@ -16,7 +16,7 @@ import (
 
 var (
 	mutate   = flag.Bool("adversary.mutants", false, "bring back old faults, one at a time: the test must find each")
-	mutateBy = flag.Int("adversary.mutant-histories", 40000, "how many histories each is given to be found in")
+	mutateBy = flag.Int("adversary.mutant-histories", 100000, "how many histories each is given to be found in")
 	only     = flag.String("adversary.mutant", "", "only the mutants whose name matches this expression")
 )
 

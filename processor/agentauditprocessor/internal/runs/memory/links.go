@@ -81,7 +81,7 @@ func SpanKey(trace pcommon.TraceID, span pcommon.SpanID) LinkKey {
 
 // maxSame is how many calls of one key are remembered, the last ones of whoever tells most:
 // there are servers whose ids all begin with one.
-const maxSame = 32
+const maxSame = 128
 
 // links are the calls of all senders by what they have in common. What stands in them is
 // held by the run that it was told in, and goes with it.

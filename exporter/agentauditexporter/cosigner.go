@@ -80,9 +80,7 @@ func (s *cosigner) stop() {
 
 // round asks all witnesses at once, and keeps what they said.
 func (s *cosigner) round(ctx context.Context, r round) {
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
-	defer cancel()
-	asking, hurry := context.WithCancel(ctx)
+	asking, hurry := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer hurry()
 	s.mu.Lock()
 	s.hurry = hurry
@@ -109,7 +107,10 @@ func (s *cosigner) round(ctx context.Context, r round) {
 	if cp, err = s.join(cp, answers); err != nil || len(cp.Cosigs) == 0 {
 		return // told already
 	}
-	if err := ledger.PutCosigned(ctx, s.store, cp, ledger.Removable()); err != nil {
+	// In a time of its own: one that did not answer has used up all of the other.
+	keeping, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+	defer cancel()
+	if err := ledger.PutCosigned(keeping, s.store, cp, ledger.Removable()); err != nil {
 		s.report.logger.Warn("the cosigned checkpoint was not written", zap.Error(err))
 		return
 	}

@@ -180,6 +180,25 @@ func TestSilentWitness(t *testing.T) {
 	require.GreaterOrEqual(t, c.kindsOf(ledger.KindBatch), 6)
 }
 
+// TestSlowWitness: what the others said is kept, also where one has not answered in the time
+// that all have.
+func TestSlowWitness(t *testing.T) {
+	silent := make(chan struct{})
+	hang := newStubWitness(t, func(_ *stubWitness, _ http.ResponseWriter, r *http.Request) {
+		_ = body(r)
+		select {
+		case <-silent:
+		case <-r.Context().Done():
+		}
+	})
+	t.Cleanup(func() { close(silent) })
+	good := newStubWitness(t, func(w *stubWitness, rw http.ResponseWriter, r *http.Request) { fmt.Fprint(rw, w.sign(body(r))) })
+	c := newCosigning(t, time.Second, hang, good)
+	c.seal(0)
+	require.NoError(t, c.part.stop(c.life))
+	require.Contains(t, c.store.Keys(ledger.CheckpointPrefix), ledger.CosignedKey("gw-0", 3))
+}
+
 func (c *committing) kindsOf(kind ledger.Kind) (n int) {
 	for _, k := range c.kinds() {
 		if k == kind {

@@ -118,10 +118,7 @@ func (x *searcher) look(e *trail.Event) (*Hit, error) {
 				continue
 			}
 		}
-		h, err := x.says(e)
-		if h != nil || err != nil {
-			return h, err
-		}
+		return x.says(e) // which is the same for each of them
 	}
 	if reason != nil {
 		x.unjudged(reason.Error(), e.EventID)
@@ -155,7 +152,7 @@ func (x *searcher) says(e *trail.Event) (*Hit, error) {
 				return false
 			}
 			if h.Field == "" {
-				h.Field, h.Said, h.Around = field, text, at
+				h.Field, h.Said, h.Around = field, text, placeOf(text, at)
 			}
 			return true
 		})

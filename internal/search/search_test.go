@@ -127,3 +127,23 @@ func TestSearchProves(t *testing.T) {
 	slices.Sort(lines)
 	require.Equal(t, []string{"call", "layer", "root"}, slices.Compact(lines))
 }
+
+// A sender can tell one call as often as he likes: each telling is read once, and what of it is
+// not known is counted once.
+func TestSearchOfManyLayers(t *testing.T) {
+	const n = 3000 // minutes, where each is read for each
+	list := []*semconv.Event{event("call", semconv.TypeToolCall, "r", 1)}
+	for i := range n {
+		l := event(fmt.Sprintf("layer-%d", i), semconv.TypeToolCall, "r", 2)
+		l.LayerOf = "call"
+		list = append(list, l)
+	}
+	list[n].Oversize = []byte(`{"tool_output":{"bytes":5000,"sha256":"00"}}`)
+	store, keys := trailtest.Seal(t, list)
+	_, o := find(t, &Trail{Reader: store, Keys: keys}, Query{Texts: []string{"A-1001"}}, func(string) ([]byte, error) {
+		return nil, &ledger.Finding{Severity: ledger.SeverityWarning, Code: ledger.CodeObjectMissing}
+	})
+	require.Zero(t, o.Hits)
+	require.Equal(t, 1, o.Events)
+	require.Equal(t, 1, o.Unread)
+}

@@ -49,6 +49,19 @@ func (w *words) find(text string) int {
 	}
 }
 
+// placeOf is the place in a text of a place in the text in lower case, where characters may take
+// more or fewer bytes.
+func placeOf(text string, lower int) int {
+	n := utf8.RuneCountInString(strings.ToLower(text)[:lower])
+	for i := range text {
+		if n == 0 {
+			return i
+		}
+		n--
+	}
+	return len(text)
+}
+
 // unspaced are scripts that put no spaces between words.
 var unspaced = []*unicode.RangeTable{
 	unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar,

@@ -87,3 +87,14 @@ func TestEveryFieldIsLookedAt(t *testing.T) {
 		require.Equal(t, f.Name, found)
 	}
 }
+
+// The place of the words is of the text as it was said, whose characters may be of other sizes.
+func TestPlaceOf(t *testing.T) {
+	for _, before := range []string{"", "a ", "Ⱥ ", "İİİ ", "\xff\xff ", "退 ", strings.Repeat("Ⱥ", 100) + " "} {
+		text := before + "A-1001" + strings.Repeat(" x", 100)
+		w := newWords("a-1001")
+		at := w.find(text)
+		require.GreaterOrEqual(t, at, 0, "%q", text)
+		require.Equal(t, len(before), placeOf(text, at), "%q", text)
+	}
+}

@@ -5,11 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/index"
+	"github.com/agentaudit/otelcol-agentaudit/internal/index/table"
+	"github.com/agentaudit/otelcol-agentaudit/internal/terminal"
+	"github.com/agentaudit/otelcol-agentaudit/internal/termsafe"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 )
 
@@ -21,7 +25,8 @@ func indexFindCmd() *cobra.Command {
 		Use:   "find VALUE s3://BUCKET/PREFIX | DIR",
 		Short: "Print the sealed lines that name an id, or hold a word that looks like one",
 		Long: `Print the sealed lines that name an id (of an event, session, run, user, agent, tool call or
-approver), or hold a word that looks like an identifier (A-1001, ann@example.com).
+approver), or hold a word that looks like an identifier (A-1001, ann@example.com): for other
+words, and for full texts that are too long for their lines, there is "agentaudit search".
 
 The index only says where to look: each line is read from its object, as its manifest signed
 it. An index can leave out; what that means for an answer is told on standard error, and
@@ -56,12 +61,13 @@ found, or it could not be read.`,
 			}
 			defer closeIndex()
 			g := findings{more: "agentaudit verify --all"}
+			out := terminal.Visible(cmd.OutOrStdout())
 			f, err := x.Find(cmd.Context(), r, index.FindOptions{Keys: keys, Value: args[0], Checked: done, Note: func(f ledger.Finding) { g.add(&f) }},
-				func(l ledger.EventLine) error { _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s\n", l.Line); return err })
+				func(l ledger.EventLine) error { _, err := fmt.Fprintf(out, "%s\n", l.Line); return err })
 			if err != nil {
 				return g.conclude(cmd.ErrOrStderr(), err)
 			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "%s, %s\n", plural(f.Lines, "line"), worth(f))
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s, %s\n", plural(f.Lines, "line"), worth(f, args[0]))
 			if err := g.conclude(cmd.ErrOrStderr(), nil); err != nil {
 				return err
 			}
@@ -83,13 +89,23 @@ found, or it could not be read.`,
 }
 
 // worth says what an answer rests on.
-func worth(f *index.Found) string {
+func worth(f *index.Found, value string) string {
 	text := "by an index that was checked"
 	if !f.Checked {
 		text = fmt.Sprintf("by an unchecked index (%s): what it leaves out is not found", plural(f.Unchecked, "file"))
 	}
 	if f.Later > 0 {
 		text += fmt.Sprintf("; %s behind it read from the trail", plural(f.Later, "manifest"))
+	}
+	if f.Passed > 0 {
+		text += fmt.Sprintf("; not looked for in %s of which no given key signed anything", plural(f.Passed, "log"))
+	}
+	if f.Elsewhere > 0 {
+		text += fmt.Sprintf("; %s that the index names not read: of other logs, expired, or made up", plural(f.Elsewhere, "line"))
+	}
+	if !table.Finds(value) {
+		text += fmt.Sprintf("; %s was looked for among ids alone: of what was said, an index holds words that look like identifiers",
+			termsafe.Short(strconv.Quote(value), 80))
 	}
 	return text
 }

@@ -31,12 +31,20 @@ type Found struct {
 	Later int
 	// Denied are lines that the index named and that do not say so: it is wrong.
 	Denied int
+	// Elsewhere are lines that the index named of objects that no manifest that was read names:
+	// of a log that is not the user's, expired, or made up.
+	Elsewhere int
+	// Passed are logs of which no given key signed a manifest: nothing was looked for in them.
+	Passed int
 }
 
 // Find gives the sealed lines that name a value. The index only says where to look: each line is
 // read from its object, as its manifest signed it, and looked at again; what was sealed behind
 // what is indexed is read from the trail.
 func (x *Index) Find(ctx context.Context, r ledger.Reader, o FindOptions, found func(ledger.EventLine) error) (*Found, error) {
+	if o.Value == "" {
+		return nil, errors.New("there is nothing to look for")
+	}
 	s, err := x.Snapshot(ctx)
 	if err != nil {
 		return nil, err
@@ -44,7 +52,7 @@ func (x *Index) Find(ctx context.Context, r ledger.Reader, o FindOptions, found 
 	if s.Number == 0 {
 		return nil, errors.New("there is no index")
 	}
-	f := &finding{r: r, o: o, s: s, found: found, named: map[string]map[int64]bool{}}
+	f := &finding{r: r, o: o, s: s, found: found, named: map[string]map[int64]bool{}, met: map[string]bool{}}
 	if err := f.look(ctx, x); err != nil {
 		return nil, err
 	}
@@ -56,7 +64,8 @@ func (x *Index) Find(ctx context.Context, r ledger.Reader, o FindOptions, found 
 	for _, log := range logs {
 		err := f.log(ctx, log)
 		if errors.Is(err, ledger.ErrUnknownLog) {
-			continue // planted, or not the user's
+			f.sum.Passed++ // planted, or not the user's
+			continue
 		}
 		if err != nil {
 			return nil, err
@@ -66,8 +75,12 @@ func (x *Index) Find(ctx context.Context, r ledger.Reader, o FindOptions, found 
 	if !known {
 		return nil, fmt.Errorf("of all logs of this trail %w", ledger.ErrUnknownLog)
 	}
-	for _, lines := range f.named {
-		f.sum.Denied += len(lines)
+	for object, lines := range f.named {
+		if f.met[object] {
+			f.sum.Denied += len(lines)
+		} else {
+			f.sum.Elsewhere += len(lines)
+		}
 	}
 	f.sum.Checked = o.Checked != nil && f.sum.Unchecked == 0
 	return &f.sum, nil
@@ -80,6 +93,7 @@ type finding struct {
 	s     *Snapshot
 	found func(ledger.EventLine) error
 	named map[string]map[int64]bool // by object the lines that the index names, until they are met
+	met   map[string]bool           // of these objects, those that a manifest names
 	sum   Found
 }
 
@@ -181,6 +195,9 @@ func (f *finding) log(ctx context.Context, log string) error {
 
 func (f *finding) object(ctx context.Context, m *ledger.Manifest, o *ledger.Object, all bool) error {
 	lines := f.named[o.Key]
+	if lines != nil {
+		f.met[o.Key] = true
+	}
 	var failed error
 	err := ledger.ReadObject(ctx, f.r, m, o, func(l ledger.EventLine) {
 		if failed != nil || !all && !lines[int64(l.N)] {

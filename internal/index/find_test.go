@@ -8,6 +8,7 @@ import (
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/index/table"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
+	"github.com/agentaudit/otelcol-agentaudit/ledger/ledgertest"
 )
 
 func findIn(t *testing.T, x *Index, tr *sealedTrail, value string, checked *Checked) (*Found, []string) {
@@ -67,4 +68,23 @@ func TestFindThroughAHostileIndex(t *testing.T) {
 	f, _ := findIn(t, x, tr, "eve", nil)
 	require.Zero(t, f.Lines)
 	require.Equal(t, 1, f.Denied)
+}
+
+// An index of several logs is not wrong where the user has the key of one: what is of the others
+// is not looked for, and that is told.
+func TestFindWithOneKeyOfTwo(t *testing.T) {
+	tr, x := newTrail(t), Open(newMemory())
+	tr.seal("gw-0", monday, "", tr.events("s-1", 3)...)
+	mine := tr.key
+	tr.signer = ledgertest.NewSigner(t, "ed25519")
+	both := []ledger.PublicKey{mine, ledgertest.Public(t, tr.signer)}
+	tr.seal("gw-1", monday, "", tr.events("s-1", 2)...)
+	o := tr.options()
+	o.Keys = both
+	_, err := x.Update(ctx, tr, o)
+	require.NoError(t, err)
+	checked, err := x.Check(ctx, tr, CheckOptions{Keys: both, Wrong: func(w Wrong) { t.Error(w) }})
+	require.NoError(t, err)
+	f, _ := findIn(t, x, tr, "s-1", checked)
+	require.Equal(t, Found{Lines: 3, Checked: true, Elsewhere: 2, Passed: 1}, *f)
 }

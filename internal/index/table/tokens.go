@@ -53,7 +53,8 @@ func tokensOf(e *semconv.Event) (list []string) {
 	return list
 }
 
-// eachText gives the texts and numbers in a JSON value, names of members left out.
+// eachText gives the texts and numbers in a JSON value, names of members left out. What lies too
+// deep is one text.
 func eachText(v gjson.Result, depth int, f func(string)) {
 	switch {
 	case v.Type == gjson.String:
@@ -61,14 +62,23 @@ func eachText(v gjson.Result, depth int, f func(string)) {
 	case v.Type == gjson.Number:
 		f(v.Raw)
 	case v.IsObject() || v.IsArray():
-		if depth < maxDepth {
-			v.ForEach(func(_, v gjson.Result) bool { eachText(v, depth+1, f); return true })
+		if depth >= maxDepth {
+			f(v.Raw)
+			return
 		}
+		v.ForEach(func(_, v gjson.Result) bool { eachText(v, depth+1, f); return true })
 	}
 }
 
 // Words are the words of a text that look like identifiers, as the index holds them.
 func Words(text string) []string { return appendTokens(nil, text) }
+
+// Finds reports whether a value is a word as the index holds them, so that it is found where it
+// was said. Any other is found where it is an id.
+func Finds(value string) bool {
+	words := Words(value)
+	return len(words) == 1 && words[0] == strings.ToLower(value)
+}
 
 // appendTokens appends the words of a text that look like identifiers: runs of letters,
 // digits and . _ - @ +, of 3 characters to 128 bytes, with a digit or an @ in them, in lower

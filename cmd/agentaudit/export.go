@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/ocsf"
+	"github.com/agentaudit/otelcol-agentaudit/internal/terminal"
 	"github.com/agentaudit/otelcol-agentaudit/internal/trail"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
@@ -62,7 +63,7 @@ not all of it, as where a newer version wrote it, or there is no such session.`,
 				return err
 			}
 			defer done()
-			w := bufio.NewWriterSize(cmd.OutOrStdout(), 1<<20)
+			w := bufio.NewWriterSize(terminal.Visible(cmd.OutOrStdout()), 1<<20)
 			g := findings{more: "agentaudit verify --all"}
 			err = x.run(cmd.Context(), w, r, keys, g.add)
 			return g.conclude(cmd.ErrOrStderr(), errors.Join(err, w.Flush()))

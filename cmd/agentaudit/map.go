@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/mapping"
+	"github.com/agentaudit/otelcol-agentaudit/internal/terminal"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor"
 )
 
@@ -33,7 +34,7 @@ gives which field, and what is left; --span takes only the records of one span.`
 			if explain {
 				return explainFiles(cmd.OutOrStdout(), args, id)
 			}
-			out := bufio.NewWriter(cmd.OutOrStdout())
+			out := bufio.NewWriter(terminal.Visible(cmd.OutOrStdout()))
 			cfg := agentauditprocessor.NewFactory().CreateDefaultConfig().(*agentauditprocessor.Config)
 			m, err := mapping.New(cmd.Context(), cfg, out)
 			if err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/evidence"
+	"github.com/agentaudit/otelcol-agentaudit/internal/terminal"
 	"github.com/agentaudit/otelcol-agentaudit/internal/termsafe"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 )
@@ -15,6 +16,9 @@ import (
 // writeReport writes a report in the form that --output asks for; all lists every finding
 // in the table, which the other forms do anyway.
 func writeReport(w io.Writer, r *ledger.Report, output string, all bool) error {
+	if output != "table" {
+		w = terminal.Visible(w)
+	}
 	switch output {
 	case "sarif":
 		return writeSARIF(w, r)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/terminal"
 	"github.com/agentaudit/otelcol-agentaudit/internal/termsafe"
 	"github.com/agentaudit/otelcol-agentaudit/internal/trail"
 )
@@ -67,6 +68,9 @@ not all of it, as where a newer version wrote it, or there is no such session.`,
 }
 
 func writeTrail(w io.Writer, t *trail.Trail, output string) error {
+	if output != "table" {
+		w = terminal.Visible(w)
+	}
 	switch output {
 	case "jsonl":
 		for e := range t.All() {

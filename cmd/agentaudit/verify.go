@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/evidence"
+	"github.com/agentaudit/otelcol-agentaudit/internal/terminal"
 	"github.com/agentaudit/otelcol-agentaudit/internal/termsafe"
 	"github.com/agentaudit/otelcol-agentaudit/internal/tsa"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
@@ -195,7 +196,7 @@ func (v *verification) bundle(cmd *cobra.Command, name string) error {
 	}
 	report, _ := evidence.Verify(f, info.Size(), o) // the report holds the error
 	if v.output == "json" {
-		e := json.NewEncoder(cmd.OutOrStdout())
+		e := json.NewEncoder(terminal.Visible(cmd.OutOrStdout()))
 		e.SetIndent("", "  ")
 		if err := e.Encode(report); err != nil {
 			return err

@@ -317,17 +317,18 @@ func TestNobodysWords(t *testing.T) {
 func TestHowAToolEnded(t *testing.T) {
 	ok := func(s ptrace.Span) { s.Status().SetCode(ptrace.StatusCodeOk) }
 	const lc = `"lc":1,"type":"constructor","id":["langchain","schema","messages","ToolMessage"]`
-	for out, want := range map[string]string{
-		`{"isError":true,"content":[{"type":"text","text":"no money"}]}`:                                "error",
-		`{"is_error":true,"content":"no money"}`:                                                        "error",
-		`{"status":"failure","message":"no money"}`:                                                     "error",
-		`{"status":"error","message":"no money"}`:                                                       "error",
-		`{` + lc + `,"kwargs":{"status":"error","content":"no money","tool_call_id":"c1"}}`:             "error",
-		`{"type":"tool","data":{"content":"no money","status":"error","tool_call_id":"c1","name":"f"}}`: "error",
-		`{"content":"no money","type":"tool","name":"f","tool_call_id":"c1","status":"error"}`:          "error",
-		`{"status":"delivered"}`:                                                                        "success",
-		`{"content":"paid","type":"tool","name":"f","tool_call_id":"c1","status":"success"}`:            "success",
+	for _, c := range [][2]string{
+		{"error", `{"isError":true,"content":[{"type":"text","text":"no money"}]}`},
+		{"error", `{"is_error":true,"content":"no money"}`},
+		{"error", `{"status":"failure","message":"no money"}`},
+		{"error", `{"status":"error","message":"no money"}`},
+		{"error", `{` + lc + `,"kwargs":{"status":"error","content":"no money","tool_call_id":"c1"}}`},
+		{"error", `{"type":"tool","data":{"content":"no money","status":"error","tool_call_id":"c1","name":"f"}}`},
+		{"error", `{"content":"no money","type":"tool","name":"f","tool_call_id":"c1","status":"error"}`},
+		{"success", `{"status":"delivered"}`},
+		{"success", `{"content":"paid","type":"tool","name":"f","tool_call_id":"c1","status":"success"}`},
 	} {
+		want, out := c[0], c[1]
 		for key, a := range map[string]attrs{"output.value": {"openinference.span.kind": "TOOL", "tool.name": "f"}, "gen_ai.tool.call.result": {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "f"}, "traceloop.entity.output": {"traceloop.span.kind": "tool", "traceloop.entity.name": "f"}} {
 			a[key] = out
 			require.Equal(t, want, one(t, "x", "f", a, ok).Outcome, "%s %s", key, out)

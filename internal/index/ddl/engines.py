@@ -44,11 +44,47 @@ def polars_answers(task):
     return [db.execute(q, eager=True).rows() for q in task["questions"]]
 
 
+def datafusion_answers(task):
+    import pyarrow.dataset
+    from datafusion import SessionContext
+
+    db = SessionContext()
+    for name, files in task["files"].items():
+        db.register_dataset(name, pyarrow.dataset.dataset(files, format="parquet"))
+    for view in task["views"]:
+        db.sql("CREATE VIEW %s AS %s" % (view["Name"], view["SQL"])).collect()
+    return [[list(row.values()) for batch in db.sql(q).collect() for row in batch.to_pylist()] for q in task["questions"]]
+
+
+def chdb_answers(task):
+    from chdb import session
+
+    db = session.Session()
+    for statement in task["ddl"].split(";\n"):
+        if statement.strip():
+            db.query(statement)
+    answers = []
+    for q in task["questions"]:
+        out = str(db.query(q, "JSONCompactEachRow"))
+        rows = [json.loads(line) for line in out.splitlines() if line]
+        answers.append([[clickhouse_value(v) for v in row] for row in rows])
+    return answers
+
+
+def clickhouse_value(v):
+    """ClickHouse prints times without a T, and with all six digits."""
+    if isinstance(v, str) and len(v) == 26 and v[4] == "-" and v[10] == " " and v[19] == ".":
+        return datetime.datetime.fromisoformat(v)
+    return v
+
+
+ENGINES = {"duckdb": duckdb_answers, "polars": polars_answers, "datafusion": datafusion_answers, "chdb": chdb_answers}
+
+
 def main():
     task = json.load(open(sys.argv[1]))
     try:
-        engine = {"duckdb": duckdb_answers, "polars": polars_answers}[task["engine"]]
-        answers = engine(task)
+        answers = ENGINES[task["engine"]](task)
     except ModuleNotFoundError as e:
         print("missing: %s" % e, file=sys.stderr)
         sys.exit(3)

@@ -224,9 +224,13 @@ func TestEngines(t *testing.T) {
 	require.NoError(t, err)
 
 	golden := "testdata/answers.json"
-	for _, engine := range []string{"duckdb", "polars"} {
+	for _, engine := range []string{"duckdb", "polars", "datafusion", "chdb"} {
 		t.Run(engine, func(t *testing.T) {
-			k.Engine = engine
+			k := k
+			if k.Engine = engine; engine == "chdb" { // ClickHouse
+				k.DDL, err = Write("clickhouse", snap, Options{Location: dir, Content: true})
+				require.NoError(t, err)
+			}
 			answers := ask(t, k)
 			var text bytes.Buffer
 			for i, rows := range answers {

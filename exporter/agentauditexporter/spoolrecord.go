@@ -93,20 +93,18 @@ func parseSpoolRecord(rec []byte) (line []byte, m semconv.Meta, err error) {
 	if len(head) > 0 && head[0] == '{' {
 		return line, m, json.Unmarshal(head, &m)
 	}
-	var seconds, nanoseconds int64
+	var at [2]int64 // seconds and nanoseconds
 	for len(head) > 0 {
 		field, kind, size := protowire.ConsumeTag(head)
 		if size < 0 {
 			return nil, m, errNoRecord
 		}
 		head = head[size:]
-		var text string
+		var text []byte
 		var number uint64
 		switch kind {
 		case protowire.BytesType:
-			var b []byte
-			b, size = protowire.ConsumeBytes(head)
-			text = string(b)
+			text, size = protowire.ConsumeBytes(head)
 		case protowire.VarintType:
 			number, size = protowire.ConsumeVarint(head)
 		default:
@@ -116,31 +114,36 @@ func parseSpoolRecord(rec []byte) (line []byte, m semconv.Meta, err error) {
 			return nil, m, errNoRecord
 		}
 		head = head[size:]
-		switch field {
-		case metaEventType:
-			m.EventType = text
-		case metaEventID:
-			m.EventID = text
-		case metaSessionID:
-			m.SessionID = text
-		case metaSeconds:
-			seconds = protowire.DecodeZigZag(number)
-		case metaNanoseconds:
-			nanoseconds = int64(number)
-		case metaMissing:
-			m.Missing = append(m.Missing, text)
-		case metaQuarantine:
-			m.Quarantine = number != 0
-		case metaSystemPrompt:
-			m.SystemPrompt = text
-		case metaSystemPromptHash:
-			m.SystemPromptHash = text
-		case metaClass:
-			m.Class = text
-		case metaOversizeText:
-			m.OversizeText = append(m.OversizeText, text)
-		}
+		setMeta(&m, &at, field, string(text), number)
 	}
-	m.Timestamp = time.Unix(seconds, nanoseconds).UTC()
+	m.Timestamp = time.Unix(at[0], at[1]).UTC()
 	return line, m, nil
+}
+
+// setMeta sets what a field says; one that is not known says nothing.
+func setMeta(m *semconv.Meta, at *[2]int64, field protowire.Number, text string, number uint64) {
+	switch field {
+	case metaEventType:
+		m.EventType = text
+	case metaEventID:
+		m.EventID = text
+	case metaSessionID:
+		m.SessionID = text
+	case metaSeconds:
+		at[0] = protowire.DecodeZigZag(number)
+	case metaNanoseconds:
+		at[1] = int64(number)
+	case metaMissing:
+		m.Missing = append(m.Missing, text)
+	case metaQuarantine:
+		m.Quarantine = number != 0
+	case metaSystemPrompt:
+		m.SystemPrompt = text
+	case metaSystemPromptHash:
+		m.SystemPromptHash = text
+	case metaClass:
+		m.Class = text
+	case metaOversizeText:
+		m.OversizeText = append(m.OversizeText, text)
+	}
 }

@@ -14,28 +14,7 @@ import (
 // captured. Of a record that gives several events, one has the rest; what completes
 // another's event has its rest there.
 func (b *batch) contents() {
-	runs := false
-	for _, p := range b.out {
-		slices.Sort(p.ev.DerivedFields)
-		p.ev.DerivedFrom = derivedFrom(p.n.d, p.ev.Event)
-		if p == p.n.main {
-			p.ev.ContentState = p.n.d.State(p.ev.Event)
-		}
-		p.n.rest.events = append(p.n.rest.events, p)
-		runs = runs || p.n.isRun
-	}
-	for _, n := range b.nodes {
-		if n.d == nil || len(n.rest.events) > 0 {
-			continue
-		}
-		of := n.outermost()
-		if n.d.Kind == dialect.Part {
-			of = b.find(spanKey{n.key.trace, n.d.Of}, n.of)
-		}
-		if of != nil && of != n && len(of.rest.events) > 0 {
-			of.rest.joined = append(of.rest.joined, n)
-		}
-	}
+	runs := b.gatherRests()
 	ofRuns := b.partsOfRuns(runs)
 	leaves := leavesPool.Get().(*jsontext.Leaves)
 	for _, n := range b.nodes {
@@ -65,6 +44,33 @@ func (b *batch) contents() {
 	for _, l := range ofRuns {
 		leavesPool.Put(l)
 	}
+}
+
+// gatherRests notes for each record the events that it gives, and with what completes an
+// event its record. It reports whether there are runs that begin or end.
+func (b *batch) gatherRests() (runs bool) {
+	for _, p := range b.out {
+		slices.Sort(p.ev.DerivedFields)
+		p.ev.DerivedFrom = derivedFrom(p.n.d, p.ev.Event)
+		if p == p.n.main {
+			p.ev.ContentState = p.n.d.State(p.ev.Event)
+		}
+		p.n.rest.events = append(p.n.rest.events, p)
+		runs = runs || p.n.isRun
+	}
+	for _, n := range b.nodes {
+		if n.d == nil || len(n.rest.events) > 0 {
+			continue
+		}
+		of := n.outermost()
+		if n.d.Kind == dialect.Part {
+			of = b.find(spanKey{n.key.trace, n.d.Of}, n.of)
+		}
+		if of != nil && of != n && len(of.rest.events) > 0 {
+			of.rest.joined = append(of.rest.joined, n)
+		}
+	}
+	return runs
 }
 
 var leavesPool = sync.Pool{New: func() any { return new(jsontext.Leaves) }}

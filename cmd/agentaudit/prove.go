@@ -77,44 +77,7 @@ Exit codes: 0 made; 1 the trail does not hold, or the absence to be proven is no
 			if err = errors.Join(err, f.Close()); err != nil {
 				return errors.Join(proveError(cmd, err), os.Remove(out))
 			}
-			events := 0
-			for i := range b.Logs {
-				events += len(b.Logs[i].Lines)
-			}
-			w := cmd.OutOrStdout()
-			if b.Claim.Kind == evidence.Absence {
-				fmt.Fprintf(w, "%s: that no event of session %s is in %d logs\n", out, termsafe.Line(o.Session), len(b.Logs))
-			} else {
-				fmt.Fprintf(w, "%s: %d events in %d logs, with their proofs\n", out, events, len(b.Logs))
-			}
-			for i := range b.Established {
-				e := &b.Established[i]
-				fmt.Fprintf(w, "%s says that run %s is of the session, for %d events that name none themselves\n",
-					e.By, termsafe.Line(e.Run), e.Lines)
-			}
-			for i := range b.Errata {
-				fmt.Fprintf(w, "not proven: %s\n", termsafe.Line(b.Errata[i].String()))
-			}
-			if b.LeftOut > 0 {
-				fmt.Fprintf(cmd.ErrOrStderr(), "agentaudit: %d events are told as of the session, or of its runs, and left out: "+
-					"they name none themselves, and no event of their run that names it came from their own sender and service, "+
-					"or is above them\n", b.LeftOut)
-			}
-			if b.Expired > 0 {
-				fmt.Fprintf(cmd.ErrOrStderr(), "agentaudit: %d events are left out: manifests behind theirs have expired, "+
-					"and nothing proves them any more\n", b.Expired)
-			}
-			for _, log := range b.Unknown {
-				fmt.Fprintf(cmd.ErrOrStderr(), "agentaudit: nothing is said of log %s: no given key signed it\n",
-					termsafe.Line(log))
-			}
-			for i := range b.Logs {
-				if n := len(b.Logs[i].Objects); n > 0 {
-					fmt.Fprintf(cmd.ErrOrStderr(), "agentaudit: %d objects of log %s are in the bundle whole, "+
-						"events of other sessions with them: their sets of sessions are filters, which cannot exclude the session\n",
-						n, b.Logs[i].Log)
-				}
-			}
+			tellMade(cmd, out, o.Session, b)
 			return nil
 		},
 	}
@@ -148,4 +111,46 @@ func proveError(cmd *cobra.Command, err error) error {
 		return exitError(1)
 	}
 	return err
+}
+
+// tellMade tells what is in a bundle, and what was left out.
+func tellMade(cmd *cobra.Command, out, session string, b *evidence.Made) {
+	events := 0
+	for i := range b.Logs {
+		events += len(b.Logs[i].Lines)
+	}
+	w := cmd.OutOrStdout()
+	if b.Claim.Kind == evidence.Absence {
+		fmt.Fprintf(w, "%s: that no event of session %s is in %d logs\n", out, termsafe.Line(session), len(b.Logs))
+	} else {
+		fmt.Fprintf(w, "%s: %d events in %d logs, with their proofs\n", out, events, len(b.Logs))
+	}
+	for i := range b.Established {
+		e := &b.Established[i]
+		fmt.Fprintf(w, "%s says that run %s is of the session, for %d events that name none themselves\n",
+			e.By, termsafe.Line(e.Run), e.Lines)
+	}
+	for i := range b.Errata {
+		fmt.Fprintf(w, "not proven: %s\n", termsafe.Line(b.Errata[i].String()))
+	}
+	if b.LeftOut > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "agentaudit: %d events are told as of the session, or of its runs, and left out: "+
+			"they name none themselves, and no event of their run that names it came from their own sender and service, "+
+			"or is above them\n", b.LeftOut)
+	}
+	if b.Expired > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "agentaudit: %d events are left out: manifests behind theirs have expired, "+
+			"and nothing proves them any more\n", b.Expired)
+	}
+	for _, log := range b.Unknown {
+		fmt.Fprintf(cmd.ErrOrStderr(), "agentaudit: nothing is said of log %s: no given key signed it\n",
+			termsafe.Line(log))
+	}
+	for i := range b.Logs {
+		if n := len(b.Logs[i].Objects); n > 0 {
+			fmt.Fprintf(cmd.ErrOrStderr(), "agentaudit: %d objects of log %s are in the bundle whole, "+
+				"events of other sessions with them: their sets of sessions are filters, which cannot exclude the session\n",
+				n, b.Logs[i].Log)
+		}
+	}
 }

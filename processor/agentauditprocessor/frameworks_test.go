@@ -208,3 +208,23 @@ func TestFurtherShapes(t *testing.T) {
 	require.NoError(t, r.logs.ConsumeLogs(t.Context(), ld))
 	require.Equal(t, hexSHA("Be kind."), r.events()[0].SystemPromptHash, "of the text, and not of the JSON around it")
 }
+
+// TestGraphInterruptOfPython: a tool, or a step, that stopped to ask a person did not run; what
+// it asks stands in an exception as Python prints it.
+func TestGraphInterruptOfPython(t *testing.T) {
+	stopped := func(kind, message string) *semconv.Event {
+		return one(t, "openinference.instrumentation.langchain", "issue_refund", attrs{"openinference.span.kind": kind, "session.id": "s1", "input.value": `{'order': 7}`}, func(s ptrace.Span) {
+			s.Status().SetCode(ptrace.StatusCodeOk)
+			ev := s.Events().AppendEmpty()
+			ev.SetName("exception")
+			ev.Attributes().PutStr("exception.type", "langgraph.errors.GraphInterrupt")
+			ev.Attributes().PutStr("exception.message", message)
+		})
+	}
+	e := stopped("CHAIN", `(Interrupt(value={'action_requests': [{'name': 'refund', 'args': {'order': 7}, 'description': "Really?"}]}, id='i1'),)`)
+	require.Equal(t, []string{"approval", "pending", "refund", "Really?", ""}, []string{string(e.EventType), e.ApprovalStatus, e.ToolName, e.ApprovalReason, e.Error})
+	require.JSONEq(t, `{"order":7}`, text(e.ToolInput))
+	e = stopped("TOOL", `(Interrupt(value='Refund order 7?', id='i1'),)`)
+	require.Equal(t, []string{"approval", "pending", "issue_refund", "Refund order 7?"}, []string{string(e.EventType), e.ApprovalStatus, e.ToolName, e.ApprovalReason})
+	require.JSONEq(t, `{"order":7}`, text(e.ToolInput))
+}

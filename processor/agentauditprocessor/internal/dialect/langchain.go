@@ -31,7 +31,11 @@ func asks(v gjson.Result) (list []chat.Asked) {
 
 // decisions reads what a graph was resumed with.
 func decisions(v gjson.Result) (list []Decision) {
-	jsontext.Get(v, "decisions").ForEach(func(_, d gjson.Result) bool {
+	all := jsontext.Get(v, "decisions")
+	if jsontext.Get(v, "type").Type == gjson.String { // one, of a graph that asks for each call
+		all = jsontext.Parse([]byte("[" + v.Raw + "]"))
+	}
+	all.ForEach(func(_, d gjson.Result) bool {
 		out := Decision{Word: jsontext.Get(d, "type").Str, Reason: jsontext.First(d, "message", "args").Str}
 		switch out.Word {
 		case "approve", "accept":

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
+	"github.com/agentaudit/otelcol-agentaudit/internal/pytext"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/record"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
@@ -34,6 +35,9 @@ var openInference = &Dialect{
 		case "TOOL":
 			if strings.HasPrefix(r.Name, "handoff to ") {
 				return Other // the run of the other agent tells of it
+			}
+			if strings.HasSuffix(r.Exception.Type, ".GraphInterrupt") {
+				return Approval // the call waits for a person
 			}
 			return Tool
 		case "AGENT":
@@ -135,6 +139,12 @@ func openInferenceFinish(r *record.Record, e *Draft) {
 		}
 	case Approval:
 		e.Asks = asks(interrupt(r))
+		if strings.EqualFold(r.Text("openinference.span.kind"), "TOOL") && len(e.Asks) == 1 && e.Asks[0].Name == "" {
+			e.Asks[0].Name = cmp.Or(e.ToolName, toolOfSpan(r.Name))
+			if v, ok := r.Get("input.value"); ok {
+				e.Asks[0].Arguments = jsontext.Value(printedDict(record.JSON(v)))
+			}
+		}
 		e.Error, e.ErrorType, e.Stack, e.Outcome = "", "", "", ""
 		r.Use("input.value")
 	case Retrieval:
@@ -147,7 +157,7 @@ func openInferenceFinish(r *record.Record, e *Draft) {
 // openInferenceFrame reads what a frame was asked, or resumed with, and its answer.
 func (e *Draft) openInferenceFrame(r *record.Record) {
 	if v, ok := r.Take("input.value"); ok {
-		if in := record.JSON(v); jsontext.Get(in, "lg_name").Str == "Command" {
+		if in := record.JSON(v); jsontext.Get(in, "lg_name").Str == "Command" || jsontext.Get(in, "resume").IsObject() && jsontext.Get(in, "goto").Exists() {
 			e.Decisions = decisions(jsontext.Get(in, "resume"))
 		} else {
 			e.UserMessage = userText(v)
@@ -256,6 +266,11 @@ func mayReason(raw string) bool {
 // tells of it as an error: JSON at the beginning of the status message.
 func interrupt(r *record.Record) gjson.Result {
 	text := cmp.Or(r.StatusText, r.Exception.Message)
+	if strings.HasSuffix(r.Exception.Type, ".GraphInterrupt") { // of Python, which prints it
+		if raw, ok := pytext.JSON(r.Exception.Message); ok {
+			return jsontext.Parse([]byte(raw))
+		}
+	}
 	if !r.Failed || !strings.HasPrefix(text, "[") || !strings.Contains(text, "GraphInterrupt") && !strings.Contains(text, `"actionRequests"`) && !strings.Contains(text, `"action_requests"`) {
 		return gjson.Result{}
 	}

@@ -32,6 +32,7 @@ const (
 	codeMalformedXML       = "MalformedXML"
 	codeNotImplemented     = "NotImplemented"
 	codeSkewed             = "RequestTimeTooSkewed"
+	codeDenied             = "AccessDenied"
 )
 
 // answered takes an answer of the store apart; "" and 0 where there was none.
@@ -67,12 +68,39 @@ func (s *S3) explain(err error) error {
 		return fmt.Errorf("there is no bucket %q: make it with `agentaudit bucket init`, or correct `bucket`: %w", s.config.Bucket, err)
 	case status == http.StatusPreconditionFailed:
 		return fmt.Errorf("%w: %w", ledger.ErrExists, err)
+	case code == codeDenied && actions(err) != "" && !strings.Contains(err.Error(), "kms:"):
+		return fmt.Errorf("%w: these credentials need %s, and no policy may deny it: %w", ledger.ErrForbidden, actions(err), err)
 	case status == http.StatusForbidden, status == http.StatusUnauthorized:
 		return fmt.Errorf("%w: %w", ledger.ErrForbidden, err)
 	case status == http.StatusMovedPermanently:
 		return fmt.Errorf("bucket %q is in another region: correct `region`: %w", s.config.Bucket, err)
 	}
 	return err
+}
+
+// actionsOf are the IAM actions that allow an operation of S3
+// (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html).
+var actionsOf = map[string]string{
+	"GetObject": "s3:GetObject and s3:GetObjectVersion", "HeadObject": "s3:GetObject and s3:GetObjectVersion",
+	"ListObjectsV2": "s3:ListBucket", "HeadBucket": "s3:ListBucket", "ListObjectVersions": "s3:ListBucketVersions",
+	"PutObject":          "s3:PutObject and, with a lock, s3:PutObjectRetention",
+	"GetObjectRetention": "s3:GetObjectRetention", "PutObjectRetention": "s3:PutObjectRetention",
+	"DeleteObject": "s3:DeleteObject and s3:DeleteObjectVersion", "DeleteObjects": "s3:DeleteObject and s3:DeleteObjectVersion",
+	"CreateBucket": "s3:CreateBucket", "GetBucketVersioning": "s3:GetBucketVersioning", "PutBucketVersioning": "s3:PutBucketVersioning",
+	"GetObjectLockConfiguration":      "s3:GetBucketObjectLockConfiguration",
+	"PutObjectLockConfiguration":      "s3:PutBucketObjectLockConfiguration",
+	"GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
+	"PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
+	"GetPublicAccessBlock":            "s3:GetBucketPublicAccessBlock", "PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
+	"AssumeRole": "sts:AssumeRole",
+}
+
+// actions are the IAM actions that the operation of an error needs, "" where it is not known.
+func actions(err error) string {
+	if op, ok := errors.AsType[*smithy.OperationError](err); ok {
+		return actionsOf[op.OperationName]
+	}
+	return ""
 }
 
 // explainUnasked is about a request that got no answer.

@@ -12,6 +12,8 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/stretchr/testify/require"
+
+	"github.com/agentaudit/otelcol-agentaudit/ledger"
 )
 
 func TestUnavailable(t *testing.T) {
@@ -41,4 +43,24 @@ func TestUnavailable(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { require.Equal(t, tt.want, Unavailable(tt.err)) })
 	}
+}
+
+// TestMissingPermission: what is refused is told with the action that allows it.
+func TestMissingPermission(t *testing.T) {
+	refused := func(op, message string) error {
+		return &smithy.OperationError{ServiceID: "S3", OperationName: op, Err: &awshttp.ResponseError{ResponseError: &smithyhttp.ResponseError{
+			Response: &smithyhttp.Response{Response: &http.Response{StatusCode: 403}},
+			Err:      &smithy.GenericAPIError{Code: "AccessDenied", Message: message},
+		}}}
+	}
+	s := &S3{}
+	for op, want := range map[string]string{
+		"ListObjectVersions": "need s3:ListBucketVersions", "GetObject": "need s3:GetObject and s3:GetObjectVersion",
+		"GetObjectRetention": "need s3:GetObjectRetention",
+	} {
+		err := s.explain(refused(op, "Access Denied"))
+		require.ErrorIs(t, err, ledger.ErrForbidden)
+		require.ErrorContains(t, err, want)
+	}
+	require.NotContains(t, s.explain(refused("GetObject", "not authorized to perform: kms:Decrypt")).Error(), "s3:GetObject and")
 }

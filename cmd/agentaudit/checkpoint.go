@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -30,7 +31,10 @@ log here. Verify first, and keep the checkpoints of a log that was CONFIRMED.
 --out writes LOG.txt files into a folder instead, with LOG.tsr where a time-stamping
 authority said when. --vkey prints the verifier keys that witnesses need.
 
-Exit codes: 0 printed; 2 a log has none that a given key signed and that can be read.`,
+A log that has none yet, since its collector began less than an hour ago, is said to have none.
+
+Exit codes: 0 printed, or there is none yet; 2 a log has some, and none that a given key
+signed and that can be read.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			keys, err := trust.keys()
@@ -58,6 +62,14 @@ Exit codes: 0 printed; 2 a log has none that a given key signed and that can be 
 					return err
 				}
 				if c == nil {
+					none, err := noCheckpoint(cmd.Context(), r, keysOf(keys, log), log)
+					if err != nil {
+						return err
+					}
+					if none {
+						fmt.Fprintf(cmd.ErrOrStderr(), "agentaudit: log %s has no checkpoint yet\n", log)
+						continue
+					}
 					missing = true
 					fmt.Fprintf(cmd.ErrOrStderr(),
 						"agentaudit: log %s has no checkpoint that a given key signed and that can be read\n", log)
@@ -80,6 +92,15 @@ Exit codes: 0 printed; 2 a log has none that a given key signed and that can be 
 	return cmd
 }
 
+// noCheckpoint reports whether a log that a given key signs has no checkpoint yet.
+func noCheckpoint(ctx context.Context, r ledger.Reader, keys []ledger.PublicKey, log string) (bool, error) {
+	for _, err := range r.List(ctx, ledger.CheckpointPrefix+log+"/", "") {
+		return false, err
+	}
+	head, err := ledger.FindHead(ctx, r, log, keys)
+	return err == nil && head.Seq >= 0, err
+}
+
 func writeCheckpoint(cmd *cobra.Command, c *ledger.Checkpoint, keys []ledger.PublicKey, further, vkey bool, out string) error {
 	text := c.Note
 	switch {
@@ -94,6 +115,9 @@ func writeCheckpoint(cmd *cobra.Command, c *ledger.Checkpoint, keys []ledger.Pub
 			}
 		}
 	case out != "":
+		if err := os.MkdirAll(out, 0o755); err != nil {
+			return fmt.Errorf("--out: %w", err)
+		}
 		if c.Timestamp != nil {
 			if err := os.WriteFile(filepath.Join(out, c.Log+".tsr"), c.Timestamp, 0o644); err != nil {
 				return err

@@ -20,6 +20,7 @@ import (
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/localcollector"
 	"github.com/agentaudit/otelcol-agentaudit/internal/locals3"
+	"github.com/agentaudit/otelcol-agentaudit/internal/terminal"
 	"github.com/agentaudit/otelcol-agentaudit/internal/trail"
 	"github.com/agentaudit/otelcol-agentaudit/ledger"
 	"github.com/agentaudit/otelcol-agentaudit/store"
@@ -228,7 +229,7 @@ func (d *demo) check(ctx context.Context, s ledger.Reader) error {
 	if len(t.Events) == 0 || t.Unread > 0 {
 		return fmt.Errorf("session %s: %d events, %d of the trail's objects unreadable", d.session, len(t.Events), t.Unread)
 	}
-	if err := t.Table(d.out); err != nil {
+	if err := t.Table(d.out, trail.Look{Terminal: terminal.Of(d.out)}); err != nil {
 		return err
 	}
 

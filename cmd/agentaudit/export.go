@@ -63,6 +63,7 @@ not all of it, as where a newer version wrote it, or there is no such session.`,
 				return err
 			}
 			defer done()
+			sayWindow(cmd.ErrOrStderr(), sealedClock, x.sinceT, x.untilT)
 			w := bufio.NewWriterSize(terminal.Visible(cmd.OutOrStdout()), 1<<20)
 			g := findings{more: "agentaudit verify --all"}
 			err = x.run(cmd.Context(), w, r, keys, g.add)

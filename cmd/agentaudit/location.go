@@ -55,6 +55,7 @@ func (f *bucketFlags) open(ctx context.Context, where string) (ledger.Reader, fu
 // outputFlag is the choice of the output's form.
 func outputFlag(cmd *cobra.Command, p *string) {
 	cmd.Flags().StringVarP(p, "output", "o", "table", "form of the output: table, json or jsonl")
+	offer(cmd, "output", "table", "json", "jsonl")
 }
 
 func checkOutput(s string) error {

@@ -69,6 +69,7 @@ Exit codes: 0 made; 1 the trail does not hold, or the absence to be proven is no
 				return err
 			}
 			defer done()
+			sayWindow(cmd.ErrOrStderr(), sealedClock, o.Since, o.Until)
 			f, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 			if err != nil {
 				return fmt.Errorf("--out: %w", err)

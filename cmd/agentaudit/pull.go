@@ -86,6 +86,9 @@ func (p *pulling) run(cmd *cobra.Command, from, dir string) error {
 		}
 	}
 	verifies := len(p.trust.given) > 0 || p.trust.file != ""
+	if !verifies { // else the verification says it
+		sayWindow(cmd.ErrOrStderr(), sealedClock, o.Since, o.Until)
+	}
 	if verifies { // what is wrong with the keys is said before hours of copying
 		v, err := p.options()
 		if err != nil {

@@ -15,13 +15,15 @@ import (
 func trailCmd() *cobra.Command {
 	var at bucketFlags
 	var trust trustFlags
-	var output string
+	var output, order string
+	var look trail.Look
 	cmd := &cobra.Command{
 		Use:   "trail SESSION s3://BUCKET/PREFIX | DIR",
 		Short: "Show what happened in one session",
 		Long: `Show what happened in one session, or in one run where its trace id is given. Events
 are verified as they are read; what does not hold is told on standard error and not
-shown. A table shortens long texts; jsonl prints the events as they were sealed; json
+shown. A table fits the terminal and shortens long texts, --full does not; ~ marks an event
+of which a field was filled by a fallback, or from its run, and --full names them. jsonl prints the events as they were sealed; json
 has everything, with the full texts of fields that were too long for their lines.
 
 Exit codes: 0 shown; 1 something of the trail does not hold; 2 it could not be read, or
@@ -30,6 +32,9 @@ not all of it, as where a newer version wrote it, or there is no such session.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkOutput(output); err != nil {
 				return err
+			}
+			if order != "step" && order != "time" {
+				return fmt.Errorf("--order %q must be step or time", order)
 			}
 			keys, err := trust.keys()
 			if err != nil {
@@ -58,16 +63,21 @@ not all of it, as where a newer version wrote it, or there is no such session.`,
 			if len(t.Events) == 0 && t.Unread == 0 {
 				return g.conclude(cmd.ErrOrStderr(), fmt.Errorf("no event of session %q in this trail", args[0]))
 			}
-			return g.conclude(cmd.ErrOrStderr(), writeTrail(cmd.OutOrStdout(), t, output))
+			look.Terminal = terminal.Of(cmd.OutOrStdout())
+			look.ByTime = order == "time"
+			return g.conclude(cmd.ErrOrStderr(), writeTrail(cmd.OutOrStdout(), t, output, look))
 		},
 	}
 	at.add(cmd)
 	trust.add(cmd)
 	outputFlag(cmd, &output)
+	cmd.Flags().BoolVar(&look.Full, "full", false, "in the table: whole texts, with their line breaks, and the fields that were filled")
+	cmd.Flags().StringVar(&order, "order", "step", "of the table: step, that of runs and their steps, or time, by the agents' clocks")
+	offer(cmd, "order", "step", "time")
 	return cmd
 }
 
-func writeTrail(w io.Writer, t *trail.Trail, output string) error {
+func writeTrail(w io.Writer, t *trail.Trail, output string, look trail.Look) error {
 	if output != "table" {
 		w = terminal.Visible(w)
 	}
@@ -111,7 +121,7 @@ func writeTrail(w io.Writer, t *trail.Trail, output string) error {
 		enc.SetEscapeHTML(false)
 		return enc.Encode(out)
 	}
-	if err := t.Table(w); err != nil {
+	if err := t.Table(w, look); err != nil {
 		return err
 	}
 	var err error

@@ -146,6 +146,7 @@ func (v *verification) trail(cmd *cobra.Command, where string) error {
 	if err != nil {
 		return err
 	}
+	sayWindow(cmd.ErrOrStderr(), sealedClock, o.Since, o.Until)
 	r, done, err := v.at.open(cmd.Context(), where)
 	if err != nil {
 		return err

@@ -90,3 +90,20 @@ func Wrap(s string, n int) (lines []string) {
 	}
 	return lines
 }
+
+// Split cuts a safe text at the last blank within n cells, or else behind n cells.
+func Split(s string, n int) (first, rest string) {
+	used, blank := 0, -1
+	for i, r := range s {
+		if r == ' ' && i > 0 {
+			blank = i
+		}
+		if used += cells(r); used > n {
+			if blank < 0 {
+				blank = i
+			}
+			return strings.TrimRight(s[:blank], " "), strings.TrimLeft(s[blank:], " ")
+		}
+	}
+	return s, ""
+}

@@ -76,3 +76,12 @@ func TestWrap(t *testing.T) {
 	require.Equal(t, []string{"one two"}, Wrap("one two", 0))
 	require.Equal(t, []string{`a\nb`}, Wrap("a\nb", 80))
 }
+
+func TestSplit(t *testing.T) {
+	for in, want := range map[string][2]string{
+		"10:00   1 tool_call": {"10:00   1", "tool_call"}, "short": {"short", ""}, "abcdefghijklmn": {"abcdefghijkl", "mn"},
+	} {
+		first, rest := Split(in, 12)
+		require.Equal(t, want, [2]string{first, rest})
+	}
+}

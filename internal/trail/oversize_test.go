@@ -38,6 +38,6 @@ func TestReadOversize(t *testing.T) {
 	require.Len(t, tr.Problems, 1)
 	require.Zero(t, tr.Unread)
 	var table bytes.Buffer
-	require.NoError(t, tr.Table(&table))
+	require.NoError(t, tr.Table(&table, Look{}))
 	require.Contains(t, table.String(), "shortened: tool_output of 10000 bytes")
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/resolve"
+	"github.com/agentaudit/otelcol-agentaudit/internal/terminal"
 	"github.com/agentaudit/otelcol-agentaudit/internal/termsafe"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
@@ -21,11 +22,18 @@ const (
 	timeFormat = "15:04:05.000"
 )
 
+// Look is how a table is written.
+type Look struct {
+	terminal.Terminal
+	Full   bool // whole texts, their line breaks as line breaks
+	ByTime bool // in the order of the agents' clocks, not of the steps of runs
+}
+
 // Table writes the session for a person: one event a line, and below it what was
 // said, asked and done. Times are UTC. Everything that came from telemetry is made
 // safe for a terminal.
-func (t *Trail) Table(w io.Writer) error {
-	p := &printer{w: w, told: map[string]bool{}}
+func (t *Trail) Table(w io.Writer, look Look) error {
+	p := &printer{w: w, look: look, told: map[string]bool{}}
 	if len(t.Events) == 0 {
 		p.line("session %s: no event", termsafe.Line(t.Session))
 		return p.err
@@ -67,14 +75,27 @@ func (t *Trail) Table(w io.Writer) error {
 	if p.day != first.Timestamp.UTC().Format(dayFormat) {
 		p.line("%s", p.day)
 	}
-	for _, e := range t.Events {
+	events := t.Events
+	if look.ByTime {
+		events = slices.SortedStableFunc(slices.Values(t.Events), byTime)
+	}
+	for _, e := range events {
 		if run := runOf(e); len(runs) > 1 && run != p.run {
 			p.run = run
 			p.line("%s", termsafe.Short(run, shown))
 		}
 		p.event(e)
 	}
+	p.legend()
 	return p.err
+}
+
+// legend says what the marks mean that were used.
+func (p *printer) legend() {
+	if p.marked {
+		p.line("")
+		p.line("~ a field was filled by a fallback or from the run; --full names it")
+	}
 }
 
 // runOf is the run whose number the step of an event is.
@@ -113,6 +134,8 @@ func (t *Trail) distinct(of func(*Event) string) []string {
 
 type printer struct {
 	w       io.Writer
+	look    Look
+	marked  bool // a mark was used that the legend explains
 	err     error
 	day     string          // of the event before
 	run     string          // of the event before, where there are several
@@ -129,9 +152,32 @@ func (p *printer) line(format string, args ...any) {
 
 // detail writes an indented line, unless there is nothing to say.
 func (p *printer) detail(label, text string) {
-	if text != "" {
-		p.line("    %-10s %s", label, termsafe.Short(text, shown))
+	if text == "" {
+		return
 	}
+	const indent = 15
+	label = p.look.Paint("2", fmt.Sprintf("%-10s", label))
+	switch {
+	case p.look.Full:
+		for i, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
+			if i > 0 {
+				label = fmt.Sprintf("%-10s", "")
+			}
+			p.line("    %s %s", label, termsafe.Line(line))
+		}
+	case p.look.Width > indent:
+		p.line("    %s %s", label, termsafe.Fit(text, min(p.look.Width-indent, shown)))
+	default:
+		p.line("    %s %s", label, termsafe.Short(text, shown))
+	}
+}
+
+// value is a JSON value as it is shown: a text as it is where texts are shown whole.
+func (p *printer) value(raw json.RawMessage) string {
+	if p.look.Full && len(raw) > 0 && raw[0] == '"' {
+		return plain(raw)
+	}
+	return string(raw)
 }
 
 // once reports whether a text is new to the run.
@@ -153,12 +199,12 @@ func (p *printer) event(ev *Event) {
 		step = fmt.Sprint(e.StepNumber.Value)
 	}
 	head := []string{e.Timestamp.UTC().Format(timeFormat), fmt.Sprintf("%3s", step), fmt.Sprintf("%-13s", e.EventType)}
-	for _, s := range []string{p.subject(e), Status(e), cost(e), marks(ev)} {
+	for _, s := range []string{p.subject(e), Status(e), cost(e), p.marks(ev)} {
 		if s != "" {
 			head = append(head, termsafe.Short(s, shown))
 		}
 	}
-	p.line("%s", strings.TrimRight(strings.Join(head, " "), " "))
+	p.heads(strings.TrimRight(strings.Join(head, " "), " "), e)
 
 	p.detail("user", e.UserMessage)
 	p.once(e, e.UserMessage)
@@ -175,8 +221,8 @@ func (p *printer) event(ev *Event) {
 			p.once(e, m.Text)
 		}
 	case semconv.TypeToolCall, semconv.TypeToolResult, semconv.TypeApproval:
-		p.detail("input", string(e.ToolInput))
-		p.detail("output", string(e.ToolOutput))
+		p.detail("input", p.value(e.ToolInput))
+		p.detail("output", p.value(e.ToolOutput))
 		p.once(e, plain(e.ToolOutput))
 	}
 	if e.EventType != semconv.TypeMessage {
@@ -196,6 +242,22 @@ func (p *printer) event(ev *Event) {
 	p.detail("finding", e.Message)
 	p.detail("about", strings.Join(e.Evidence, " "))
 	p.detail("also told", string(e.Alternates))
+}
+
+// heads writes the line of an event, and what does not fit below it.
+func (p *printer) heads(text string, e *semconv.Event) {
+	colour := map[string]string{semconv.OutcomeError: "31", semconv.OutcomeDenied: "33", semconv.OutcomeBlocked: "33"}[e.Outcome]
+	const indent, least = 17, 40
+	width := max(p.look.Width, least)
+	if p.look.Width <= 0 || termsafe.Cells(text) <= width {
+		p.line("%s", p.look.Paint(colour, text))
+		return
+	}
+	first, rest := termsafe.Split(text, width)
+	p.line("%s", p.look.Paint(colour, first))
+	for _, line := range termsafe.Wrap(rest, width-indent) {
+		p.line("%s%s", strings.Repeat(" ", indent), p.look.Paint(colour, line))
+	}
 }
 
 // Complete is an event with what it lacks from its layers and messages.
@@ -308,7 +370,7 @@ func cost(e *semconv.Event) string {
 
 // marks says what is not as it should be: so that "no input" never reads as "there
 // was none".
-func marks(e *Event) string {
+func (p *printer) marks(e *Event) string {
 	var m []string
 	mark := func(label string, fields []string) {
 		// What the run completed is neither missing nor a fallback any more.
@@ -318,13 +380,17 @@ func marks(e *Event) string {
 		}
 	}
 	mark("missing", e.MissingFields)
-	mark("derived", e.DerivedFields)
+	filled := len(e.Fields) > 0 ||
+		slices.ContainsFunc(e.DerivedFields, func(f string) bool { return e.Get(f) == "" })
+	if p.look.Full {
+		mark("derived", e.DerivedFields)
+	}
 	var given []string
 	for _, f := range e.Fields {
 		given = append(given, f.Name)
 	}
 	slices.Sort(given)
-	if len(given) > 0 {
+	if len(given) > 0 && p.look.Full {
 		m = append(m, "from the run: "+strings.Join(given, ", "))
 	}
 	for _, c := range e.Conflicts {
@@ -349,10 +415,14 @@ func marks(e *Event) string {
 	if n := len(e.Layers); n > 0 {
 		m = append(m, fmt.Sprintf("told %d times", n+1))
 	}
-	if len(m) == 0 {
-		return ""
+	text := ""
+	if filled && !p.look.Full {
+		text, p.marked = "~", true
 	}
-	return "[" + strings.Join(m, "; ") + "]"
+	if len(m) > 0 {
+		text = strings.TrimSpace(text + " [" + strings.Join(m, "; ") + "]")
+	}
+	return text
 }
 
 // requested is the tool calls that a model asked for, as a person writes calls.

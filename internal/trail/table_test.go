@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/agentaudit/otelcol-agentaudit/internal/terminal"
+	"github.com/agentaudit/otelcol-agentaudit/internal/termsafe"
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
 )
 
@@ -60,14 +62,15 @@ func TestTable(t *testing.T) {
 	got, err := Read(context.Background(), r, keys, nil, "r")
 	require.NoError(t, err)
 	var out bytes.Buffer
-	require.NoError(t, got.Table(&out))
+	require.NoError(t, got.Table(&out, Look{Full: true}))
 	require.Equal(t, `run r of session s · 6 events · 2026-11-23 23:59:01.000 to 2026-11-24 00:00:01.000 UTC
 agent desk, till · user ann
 
 23:59:01.000   1 session_start desk [from the run: model_id, system_prompt_hash]
     user       Refund me.
 23:59:03.000   3 llm_call      desk: gpt-5 12+3 tokens prompt abababababababab
-    given      user: Refund me.\n\u001b[8mquietly
+    given      user: Refund me.
+               \u001b[8mquietly
     says       On it.
     asks for   refund({"order":7})
 23:59:04.000   4 approval      desk: refund pending [missing: approver_id; from the run: model_id, system_prompt_hash]
@@ -82,6 +85,21 @@ agent desk, till · user ann
 00:00:01.000     llm_call      desk: gpt-5 prompt abababababababab [missing: step_number; from the run: system_prompt_hash]
     says       Done.
 `, out.String())
+
+	// Without --full marks stand for the fields that were filled, and it fits.
+	for _, width := range []int{40, 80, 120} {
+		out.Reset()
+		require.NoError(t, got.Table(&out, Look{Terminal: terminal.Terminal{Width: width}, ByTime: true}))
+		require.Contains(t, out.String(), "refund pending")
+		require.Contains(t, out.String(), "~ a field was filled by a fallback or from the run")
+		require.NotContains(t, out.String(), "from the run: ")
+		require.Contains(t, out.String(), "[missing: ", "what is missing is always named")
+		for _, line := range strings.Split(out.String(), "\n")[4:] {
+			if !strings.HasPrefix(line, "~") {
+				require.LessOrEqual(t, termsafe.Cells(line), width, line)
+			}
+		}
+	}
 }
 
 // FuzzTable holds that nothing that a sender writes into an event adds a line to the
@@ -101,7 +119,7 @@ func FuzzTable(f *testing.F) {
 			}})
 		}
 		var out bytes.Buffer
-		require.NoError(t, (&Trail{Session: "s", Events: events}).Table(&out))
+		require.NoError(t, (&Trail{Session: "s", Events: events}).Table(&out, Look{Full: len(text)%2 == 0, Terminal: terminal.Terminal{Width: len(text) % 90}}))
 		for _, line := range strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n") {
 			require.False(t, strings.ContainsFunc(line, func(r rune) bool { return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) }), "%q", line)
 		}

@@ -80,7 +80,7 @@ func TestOrder(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, names, ids(got))
 		var out bytes.Buffer
-		require.NoError(t, got.Table(&out))
+		require.NoError(t, got.Table(&out, Look{Full: true}))
 		for _, run := range []string{"\nrun y\n", "\nrun b\n", "\nrun c\n"} {
 			require.Equal(t, 1, strings.Count(out.String(), run), "whose number it is")
 		}
@@ -214,7 +214,7 @@ func TestLayersAndMessagesAreFolded(t *testing.T) {
 	}
 	require.Equal(t, 5, n, "nothing is lost")
 	var out bytes.Buffer
-	require.NoError(t, got.Table(&out))
+	require.NoError(t, got.Table(&out, Look{Full: true}))
 	require.Contains(t, out.String(), "from the span")
 	require.Contains(t, out.String(), "told 2 times")
 }
@@ -230,7 +230,7 @@ func TestTableSaysWhatIsNotKnown(t *testing.T) {
 	got, err := Read(context.Background(), r, keys, nil, "s")
 	require.NoError(t, err)
 	var out bytes.Buffer
-	require.NoError(t, got.Table(&out))
+	require.NoError(t, got.Table(&out, Look{Full: true}))
 	for _, want := range []string{"missing: tool_name", "derived: agent_id", "content withheld at the source", "undecided", "approved by config (config)", `pay\u001b[31m`} {
 		require.Contains(t, out.String(), want)
 	}

@@ -68,6 +68,15 @@ func (r *resolver) agents(s scope, known *told) *told {
 	if f == nil || known == nil && !f.root {
 		return known
 	}
+	if all, found := r.all[s]; found {
+		return all
+	}
+	all := r.ofFrames(f, known)
+	r.all[s] = all
+	return all
+}
+
+func (r *resolver) ofFrames(f *frames, known *told) *told {
 	all := &told{}
 	if known != nil {
 		for _, v := range known.values {

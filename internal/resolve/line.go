@@ -84,6 +84,7 @@ type notes struct {
 	ResolvedFields []string            `json:"resolved_fields,omitempty"`
 	ResolvedFrom   map[string]string   `json:"resolved_from,omitempty"` // an event that says so, by field
 	Conflicts      map[string][]string `json:"conflicts,omitempty"`
+	More           map[string]int      `json:"conflicts_more,omitempty"` // values beyond maxFrom, by field
 	Errata         []noted             `json:"errata,omitempty"`
 	Layers         []string            `json:"layers,omitempty"`  // ids of events
 	Doubles        int                 `json:"doubles,omitempty"` // further lines that tell the same
@@ -124,7 +125,8 @@ func (v *View) AppendResolved(dst []byte) []byte {
 // Resolved is the line of the event with what others say of it in place: what its run gives,
 // and what its layers tell and it does not. It is a line of the schema, and was never sealed.
 // Notes are what there is to know beside: resolved_fields, which are no longer among the
-// missing or derived ones, resolved_from, conflicts, errata, layers and doubles.
+// missing or derived ones, resolved_from, conflicts,
+// conflicts_more, errata, layers and doubles.
 func (v *View) Resolved() (line []byte, notes map[string]json.RawMessage) {
 	line, n := v.resolved()
 	return line, members(marshal(n))
@@ -176,7 +178,13 @@ func (v *View) resolved() (line []byte, n *notes) {
 		if n.Conflicts == nil {
 			n.Conflicts = map[string][]string{}
 		}
-		n.Conflicts[c.Name] = c.Values
+		n.Conflicts[c.Name] = c.Values[:min(len(c.Values), maxFrom)]
+		if more := len(c.Values) - maxFrom; more > 0 {
+			if n.More == nil {
+				n.More = map[string]int{}
+			}
+			n.More[c.Name] = more
+		}
 	}
 	for _, x := range v.Errata {
 		n.Errata = append(n.Errata, noted{x.ID, x.Field, x.Says})

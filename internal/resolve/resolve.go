@@ -120,9 +120,17 @@ type resolver struct {
 	// the span of an event, and of the one above that, -1 where none gave an event.
 	spans        [][]int
 	span, parent []int32
+	served       map[served][]int // the events of each span, by service
+	service      []int32          // the number of that of an event
 	// frames are the agents of agent runs that do not say them, by the scope of the run.
 	frames map[scope]*frames
+
+	// What was found for the field that is resolved.
+	seen map[vantage]*sight
+	all  map[scope]*told // see agents
 }
+
+type served struct{ span, service int32 }
 
 type spanKey struct{ sender, run, span string }
 
@@ -152,9 +160,17 @@ func Outlines(events []Outline) []Resolution {
 func (r *resolver) findSpans() {
 	places := make(map[spanKey]int32, len(r.events))
 	r.span, r.parent = make([]int32, len(r.events)), make([]int32, len(r.events))
+	r.served, r.service = map[served][]int{}, make([]int32, len(r.events))
+	services := map[string]int32{}
 	for i := range r.events {
 		o := &r.events[i]
 		r.span[i], r.parent[i] = -1, -1
+		service, known := services[o.Service]
+		if !known {
+			service = int32(len(services))
+			services[o.Service] = service
+		}
+		r.service[i] = service
 		if o.SpanID == "" || o.Run == "" {
 			continue
 		}
@@ -165,6 +181,8 @@ func (r *resolver) findSpans() {
 			places[k], r.spans = at, append(r.spans, nil)
 		}
 		r.spans[at], r.span[i] = append(r.spans[at], i), at
+		s := served{at, r.service[i]}
+		r.served[s] = append(r.served[s], i)
 	}
 	for i := range r.events {
 		if o := &r.events[i]; o.ParentSpanID != "" && o.Run != "" {
@@ -193,6 +211,7 @@ func (r *resolver) scopeOf(i int, f fact) (s scope, ok bool) {
 
 func (r *resolver) resolve(n int, f fact) {
 	known := map[scope]*told{}
+	r.seen, r.all = map[vantage]*sight{}, map[scope]*told{}
 	for i := range r.events {
 		o := &r.events[i]
 		s, ok := r.scopeOf(i, f)
@@ -265,30 +284,70 @@ func (r *resolver) above(i, n int, f fact, known *told) (value, from string) {
 		if span < 0 {
 			break
 		}
-		for _, j := range r.spans[span] {
-			up := &r.events[j]
-			if up.Service != o.Service && (!f.abroad || span == r.span[i]) {
-				continue
+		at := vantage{served: served{span, r.service[i]}, call: f.call && o.Type == semconv.TypeLLMCall}
+		if f.abroad && span != r.span[i] {
+			at.service = anyService
+		}
+		seen := r.look(at, n, known)
+		for _, j := range seen.give {
+			if int(j) != i {
+				return r.events[j].own(n), r.events[j].ID
 			}
-			if v := r.gives(j, i, n, f, known); v != "" {
-				return v, up.ID
-			}
-			if parent < 0 {
-				parent = r.parent[j]
-			}
+		}
+		if parent < 0 {
+			parent = seen.parent
 		}
 		span, parent = parent, -1
 	}
 	return "", ""
 }
 
-// gives is what an event has as its own for one that is below it, or of the same span.
-func (r *resolver) gives(j, i, n int, f fact, known *told) string {
-	switch {
-	case j == i,
-		f.call && r.events[i].Type == semconv.TypeLLMCall && r.events[j].Type != semconv.TypeLLMCall,
-		n == agentFact && r.around(j, known):
-		return ""
+// vantage is from where a span is looked at: by events of a service, or of any, and by model
+// calls for what only those say.
+type vantage struct {
+	served
+	call bool
+}
+
+const anyService = -1
+
+// sight is what a span gives there: its first two events that give the fact, of which one may be
+// who asks, and the span above it, -1 for none.
+type sight struct {
+	give   []int32
+	parent int32
+}
+
+// look is what a span gives of a fact, found once for all that ask: a sender may tell any number
+// of events of one span.
+func (r *resolver) look(at vantage, n int, known *told) *sight {
+	if s := r.seen[at]; s != nil {
+		return s
 	}
-	return r.events[j].own(n)
+	s := &sight{parent: -1}
+	r.seen[at] = s
+	events := r.spans[at.span]
+	if at.service != anyService {
+		events = r.served[at.served]
+	}
+	for _, j := range events {
+		if s.parent < 0 {
+			s.parent = r.parent[j]
+		}
+		if r.gives(j, n, at.call, known) {
+			if s.give = append(s.give, int32(j)); len(s.give) == 2 {
+				break
+			}
+		}
+	}
+	return s
+}
+
+// gives reports whether an event has a fact as its own for those that are below it, or of the
+// same span.
+func (r *resolver) gives(j, n int, call bool, known *told) bool {
+	if call && r.events[j].Type != semconv.TypeLLMCall || n == agentFact && r.around(j, known) {
+		return false
+	}
+	return r.events[j].own(n) != ""
 }

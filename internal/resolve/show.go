@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"slices"
 
 	"github.com/agentaudit/otelcol-agentaudit/semconv"
@@ -21,12 +22,12 @@ type Shown struct {
 // others of their runs say of them, and with the layers that tell of the same thing.
 func Show(list []Outline) []Shown {
 	resolved := Outlines(list)
-	v := &view{list: list, byID: make(map[string][]int, len(list))}
+	v := &view{list: list, byID: make(map[string][]int, len(list)), told: make(map[telling]int, len(list))}
 	shown := make([]Shown, 0, len(list))
 	at := map[int]int{} // places in shown
 	for i := range list {
 		id := semconv.LegacyEventID(list[i].ID)
-		if first := v.double(id, i); first >= 0 {
+		if first, ok := v.double(id, i); ok {
 			s := &shown[at[first]]
 			s.Doubles = append(s.Doubles, i)
 			continue
@@ -59,18 +60,27 @@ func Show(list []Outline) []Shown {
 type view struct {
 	list []Outline
 	byID map[string][]int // by the form of the id that all versions agree about
+	told map[telling]int  // the first that tells it
 }
 
-// double is the place of an earlier line that tells the same event, -1 for none. One id with
+// telling is what makes two lines one event.
+type telling struct {
+	id   string
+	told [sha256.Size]byte
+}
+
+// double is the place of an earlier line that tells the same event, if there is one. One id with
 // two contents is no double: ids come from senders, who must not be able to hide another's.
-func (v *view) double(id string, i int) int {
+func (v *view) double(id string, i int) (first int, ok bool) {
 	o := &v.list[i]
-	for _, j := range v.byID[id] {
-		if p := &v.list[j]; o.hasTold && p.hasTold && o.told == p.told {
-			return j
-		}
+	if !o.hasTold {
+		return 0, false
 	}
-	return -1
+	t := telling{id, o.told}
+	if first, ok = v.told[t]; !ok {
+		v.told[t] = i
+	}
+	return first, ok
 }
 
 // maxLayers bounds how far layers of layers are followed.

@@ -49,7 +49,7 @@ func TestUnavailable(t *testing.T) {
 func TestMissingPermission(t *testing.T) {
 	refused := func(op, message string) error {
 		return &smithy.OperationError{ServiceID: "S3", OperationName: op, Err: &awshttp.ResponseError{ResponseError: &smithyhttp.ResponseError{
-			Response: &smithyhttp.Response{Response: &http.Response{StatusCode: 403}},
+			Response: &smithyhttp.Response{Response: &http.Response{StatusCode: http.StatusForbidden}},
 			Err:      &smithy.GenericAPIError{Code: "AccessDenied", Message: message},
 		}}}
 	}

@@ -3,11 +3,8 @@ package dialect
 import (
 	"strings"
 
-	"go.opentelemetry.io/collector/pdata/pcommon"
-)
-
-import (
 	"github.com/tidwall/gjson"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/agentaudit/otelcol-agentaudit/internal/jsontext"
 	"github.com/agentaudit/otelcol-agentaudit/processor/agentauditprocessor/internal/chat"

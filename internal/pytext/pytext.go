@@ -123,8 +123,11 @@ func (p *parser) list(end byte, depth int) bool {
 			if !p.is(',') {
 				return false
 			}
-			if p.is(end) {
-				break
+			if p.is(end) { // only a tuple of one is printed so
+				if end == ')' && n == 1 {
+					break
+				}
+				return false
 			}
 			p.out = append(p.out, ',')
 		}
@@ -144,9 +147,6 @@ func (p *parser) braces(depth int) bool {
 		if n > 0 {
 			if !p.is(',') {
 				return false
-			}
-			if p.is('}') {
-				break
 			}
 			p.out = append(p.out, ',')
 		}
@@ -253,7 +253,7 @@ func (p *parser) number() bool {
 	}
 	text := p.src[from:p.at]
 	canonical, ok := jsontext.Canonical(text)
-	if !ok {
+	if digits := strings.TrimLeft(text, "+-"); !ok && !(len(digits) > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9') { // nothing prints 007
 		if f, err := strconv.ParseFloat(text, 64); err == nil { // 1. and .5
 			canonical, ok = jsontext.Canonical(strconv.FormatFloat(f, 'g', -1, 64))
 		}

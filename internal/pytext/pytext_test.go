@@ -25,7 +25,7 @@ func TestJSON(t *testing.T) {
 	}
 	for _, in := range []string{
 		``, `hello`, `'a'`, `3`, `None`, `{'a': 1`, `{'a' 1}`, `{'a': 1} and more`, `[1 2]`, `[[1] 2]`, `f(x)`, `Look(at this)`, `{1, 2}`, `{'a': 'b\q'}`, `[a, b]`, `Name(a=1`,
-		`(see the note)`, strings.Repeat("[", 100) + strings.Repeat("]", 100), `{'a': <b}`, `{"a": 'x`, `{'\ud8'}`,
+		`(see the note)`, strings.Repeat("[", 100) + strings.Repeat("]", 100), `{'a': <b}`, `{"a": 'x`, `{'\ud8'}`, `{"":000}`, `[007]`, `{"":10,}`, `[1,]`,
 	} {
 		_, ok := JSON(in)
 		require.False(t, ok, in)

@@ -46,6 +46,7 @@ func (f *lockFlags) classes() (list []store.Class, err error) {
 
 func (f *lockFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.mode, "mode", ledger.Compliance, "COMPLIANCE: nobody can remove an object before its time; GOVERNANCE: a privileged user can")
+	offer(cmd, "mode", ledger.Compliance, ledger.Governance)
 	cmd.Flags().StringVar(&f.retention, "retention", "2555d", "how long objects are locked, such as 2555d or 7y")
 	cmd.Flags().StringArrayVar(&f.named, "class", nil, "a retention class of the collectors and how long its objects are locked, such as hipaa=6y; repeatable")
 }

@@ -73,6 +73,7 @@ not all of it, as where a newer version wrote it, or there is no such session.`,
 	x.at.add(cmd)
 	x.trust.add(cmd)
 	cmd.Flags().StringVar(&x.format, "format", "ocsf", "ocsf or jsonl")
+	offer(cmd, "format", "ocsf", "jsonl")
 	cmd.Flags().BoolVar(&x.resolved, "resolved", false, "with jsonl: what readers show, facts of the run in place")
 	cmd.Flags().StringVar(&x.session, "session", "", "only this session, or the run with this trace id")
 	cmd.Flags().StringVar(&x.since, "since", "", "only what was sealed since: a time, or 24h or 7d ago")

@@ -36,6 +36,7 @@ owner only, and NAME.pub for everyone who verifies. Files that exist are left al
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", "audit", "path of the files without their suffix")
 	cmd.Flags().StringVar(&kind, "type", "ed25519", "ed25519 or ecdsa-p256")
+	offer(cmd, "type", "ed25519", "ecdsa-p256")
 	return cmd
 }
 

@@ -54,6 +54,7 @@ be read, or NO VERDICT.`,
 	p.trust.add(cmd)
 	f := cmd.Flags()
 	f.StringVar(&p.level, "level", "events", "with --key: how deep the copy is verified: chain, objects or events")
+	offer(cmd, "level", "chain", "objects", "events")
 	f.StringVar(&p.since, "since", "", "only what was sealed since: a time, or 24h or 7d ago")
 	f.StringVar(&p.until, "until", "", "only what was sealed until: a time, or 24h or 7d ago")
 	f.StringVar(&p.session, "session", "", "only what is needed to read this session")

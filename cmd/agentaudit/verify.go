@@ -55,7 +55,9 @@ cannot be known, or the command was wrong; 3 CONFIRMED with warnings, under --st
 	v.trust.add(cmd)
 	f := cmd.Flags()
 	f.StringVarP(&v.output, "output", "o", "table", "form of the output: table, json, jsonl or sarif")
+	offer(cmd, "output", "table", "json", "jsonl", "sarif")
 	f.StringVar(&v.level, "level", "events", "chain, objects or events")
+	offer(cmd, "level", "chain", "objects", "events")
 	f.DurationVar(&v.maxAge, "max-age", 0, "warn where a log that was not closed is silent for longer, at its end or within")
 	f.StringVar(&v.when, "at", "",
 		"judge locks and silences at this time; a time to come makes no promise run out; default: now")

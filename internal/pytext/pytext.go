@@ -253,7 +253,7 @@ func (p *parser) number() bool {
 	}
 	text := p.src[from:p.at]
 	canonical, ok := jsontext.Canonical(text)
-	if digits := strings.TrimLeft(text, "+-"); !ok && !(len(digits) > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9') { // nothing prints 007
+	if digits := strings.TrimLeft(text, "+-"); !ok && (len(digits) < 2 || digits[0] != '0' || digits[1] < '0' || digits[1] > '9') { // nothing prints 007
 		if f, err := strconv.ParseFloat(text, 64); err == nil { // 1. and .5
 			canonical, ok = jsontext.Canonical(strconv.FormatFloat(f, 'g', -1, 64))
 		}

@@ -20,6 +20,15 @@ const maxLine = 256 << 20
 // some hundred lines.
 var lineReaders = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 1<<20) }}
 
+// frameReaders are used again, too: each has a window of megabytes.
+var frameReaders = sync.Pool{New: func() any {
+	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(1<<30))
+	if err != nil {
+		panic("zstd: " + err.Error()) // of its options
+	}
+	return z
+}}
+
 // encodingError is what is wrong with an object below the level of lines.
 type encodingError struct {
 	line int // which the reader had reached, from 1; 0 before the first
@@ -48,11 +57,15 @@ func eachLine(key string, body []byte, f func(line []byte) error) error {
 		if err := oneFrame(body); err != nil {
 			return err
 		}
-		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(1<<30))
-		if err != nil {
+		z := frameReaders.Get().(*zstd.Decoder)
+		defer func() {
+			if z.Reset(nil) == nil {
+				frameReaders.Put(z)
+			}
+		}()
+		if err := z.Reset(in); err != nil {
 			return broken(0, "zstd: %w", err)
 		}
-		defer z.Close()
 		r = z
 	}
 	lines := lineReaders.Get().(*bufio.Reader)

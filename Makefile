@@ -105,7 +105,7 @@ soak: build $(BIN)/versitygw ## SOAK of load at 70 % of the most, with faults: n
 
 # Engines that are asked the questions of docs/query.md, over files that this program wrote. None
 # is linked into anything. What cannot be had here is said, and is no failure.
-ENGINES ?= duckdb==2.0.1 polars==2.1.0 pyarrow==26.0.1 datafusion==55.0.0 chdb==4.4.0
+ENGINES ?= duckdb==2.0.1 polars==2.1.0 pyarrow==26.0.1 datafusion==55.0.0 chdb==4.4.0 pyspark==4.3.0
 PYTHON ?= python3
 engines: ## ask real SQL engines (Python packages) the questions of docs/query.md
 	@if ! $(PYTHON) -m venv --clear build/engines >/dev/null 2>&1; then echo "engines: SKIPPED $(ENGINES): no $(PYTHON) with venv"; exit 0; fi; \

@@ -6,7 +6,10 @@ usage: engines.py TASK.json, which names the engine, the files, the views and th
 import datetime
 import decimal
 import json
+import os
+import shutil
 import sys
+import time
 
 
 def plain(v):
@@ -78,7 +81,24 @@ def clickhouse_value(v):
     return v
 
 
-ENGINES = {"duckdb": duckdb_answers, "polars": polars_answers, "datafusion": datafusion_answers, "chdb": chdb_answers}
+def pyspark_answers(task):
+    if not shutil.which("java"):
+        raise ModuleNotFoundError("java, which Spark needs")
+    os.environ.update(TZ="UTC", PYSPARK_PYTHON=sys.executable)  # times are handed over without a zone
+    time.tzset()
+    from pyspark.sql import SparkSession
+
+    db = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").config("spark.sql.session.timeZone", "UTC")
+    db = db.config("spark.sql.shuffle.partitions", "1").getOrCreate()
+    db.sparkContext.setLogLevel("ERROR")
+    for statement in task["ddl"].replace("CREATE OR REPLACE VIEW", "CREATE OR REPLACE TEMPORARY VIEW").split(";\n"):
+        if statement.strip() and not all(line.startswith("--") or not line for line in statement.splitlines()):
+            db.sql(statement)
+    # Spark quotes names with backticks.
+    return [[list(row) for row in db.sql(q.replace('"date"', "`date`").replace('"first"', "`first`").replace('"last"', "`last`").replace('"timestamp"', "`timestamp`")).collect()] for q in task["questions"]]
+
+
+ENGINES = {"duckdb": duckdb_answers, "polars": polars_answers, "datafusion": datafusion_answers, "chdb": chdb_answers, "pyspark": pyspark_answers}
 
 
 def main():

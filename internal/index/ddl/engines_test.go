@@ -224,11 +224,12 @@ func TestEngines(t *testing.T) {
 	require.NoError(t, err)
 
 	golden := "testdata/answers.json"
-	for _, engine := range []string{"duckdb", "polars", "datafusion", "chdb"} {
+	for _, engine := range []string{"duckdb", "polars", "datafusion", "chdb", "pyspark"} {
 		t.Run(engine, func(t *testing.T) {
 			k := k
-			if k.Engine = engine; engine == "chdb" { // ClickHouse
-				k.DDL, err = Write("clickhouse", snap, Options{Location: dir, Content: true})
+			k.Engine = engine
+			if dialect := map[string]string{"chdb": "clickhouse", "pyspark": "spark"}[engine]; dialect != "" {
+				k.DDL, err = Write(dialect, snap, Options{Location: dir, Content: true})
 				require.NoError(t, err)
 			}
 			answers := ask(t, k)

@@ -51,12 +51,15 @@ func TestSessionsHaveNoFalseNegatives(t *testing.T) {
 		wrong := 0
 		for i := range n {
 			require.True(t, o.Sessions.Has(fmt.Sprint("s", i)))
+			require.True(t, ledger.NewSessionIDs("other", fmt.Sprint("s", i)).In(&o.Sessions))
+			require.Equal(t, o.Sessions.Has(fmt.Sprint("t", i)), ledger.NewSessionIDs(fmt.Sprint("t", i)).In(&o.Sessions))
 			if o.Sessions.Has(fmt.Sprint("t", i)) {
 				wrong++
 			}
 		}
 		require.LessOrEqual(t, wrong, n/20)
 		require.False(t, n <= 4096 && wrong > 0, "an exact set is never wrong")
+		require.False(t, ledger.NewSessionIDs().In(&o.Sessions))
 	}
 }
 

@@ -41,18 +41,68 @@ func (s *Sessions) Exact() bool { return s.Bloom == nil }
 func (s *Sessions) Has(session string) bool {
 	h := sessionHash(session)
 	if s.Bloom != nil {
-		bits, err := base64.StdEncoding.DecodeString(s.Bloom.Bits)
-		if err != nil || len(bits) == 0 {
-			return true
-		}
-		for i := range s.Bloom.Hashes {
+		return s.Bloom.filter()(h)
+	}
+	return slices.Contains(s.Prefixes, hexHash(h))
+}
+
+// filter reports of a hash whether it may be in the filter; of one that cannot be read that any
+// may.
+func (b *Bloom) filter() func(h uint64) bool {
+	bits, err := base64.StdEncoding.DecodeString(b.Bits)
+	if err != nil || len(bits) == 0 {
+		return func(uint64) bool { return true }
+	}
+	return func(h uint64) bool {
+		for i := range b.Hashes {
 			if n := bloomBit(h, i, len(bits)); bits[n/8]&(1<<(n%8)) == 0 {
 				return false
 			}
 		}
 		return true
 	}
-	return slices.Contains(s.Prefixes, hexHash(h))
+}
+
+// SessionIDs are sessions that are looked for. There may be many: a session has as many runs,
+// which are looked for like sessions, as a sender likes.
+type SessionIDs struct {
+	known    map[string]bool
+	list     []uint64        // their hashes
+	prefixes map[string]bool // in hex
+}
+
+// NewSessionIDs makes a set.
+func NewSessionIDs(ids ...string) *SessionIDs {
+	x := &SessionIDs{known: map[string]bool{}, prefixes: map[string]bool{}}
+	for _, id := range ids {
+		x.Add(id)
+	}
+	return x
+}
+
+// Add adds a session.
+func (x *SessionIDs) Add(id string) {
+	if x.known[id] {
+		return
+	}
+	x.known[id] = true
+	h := sessionHash(id)
+	x.list, x.prefixes[hexHash(h)] = append(x.list, h), true
+}
+
+// Contains reports whether a session is among them.
+func (x *SessionIDs) Contains(id string) bool { return x.known[id] }
+
+// Len is how many there are.
+func (x *SessionIDs) Len() int { return len(x.known) }
+
+// In reports whether any of them may be in an object, as Sessions.Has says it of one.
+func (x *SessionIDs) In(s *Sessions) bool {
+	if s.Bloom == nil {
+		return slices.ContainsFunc(s.Prefixes, func(prefix string) bool { return x.prefixes[prefix] })
+	}
+	has := s.Bloom.filter()
+	return slices.ContainsFunc(x.list, has)
 }
 
 func hexHash(h uint64) string {

@@ -20,9 +20,9 @@ func Objects(ctx context.Context, r ledger.Reader, manifests func() iter.Seq2[*l
 	if session == "" {
 		return errors.New("no session: give the id of a session")
 	}
-	s := &selection{session: session, wanted: []string{session}, texts: map[string]bool{}, done: map[string]bool{}}
+	s := &selection{session: session, wanted: ledger.NewSessionIDs(session), texts: map[string]bool{}, done: map[string]bool{}}
 	for range maxRounds {
-		found := len(s.wanted)
+		found := s.wanted.Len()
 		for m, err := range manifests() {
 			if err != nil {
 				return err
@@ -36,7 +36,7 @@ func Objects(ctx context.Context, r ledger.Reader, manifests func() iter.Seq2[*l
 		if !s.named {
 			return fmt.Errorf("no event says that it is of session %q: bound the copy by --since and --until instead", session)
 		}
-		if len(s.wanted) == found {
+		if s.wanted.Len() == found {
 			break
 		}
 		clear(s.done) // the events of the new runs are looked for in all of them
@@ -58,15 +58,15 @@ func Objects(ctx context.Context, r ledger.Reader, manifests func() iter.Seq2[*l
 // selection is what was found of a session.
 type selection struct {
 	session string
-	wanted  []string        // the session and its runs
-	texts   map[string]bool // digests of full texts and prompts
-	done    map[string]bool // objects that were read
-	named   bool            // an event says itself that it is of the session
+	wanted  *ledger.SessionIDs // the session and its runs
+	texts   map[string]bool    // digests of full texts and prompts
+	done    map[string]bool    // objects that were read
+	named   bool               // an event says itself that it is of the session
 }
 
 // object looks for events of the session in an object that may hold some.
 func (s *selection) object(ctx context.Context, r ledger.Reader, m *ledger.Manifest, o *ledger.Object, want func(key string)) error {
-	if s.done[o.Key+o.SHA256] || !slices.ContainsFunc(s.wanted, o.Sessions.Has) {
+	if s.done[o.Key+o.SHA256] || !s.wanted.In(&o.Sessions) {
 		return nil
 	}
 	s.done[o.Key+o.SHA256] = true
@@ -77,8 +77,8 @@ func (s *selection) object(ctx context.Context, r ledger.Reader, m *ledger.Manif
 			return
 		}
 		s.named = s.named || e.SessionID == s.session && !slices.Contains(e.DerivedFields, "session_id")
-		if e.RunID != "" && !slices.Contains(s.wanted, e.RunID) {
-			s.wanted = append(s.wanted, e.RunID)
+		if e.RunID != "" {
+			s.wanted.Add(e.RunID)
 		}
 		for _, mark := range (&Event{Event: e}).shortened() {
 			s.texts[mark.SHA256] = true

@@ -65,7 +65,7 @@ func Read(ctx context.Context, r ledger.Reader, keys []ledger.PublicKey, logs []
 	if session == "" {
 		return nil, errors.New("no session: give the id of a session or of a run")
 	}
-	wanted := []string{session}
+	wanted := ledger.NewSessionIDs(session)
 	everywhere := false
 	for range maxRounds {
 		t, runs, err := read(ctx, r, keys, logs, session, wanted, everywhere)
@@ -78,16 +78,13 @@ func Read(ctx context.Context, r ledger.Reader, keys []ledger.PublicKey, logs []
 			everywhere = true
 			continue
 		}
-		more := wanted
+		before := wanted.Len()
 		for _, run := range runs {
-			if !slices.Contains(more, run) {
-				more = append(more, run)
-			}
+			wanted.Add(run)
 		}
-		if len(more) == len(wanted) {
+		if wanted.Len() == before {
 			return t, t.arrange()
 		}
-		wanted = more
 	}
 	return nil, fmt.Errorf("session %q leads from run to run without an end", session)
 }
@@ -99,11 +96,12 @@ func (t *Trail) named() bool {
 	})
 }
 
-func read(ctx context.Context, r ledger.Reader, keys []ledger.PublicKey, logs []string, session string, wanted []string, everywhere bool) (*Trail, []string, error) {
+func read(ctx context.Context, r ledger.Reader, keys []ledger.PublicKey, logs []string, session string, wanted *ledger.SessionIDs, everywhere bool) (*Trail, []string, error) {
 	t := &Trail{Session: session}
-	var runs []string
+	var runs []string // that were not looked for
+	seen := map[string]bool{}
 	o := ledger.ReadOptions{Keys: keys, Logs: logs, Sessions: func(s *ledger.Sessions) bool {
-		return everywhere || slices.ContainsFunc(wanted, s.Has)
+		return everywhere || wanted.In(s)
 	}}
 	for l, err := range ledger.Events(ctx, r, o) {
 		if err != nil {
@@ -120,12 +118,13 @@ func read(ctx context.Context, r ledger.Reader, keys []ledger.PublicKey, logs []
 			continue
 		}
 		if !belongs(e, session, wanted) {
-			if e.RunID != "" && slices.Contains(wanted, e.RunID) {
+			if e.RunID != "" && wanted.Contains(e.RunID) {
 				t.Events = append(t.Events, newEvent(e, &l)) // which may say something of the run
 			}
 			continue
 		}
-		if e.RunID != "" && !slices.Contains(runs, e.RunID) {
+		if e.RunID != "" && !wanted.Contains(e.RunID) && !seen[e.RunID] {
+			seen[e.RunID] = true
 			runs = append(runs, e.RunID)
 		}
 		t.Events = append(t.Events, newEvent(e, &l))
@@ -143,11 +142,11 @@ func (t *Trail) problem(f *ledger.Finding) {
 
 // belongs reports whether an event is of the session: it says so, or it knew only
 // its run, and the run is the session's.
-func belongs(e *semconv.Event, session string, wanted []string) bool {
+func belongs(e *semconv.Event, session string, wanted *ledger.SessionIDs) bool {
 	if e.SessionID == session || e.RunID == session {
 		return true
 	}
-	return slices.Contains(wanted, e.RunID) && slices.Contains(e.DerivedFields, "session_id")
+	return wanted.Contains(e.RunID) && slices.Contains(e.DerivedFields, "session_id")
 }
 
 // newEvent is an event as it was read.

@@ -3,6 +3,7 @@ package trail
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"math/rand"
 	"slices"
 	"strings"
@@ -246,4 +247,20 @@ func TestWhatDoesNotHoldIsNotShown(t *testing.T) {
 	require.Len(t, got.Events, 1)
 	require.Equal(t, 1, got.Unread)
 	require.True(t, strings.HasPrefix(got.Problems[0].Error(), "object_altered"))
+}
+
+// A session has as many runs as a sender likes (minutes, where each is looked for in each).
+func TestReadOfManyRuns(t *testing.T) {
+	const n = 50_000
+	var events []*semconv.Event
+	for i := range n {
+		events = append(events, &semconv.Event{
+			EventID: fmt.Sprint("e-", i), EventType: semconv.TypeToolCall, SessionID: "s", RunID: fmt.Sprintf("%032x", i),
+			Timestamp: time.Date(2026, 11, 23, 10, 0, 0, i, time.UTC),
+		})
+	}
+	store, keys := trailtest.Seal(t, events)
+	tr, err := Read(t.Context(), store, keys, nil, "s")
+	require.NoError(t, err)
+	require.Len(t, tr.Events, n)
 }

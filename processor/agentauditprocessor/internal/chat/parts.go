@@ -234,6 +234,27 @@ func (w *writer) refused(id, reason string) {
 	w.c.Approvals = append(w.c.Approvals, a)
 }
 
+// decided notes what a person answered to a request for approval.
+func (w *writer) decided(o jsontext.Object) {
+	a := o.First("approved", "approve")
+	if !a.IsBool() {
+		return
+	}
+	answer := Answer{
+		ID:       o.First("approval_id", "approvalId", "approval_request_id", "id").Str,
+		Name:     o.Get("function_call.name").Str,
+		CallID:   o.First("function_call.call_id", "function_call.id").Str,
+		Approved: a.Bool(), Reason: o.Get("reason").Str,
+	}
+	if call, ok := w.confirms[answer.ID]; ok {
+		answer.Name, answer.CallID = cmp.Or(answer.Name, call.Name), cmp.Or(answer.CallID, call.ID)
+	}
+	if call := o.Get("function_call"); call.IsObject() && !a.Bool() {
+		answer.Refused = &Call{ID: answer.CallID, Name: answer.Name, Arguments: jsontext.Value(jsontext.Get(call, "arguments"))}
+	}
+	w.c.Approvals = append(w.c.Approvals, answer)
+}
+
 // part writes one part of a message by its shape; one of a shape that is not
 // known is kept as it is.
 func (w *writer) part(p gjson.Result) {
@@ -281,21 +302,7 @@ func (w *writer) part(p gjson.Result) {
 			o.First("response", "result", "output.value", "output", "content", "server_tool_call_response"))
 		return
 	case "tool_approval_response", "tool-approval-response", "function_approval_response", "mcp_approval_response":
-		if a := o.First("approved", "approve"); a.IsBool() {
-			answer := Answer{
-				ID:       o.First("approval_id", "approvalId", "approval_request_id", "id").Str,
-				Name:     o.Get("function_call.name").Str,
-				CallID:   o.First("function_call.call_id", "function_call.id").Str,
-				Approved: a.Bool(), Reason: o.Get("reason").Str,
-			}
-			if call, ok := w.confirms[answer.ID]; ok {
-				answer.Name, answer.CallID = cmp.Or(answer.Name, call.Name), cmp.Or(answer.CallID, call.ID)
-			}
-			if call := o.Get("function_call"); call.IsObject() && !a.Bool() {
-				answer.Refused = &Call{ID: answer.CallID, Name: answer.Name, Arguments: jsontext.Value(jsontext.Get(call, "arguments"))}
-			}
-			w.c.Approvals = append(w.c.Approvals, answer)
-		}
+		w.decided(o)
 	case "tool-approval-request", "tool_approval_request":
 		w.asked(o)
 	case "function_approval_request", "mcp_approval_request":

@@ -98,22 +98,11 @@ func (e *Draft) complete() {
 	if e.Kind == Tool || e.Kind == Agent {
 		e.Record.Use("gen_ai.operation.name") // the type of the event says it
 	}
-	if (e.Kind == Agent || e.Kind == Chain) && e.EndedBy == "" {
-		e.EndedBy = limit(append([]string{e.Error, e.ErrorType}, e.FinishReasons...)...)
-	}
-	if e.Kind == Agent && e.FinalOutput == "" && len(e.OutputMessages) > 0 && len(e.Asks) == 0 {
-		e.FinalOutput = answerOf(jsontext.Parse(e.OutputMessages))
+	if e.Kind == Agent || e.Kind == Chain {
+		e.completeRun()
 	}
 	if e.Kind == Tool && (e.EventType == semconv.TypeToolCall || e.EventType == semconv.TypeToolResult) {
-		e.unwrapInput()
-		if server, _, ok := strings.Cut(strings.TrimPrefix(e.ToolName, "mcp__"), "__"); ok && e.MCPServer == "" && strings.HasPrefix(e.ToolName, "mcp__") {
-			e.MCPServer = server
-			e.Derive("mcp_server")
-		}
-		e.concludeOutcome()
-		if !e.ExecutionTimeMS.Valid && !e.EndTimestamp.IsZero() {
-			e.ExecutionTimeMS = semconv.Some(float64(e.EndTimestamp.Sub(e.Timestamp).Nanoseconds()) / 1e6)
-		}
+		e.completeTool()
 	}
 	if e.EventType == semconv.TypeLLMCall && !e.LatencyMS.Valid && !e.EndTimestamp.IsZero() {
 		e.LatencyMS = semconv.Some(float64(e.EndTimestamp.Sub(e.Timestamp).Nanoseconds()) / 1e6)
@@ -128,6 +117,27 @@ func (e *Draft) complete() {
 	e.references()
 	e.secretEvents()
 	e.cut = e.cut || e.Record.Dropped
+}
+
+func (e *Draft) completeRun() {
+	if e.EndedBy == "" {
+		e.EndedBy = limit(append([]string{e.Error, e.ErrorType}, e.FinishReasons...)...)
+	}
+	if e.Kind == Agent && e.FinalOutput == "" && len(e.OutputMessages) > 0 && len(e.Asks) == 0 {
+		e.FinalOutput = answerOf(jsontext.Parse(e.OutputMessages))
+	}
+}
+
+func (e *Draft) completeTool() {
+	e.unwrapInput()
+	if server, _, ok := strings.Cut(strings.TrimPrefix(e.ToolName, "mcp__"), "__"); ok && e.MCPServer == "" && strings.HasPrefix(e.ToolName, "mcp__") {
+		e.MCPServer = server
+		e.Derive("mcp_server")
+	}
+	e.concludeOutcome()
+	if !e.ExecutionTimeMS.Valid && !e.EndTimestamp.IsZero() {
+		e.ExecutionTimeMS = semconv.Some(float64(e.EndTimestamp.Sub(e.Timestamp).Nanoseconds()) / 1e6)
+	}
 }
 
 // uploaded are the keys that say where content lies that was uploaded elsewhere, by the field

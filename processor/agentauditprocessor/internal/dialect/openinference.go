@@ -108,23 +108,7 @@ func openInferenceFinish(r *record.Record, e *Draft) {
 	case LLM:
 		e.openInferenceLLM(r)
 	case Tool:
-		if e.ToolName == "" {
-			e.ToolName = toolOfSpan(r.Name)
-		}
-		if len(e.ToolInput) == 0 {
-			if v, ok := r.Get("tool.parameters"); ok && !record.JSON(v).Get("properties").Exists() { // arguments, not their schema
-				e.SetJSON("tool_input", jsontext.Bytes(record.JSON(v).Raw))
-				r.Use("tool.parameters")
-			}
-		}
-		// LangChain hands a tool with one parameter the bare value.
-		e.Alone = len(e.ToolInput) > 0 && e.ToolInput[0] != '{' && e.ToolInput[0] != '['
-		// Words of the Agents SDK, and of Claude's agent SDK, for a refusal.
-		if strings.Contains(e.Error, "was not approved") || string(e.ToolOutput) == `"Tool execution was not approved."` || e.Error == "Abandoned" {
-			e.Outcome = semconv.OutcomeDenied
-			e.Answers = append(e.Answers, chat.Answer{ID: e.ToolCallID, Name: e.ToolName, Reason: e.Error})
-			e.Error, e.ErrorType, e.Stack = "", "", ""
-		}
+		e.openInferenceTool(r)
 	case Agent, Chain:
 		if e.AgentID == "" && e.Kind == Agent {
 			e.AgentID = r.TakeText("graph.node.id") // on other spans it is theirs
@@ -151,6 +135,26 @@ func openInferenceFinish(r *record.Record, e *Draft) {
 		e.documents(r.Indexed("retrieval.documents."))
 	case Guardrail:
 		e.GuardrailName = cmp.Or(e.GuardrailName, r.Name)
+	}
+}
+
+func (e *Draft) openInferenceTool(r *record.Record) {
+	if e.ToolName == "" {
+		e.ToolName = toolOfSpan(r.Name)
+	}
+	if len(e.ToolInput) == 0 {
+		if v, ok := r.Get("tool.parameters"); ok && !record.JSON(v).Get("properties").Exists() { // arguments, not their schema
+			e.SetJSON("tool_input", jsontext.Bytes(record.JSON(v).Raw))
+			r.Use("tool.parameters")
+		}
+	}
+	// LangChain hands a tool with one parameter the bare value.
+	e.Alone = len(e.ToolInput) > 0 && e.ToolInput[0] != '{' && e.ToolInput[0] != '['
+	// Words of the Agents SDK, and of Claude's agent SDK, for a refusal.
+	if strings.Contains(e.Error, "was not approved") || string(e.ToolOutput) == `"Tool execution was not approved."` || e.Error == "Abandoned" {
+		e.Outcome = semconv.OutcomeDenied
+		e.Answers = append(e.Answers, chat.Answer{ID: e.ToolCallID, Name: e.ToolName, Reason: e.Error})
+		e.Error, e.ErrorType, e.Stack = "", "", ""
 	}
 }
 

@@ -69,19 +69,7 @@ var openLLMetry = &Dialect{
 func openLLMetryFinish(r *record.Record, e *Draft) {
 	switch e.Kind {
 	case LLM:
-		if v := r.Indexed("gen_ai.prompt."); v.Exists() && len(e.InputMessages) == 0 {
-			e.input(chat.Read(v, "user"))
-		}
-		if v := r.Indexed("gen_ai.completion."); v.Exists() && len(e.OutputMessages) == 0 {
-			e.output(chat.Read(thinking(v), "assistant"))
-		}
-		if v := r.Indexed("llm.request.functions."); v.Exists() && len(e.ToolsAvailable) == 0 {
-			e.tools(v, "")
-		}
-		if e.Provider == "anthropic" && e.InputTokens.Valid && e.CachedInputTokens.Valid && e.CachedInputTokens.Value > 0 && r.Scope == "@traceloop/instrumentation-anthropic" {
-			// This package counts as Anthropic does, without what the cache gave.
-			e.InputTokens.Value += e.CachedInputTokens.Value
-		}
+		e.openLLMetryLLM(r)
 	case Agent, Chain:
 		if e.AgentName == "" && e.Kind == Agent {
 			e.AgentName = r.Text("traceloop.entity.name")
@@ -95,6 +83,22 @@ func openLLMetryFinish(r *record.Record, e *Draft) {
 	}
 	if e.llamaIndexFinish(r); e.Kind != Message {
 		otelFinish(r, e)
+	}
+}
+
+func (e *Draft) openLLMetryLLM(r *record.Record) {
+	if v := r.Indexed("gen_ai.prompt."); v.Exists() && len(e.InputMessages) == 0 {
+		e.input(chat.Read(v, "user"))
+	}
+	if v := r.Indexed("gen_ai.completion."); v.Exists() && len(e.OutputMessages) == 0 {
+		e.output(chat.Read(thinking(v), "assistant"))
+	}
+	if v := r.Indexed("llm.request.functions."); v.Exists() && len(e.ToolsAvailable) == 0 {
+		e.tools(v, "")
+	}
+	if e.Provider == "anthropic" && e.InputTokens.Valid && e.CachedInputTokens.Valid && e.CachedInputTokens.Value > 0 && r.Scope == "@traceloop/instrumentation-anthropic" {
+		// This package counts as Anthropic does, without what the cache gave.
+		e.InputTokens.Value += e.CachedInputTokens.Value
 	}
 }
 

@@ -114,7 +114,8 @@ func otelSpanKind(r *record.Record) Kind {
 	if m := r.Text("mcp.method.name"); m != "" && m != "tools/call" {
 		return Other
 	}
-	switch op := strings.ToLower(r.Text("gen_ai.operation.name")); op {
+	op := strings.ToLower(r.Text("gen_ai.operation.name"))
+	switch op {
 	case "chat", "text_completion", "completion", "generate", "generate_content", "embeddings", "rerank":
 		return LLM
 	case "execute_tool":
@@ -132,25 +133,30 @@ func otelSpanKind(r *record.Record) Kind {
 		return Other
 	case "agent_step", "plan", "create_thread", "create_message", "create_conversation":
 		return Other
-	default:
-		switch {
-		case strings.HasSuffix(op, "_memory"):
-			return LLM
-		case strings.Contains(op, "tool") && r.Has("gen_ai.tool.name"):
-			return Tool
-		case strings.Contains(op, "guardrail"), op == "" && r.Has("gen_ai.guardrail.name"):
-			return Guardrail
-		case callWords.MatchString(op) && r.Has("gen_ai.request.model"):
-			return LLM
-		case op == "" && (r.Has("gen_ai.tool.name") || r.Has("gen_ai.tool.call.id") || r.Has("mcp.method.name")):
-			return Tool
-		case op == "" && otherWork(r):
-			return Chain // a model is only named on it
-		case op == "" && (r.Has("gen_ai.request.model") || r.Has("gen_ai.response.model") || r.Has("gen_ai.input.messages") || hasMessageEvents(r)):
-			return LLM
-		}
-		return Chain
 	}
+	return otherOperation(op, r)
+}
+
+// otherOperation is the kind of a span of an operation that the conventions do not name, or of
+// none, by its words and by what else is there.
+func otherOperation(op string, r *record.Record) Kind {
+	switch {
+	case strings.HasSuffix(op, "_memory"):
+		return LLM
+	case strings.Contains(op, "tool") && r.Has("gen_ai.tool.name"):
+		return Tool
+	case strings.Contains(op, "guardrail"), op == "" && r.Has("gen_ai.guardrail.name"):
+		return Guardrail
+	case callWords.MatchString(op) && r.Has("gen_ai.request.model"):
+		return LLM
+	case op == "" && (r.Has("gen_ai.tool.name") || r.Has("gen_ai.tool.call.id") || r.Has("mcp.method.name")):
+		return Tool
+	case op == "" && otherWork(r):
+		return Chain // a model is only named on it
+	case op == "" && (r.Has("gen_ai.request.model") || r.Has("gen_ai.response.model") || r.Has("gen_ai.input.messages") || hasMessageEvents(r)):
+		return LLM
+	}
+	return Chain
 }
 
 // otherWork reports whether a span tells of a query or a request that only carries what an

@@ -69,6 +69,12 @@ func (e *Draft) unwrapped(in gjson.Result) gjson.Result {
 	if !only(func(k string) bool { return ofCall[k] }) {
 		return in
 	}
+	return e.heldByCall(o, in)
+}
+
+// heldByCall is what a call holds that stands in the place of its arguments; in itself where it is
+// no call.
+func (e *Draft) heldByCall(o jsontext.Object, in gjson.Result) gjson.Result {
 	name := o.First("tool_name", "toolName", "name")
 	args := o.First("arguments", "args", "tool_kwargs", "tool_arguments", "input")
 	if name.Type != gjson.String || !args.IsObject() && args.Type != gjson.String {

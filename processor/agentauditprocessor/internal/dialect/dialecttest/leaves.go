@@ -45,15 +45,10 @@ func (w *walker) json(v any, opened int) {
 	switch v := v.(type) {
 	case nil:
 	case map[string]any:
-		_, langChain := v["lc"].(json.Number)
 		for k, x := range v {
-			if langChain && (k == "lc" || k == "id" && isClass(x)) {
-				continue // names a class
+			if !namesShape(v, k, x) {
+				w.json(x, opened)
 			}
-			if s, ok := x.(string); ok && (k == "type" || k == "role" || k == "object") && len(s) < 38 && !strings.Contains(s, " ") {
-				continue // names the shape
-			}
-			w.json(x, opened)
 		}
 	case []any:
 		for _, x := range v {
@@ -76,6 +71,15 @@ func (w *walker) json(v any, opened int) {
 	default:
 		w.add(v)
 	}
+}
+
+// namesShape reports whether a member of an object says of what class or shape it is.
+func namesShape(of map[string]any, k string, x any) bool {
+	if _, langChain := of["lc"].(json.Number); langChain && (k == "lc" || k == "id" && isClass(x)) {
+		return true
+	}
+	s, ok := x.(string)
+	return ok && (k == "type" || k == "role" || k == "object") && len(s) < 38 && !strings.Contains(s, " ")
 }
 
 // printedByJava are the texts of the messages that Spring AI logs: a title, and a list in

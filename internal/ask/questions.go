@@ -328,10 +328,12 @@ func (q *asking) prompts() (list []Statement, err error) {
 		if w.EventType != semconv.TypeLLMCall || w.Operation == "embeddings" {
 			continue
 		}
-		a := byAgent[w.AgentID]
+		// An agent of another sender is another, whatever its id.
+		of := w.AgentID + "\x00" + string(w.Sender)
+		a := byAgent[of]
 		if a == nil {
 			a = &agentPrompts{agent: trail.Agent(w), first: map[string]*trail.Event{}}
-			byAgent[w.AgentID] = a
+			byAgent[of] = a
 		}
 		hash := ownPrompt(e, w)
 		switch a.calls++; {
@@ -428,14 +430,14 @@ func (q *asking) cameBack(x *Action, r *request, why []Missing) Statement {
 	}
 	s := Statement{Asks: AsksCameBack}
 	var quotes []string
-	open := false
+	open, foreign := false, false
 	for i := range q.flow.Out {
 		out := &q.flow.Out[i]
 		if out.Place != x.place || out.Source != values.Call || len(out.Text) < minValue || out.Text == "true" || out.Text == "false" {
 			continue
 		}
 		how, from := q.origin(out)
-		open = open || how == unsure
+		open, foreign = open || how == unsure, foreign || how == fromOthers
 		if how == fromRead {
 			quotes = append(quotes, fmt.Sprintf("%s = %s", cmp.Or(out.Path, "it"), out.Text))
 			if !slices.Contains(s.Events, from.Event.EventID) {
@@ -452,7 +454,7 @@ func (q *asking) cameBack(x *Action, r *request, why []Missing) Statement {
 		s.Missing = why
 	}
 	for _, g := range q.flow.Unknown {
-		if g.In && g.Place < x.place {
+		if g.In && g.Place < x.place && related(g.Event.Event, x.w) {
 			s.Missing = append(s.Missing, q.lacks(g.Event, g.Field))
 		}
 	}
@@ -462,6 +464,10 @@ func (q *asking) cameBack(x *Action, r *request, why []Missing) Statement {
 	}
 	if open {
 		s.Answer, s.Says = Unknown, "a value stands in a later message of the user: whether a user or a tool said it, such messages do not tell"
+		return s
+	}
+	if foreign {
+		s.Answer, s.Says = Unknown, "a value stands in what another sender told of this session: whether the agent had read it is not told"
 		return s
 	}
 	s.Answer, s.Says, s.Events = No, "no value of what it had read came back to the letter, but for those that the user had said before", ids(x.e)
@@ -478,31 +484,42 @@ const (
 	// unsure is a message of a user, as it is told, behind the first that a model was given:
 	// some vendors tell the results of tools so.
 	unsure
+	// fromOthers is what only another sender tells. Anyone may name the session.
+	fromOthers
 )
 
-// origin is where a value came from: what first had it of all that came in before it went out.
+// origin is where a value came from: what first had it of all that its own sender tells to have
+// come in before it went out.
 func (q *asking) origin(out *values.Text) (origin, *values.Text) {
 	var first *values.Text
+	foreign := false
 	for i := range q.flow.In {
 		in := &q.flow.In[i]
-		if in.Source != values.Model && values.Before(in, out) && search.Says(in.Text, out.Text) && (first == nil || in.Place < first.Place) {
-			first = in
+		if in.Source == values.Model || first != nil && first.Place <= in.Place || !values.Before(in, out) || !search.Says(in.Text, out.Text) {
+			continue
 		}
+		if !related(in.Event.Event, out.Event.Event) {
+			foreign = true
+			continue
+		}
+		first = in
 	}
 	switch {
+	case first == nil && foreign:
+		return fromOthers, nil
 	case first == nil:
 		return nowhere, nil
 	case first.Source == values.Tool || first.Source == values.Retrieval:
 		return fromRead, first
-	case first.Field == "input_messages" && q.modelBefore(first.Place):
+	case first.Field == "input_messages" && q.modelBefore(first.Event.Event, first.Place):
 		return unsure, first
 	}
 	return fromUser, first
 }
 
-// modelBefore reports whether a model was called before a place.
-func (q *asking) modelBefore(place int) bool {
-	return slices.ContainsFunc(q.whole[:place], func(w *semconv.Event) bool { return w.EventType == semconv.TypeLLMCall })
+// modelBefore reports whether the sender of an event called a model before a place.
+func (q *asking) modelBefore(e *semconv.Event, place int) bool {
+	return slices.ContainsFunc(q.whole[:place], func(w *semconv.Event) bool { return w.EventType == semconv.TypeLLMCall && related(w, e) })
 }
 
 func service(e *semconv.Event) string { return serviceOf(e.Source) }

@@ -51,7 +51,7 @@ var unlike = []string{
 	"step_number", "input_tokens", "output_tokens",
 }
 
-// Of fields with content, the index of events has none.
+// The tables. What was said is in those of content alone.
 var (
 	// Events has a row an event, without what was said.
 	Events = table(Table{

@@ -209,6 +209,10 @@ func (a *absent) tell(c *checker, w window, condition string) {
 	case !met && a.ended:
 		c.proven("log %s began behind that time, at %s%s", log, end, condition)
 		return
+	case !met && a.p.span.retired:
+		c.proven("log %s was retired before that time, at %s, by another writer, as it found none of its own%s", log, end, condition)
+		c.limit("of log %s, what was sealed after %s, and what its own writer had not sealed by then", log, end)
+		return
 	case !met:
 		c.proven("log %s was closed before that time, at %s%s", log, end, condition)
 		c.limit("of log %s, what was sealed after %s", log, end)

@@ -482,6 +482,29 @@ func TestAttackAbsenceClock(t *testing.T) {
 	}
 }
 
+// TestAbsenceOfARetiredLog: a log that another ended is not said to have been closed: its own
+// writer may have had more.
+func TestAbsenceOfARetiredLog(t *testing.T) {
+	for kind, says := range map[ledger.Kind]string{ledger.KindClose: "log gw-1 was closed before that time", ledger.KindRetire: "log gw-1 was retired before that time"} {
+		s := newScene(t, ledgertest.NewSigner(t, "ed25519"))
+		base := s.now
+		s.log = "gw-1"
+		s.open()
+		s.commit(ledger.KindOpen)
+		s.commit(kind)
+		s.log = "gw-0"
+		s.open()
+		s.now = base.Add(10 * time.Minute)
+		s.commit(ledger.KindOpen)
+		s.now = base.Add(30 * time.Minute)
+		s.commit(ledger.KindClose)
+		z := s.proven(evidence.Options{Session: "nobody", Since: base.Add(15 * time.Minute), Until: base.Add(20 * time.Minute)})
+		r := check(z, trust(s.key))
+		requireVerdict(t, ledger.Confirmed, r, says)
+		require.Equal(t, kind == ledger.KindRetire, strings.Contains(strings.Join(r.Limits, " "), "what its own writer had not sealed"))
+	}
+}
+
 // TestAttackMixed: manifests of another log, or of another log of the same name, are not
 // of this one, whoever signed them.
 func TestAttackMixed(t *testing.T) {

@@ -88,7 +88,8 @@ type span struct {
 	began       bool
 	from        int64 // the oldest manifest
 	first, last time.Time
-	closed      bool
+	closed      bool // by its writer, or by another that retired it
+	retired     bool
 }
 
 func (s *span) add(man *ledger.Manifest) {
@@ -99,7 +100,7 @@ func (s *span) add(man *ledger.Manifest) {
 	if at.After(s.last) {
 		s.last = at
 	}
-	s.closed = man.Predicate.Kind.Ends()
+	s.closed, s.retired = man.Predicate.Kind.Ends(), man.Predicate.Kind == ledger.KindRetire
 }
 
 // meets reports whether the log says something of the time of a claim. Where it does not,

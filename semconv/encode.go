@@ -35,7 +35,8 @@ type Meta struct {
 	Timestamp  time.Time
 	Missing    []string
 	Quarantine bool
-	Class      string // of its retention, which who seals it says; "" is the default
+	Class      string        // of its retention, which who seals it says; "" is the default
+	Kept       time.Duration // how long that class was kept when it was said
 	// SystemPrompt is the text to be kept under SystemPromptHash, where the
 	// processor was told to store prompts.
 	SystemPrompt     string

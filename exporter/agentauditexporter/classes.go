@@ -52,18 +52,18 @@ func (c *LockConfig) validateClasses() (errs []error) {
 	return errs
 }
 
-// of is the retention of a class; of one that is not configured any more, and whose events are
-// in the spool, the longest.
-func (c *LockConfig) of(class string) Duration {
-	if class == "" {
+// of is the retention of a kind; of a class that is not configured any more, and whose events
+// are in the spool, what it was then.
+func (c *LockConfig) of(k kind) Duration {
+	if k.class == "" {
 		return c.Retention
 	}
 	for _, have := range c.Classes {
-		if have.Name == class {
+		if have.Name == k.class {
 			return have.Retention
 		}
 	}
-	return c.longest()
+	return Duration(k.kept)
 }
 
 // longest is the retention of what several classes may rely on.
@@ -102,7 +102,11 @@ func (c *classifier) classify(l *ledger.Lines) {
 		return
 	}
 	for i := range l.Metas {
-		l.Metas[i].Class = c.class(l.Line(i))
+		class := c.class(l.Line(i))
+		if class == "" {
+			continue
+		}
+		l.Metas[i].Class, l.Metas[i].Kept = class, time.Duration(c.lock.of(kind{class: class}))
 	}
 }
 
@@ -136,7 +140,7 @@ func (c *classifier) class(line []byte) string {
 
 func (c *classifier) longest(classes []ClassConfig, class string) string {
 	for _, other := range classes {
-		if other.Retention > c.lock.of(class) {
+		if other.Retention > c.lock.of(kind{class: class}) {
 			class = other.Name
 		}
 	}
@@ -147,9 +151,10 @@ func (c *classifier) longest(classes []ClassConfig, class string) string {
 type kind struct {
 	quarantine bool
 	class      string // "" is the default
+	kept       time.Duration
 }
 
-func kindOf(m *semconv.Meta) kind { return kind{m.Quarantine, m.Class} }
+func kindOf(m *semconv.Meta) kind { return kind{m.Quarantine, m.Class, m.Kept} }
 
 // stored are the classes as the store's lifecycle rules know them.
 func (c *LockConfig) stored() (list []store.Class) {

@@ -118,3 +118,20 @@ func TestClassesThatCannotBe(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 }
+
+// Events of a class that is gone from the configuration, and that are in the spool, are kept
+// for as long as the class was.
+func TestClassThatIsGone(t *testing.T) {
+	m := semconv.Meta{EventType: string(semconv.TypeToolCall), EventID: "e", Timestamp: time.Unix(1, 2).UTC(), Class: "claims", Kept: 30 * day}
+	line, have, err := parseSpoolRecord(appendSpoolRecord(nil, []byte("{}"), &m))
+	require.NoError(t, err)
+	require.Equal(t, m, have)
+	p := newParts(t)
+	o := p.maker().object(kindOf(&have), time.Now(), "", nil)
+	require.False(t, o.takeLine(line, semconv.Meta{EventType: m.EventType}), "of another kind")
+	require.True(t, o.takeLine(line, have))
+	require.NoError(t, o.build())
+	require.Contains(t, o.sealed.Key, "/class=claims/")
+	require.Greater(t, time.Until(o.sealed.Retention.Until), 30*day)
+	require.Greater(t, time.Until(o.shared.Until), 30*day)
+}

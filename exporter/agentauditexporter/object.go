@@ -43,13 +43,14 @@ type maker struct {
 // there is one.
 func (m *maker) object(k kind, at time.Time, source string, settled func(*object, error)) *object {
 	lock, now := &m.cfg.ObjectLock, time.Now()
-	until := lock.after(now, lock.longest()).Until
+	retention := lock.of(k)
+	until := lock.after(now, max(lock.longest(), retention)).Until
 	return &object{
 		kind: k, limits: &m.cfg.Batch, shared: ledger.ObjectRetention{Class: ledger.DefaultClass, Mode: lock.Mode, Until: until},
 		feed: feed{builder: ledger.NewObjectBuilder(ledger.ObjectOptions{
 			Log: m.log, Quarantine: k.quarantine, Source: source,
 			Compression: m.cfg.Compression, Level: m.cfg.CompressionParams.Level,
-			Retention: lock.after(now, lock.of(k.class)), RetentionClass: k.class,
+			Retention: lock.after(now, retention), RetentionClass: k.class,
 		}, at)},
 		texts:   texts{known: m.prompts},
 		settled: settled,

@@ -27,6 +27,7 @@ const (
 	metaSystemPromptHash
 	metaOversizeText // repeated
 	metaClass
+	metaKept // seconds
 )
 
 var errNoRecord = errors.New("not a record of the spool")
@@ -74,7 +75,10 @@ func appendSpoolRecord(rec, line []byte, m *semconv.Meta) []byte {
 	}
 	text(metaSystemPrompt, m.SystemPrompt)
 	text(metaSystemPromptHash, m.SystemPromptHash)
-	text(metaClass, m.Class)
+	if m.Class != "" {
+		text(metaClass, m.Class)
+		number(metaKept, uint64(m.Kept/time.Second))
+	}
 	for _, s := range m.OversizeText {
 		text(metaOversizeText, s)
 	}
@@ -143,6 +147,8 @@ func setMeta(m *semconv.Meta, at *[2]int64, field protowire.Number, text string,
 		m.SystemPromptHash = text
 	case metaClass:
 		m.Class = text
+	case metaKept:
+		m.Kept = time.Duration(number) * time.Second
 	case metaOversizeText:
 		m.OversizeText = append(m.OversizeText, text)
 	}

@@ -991,6 +991,29 @@ func TestIndependentVerifierAgreesOnExpiry(t *testing.T) {
 			named(w)
 		}},
 		{"a gap in the middle, the key named", yes, func(w *scene) { purge(w, 1); named(w) }},
+		{"in what runs, one that says all before it has expired, under one that fits", none, func(w *scene) {
+			running(w)
+			key := ledger.ManifestKey("gw-0", 6)
+			fits, lie := w.body(key), w.changed("gw-0", 6, func(p map[string]any) { p["past_until"] = "2001-01-01T00:00:00Z" })
+			w.s.Purge(key)
+			w.s.Overwrite(key, w.sign(w.key, lie))
+			w.s.Overwrite(key, fits)
+			w.s.Unlock(key, ledger.Retention{Mode: ledger.Compliance, Until: w.until()})
+			named(w)
+		}},
+		{"behind the one that runs, one that says that all before it has expired", no, func(w *scene) {
+			w.now, w.term = time.Now(), 90*time.Hour
+			c := w.chain("gw-0", w.key)
+			w.commit(c, ledger.KindHeartbeat)
+			w.commit(c, ledger.KindHeartbeat)
+			key := ledger.ManifestKey("gw-0", 5)
+			lie := w.changed("gw-0", 5, func(p map[string]any) { p["past_until"] = "2001-01-01T00:00:00Z" })
+			w.s.Purge(key)
+			w.s.Overwrite(key, w.sign(w.key, lie))
+			w.s.Unlock(key, ledger.Retention{Mode: ledger.Compliance, Until: w.until()})
+			purge(w, 0, 1, 2, 3)
+			named(w)
+		}},
 		{"two gaps, the key named", yes, func(w *scene) { running(w); purge(w, 1, 3); named(w) }},
 		{"a gap, then what runs, the key named", yes, func(w *scene) { running(w); purge(w, 0, 2); named(w) }},
 		{"a gap in what runs, the key named", no, func(w *scene) { running(w); purge(w, 0, 5); named(w) }},
@@ -1133,6 +1156,16 @@ func TestIndependentVerifierAgreesOnVersionOne(t *testing.T) {
 			over(w)
 			_, err := w.s.Put(w.t.Context(), ledger.ManifestKey("gw-0", 0), first, ledger.PutOptions{Retention: ledger.Retention{Mode: ledger.Compliance, Until: w.until()}})
 			require.NoError(w.t, err)
+			named(w)
+		}},
+		{"behind version 1, one that says all before it has expired, under one that fits", none, func(w *scene) {
+			over(w)
+			key := ledger.ManifestKey("gw-0", 3)
+			fits, lie := w.body(key), w.changed("gw-0", 3, set("past_until", "2001-01-01T00:00:00Z"))
+			w.s.Purge(key)
+			w.s.Overwrite(key, w.sign(w.key, lie))
+			w.s.Overwrite(key, fits)
+			w.s.Unlock(key, ledger.Retention{Mode: ledger.Compliance, Until: w.until()})
 			named(w)
 		}},
 		{"gone over, another trail's in the place of the last that expired", none, func(w *scene) {

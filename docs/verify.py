@@ -412,7 +412,7 @@ class Log:
             if not self.due(m) or m.version < 2: continue
             if self.at.another(m):
                 if modified(v) <= self.stored: self.namesake(m)
-            elif self.over(m) and self.at.seq > 0: return self.restart(v, m, self.at.key)
+            elif self.at.version == 2 and self.expired(m) and self.at.seq > 0: return self.restart(v, m, self.at.key)
             else: self.doubt(f"an older manifest {seq} stands beside the one that continues the log")
         return self.take([(v, m, self.at, self.at.then(m, self.at.key), self.at.key) for v, m in fits])
 
@@ -467,7 +467,7 @@ class Log:
             why = self.misfit(m)
             if m.version == 2 and self.at.version == 1 and (not m.genesis or self.first and (m.past is None or self.over(m))):
                 return self.doubt(f"manifest {m.seq} does not continue what is before it, of version 1, which may be of another trail in the place of what has expired", enough=True) or True
-            if self.first and (self.expired(m) or self.at.seq == self.first and self.over(m)): return self.restart(v, m, self.at.key)
+            if self.first and self.expired(m): return self.restart(v, m, self.at.key)
             if m.version == 0: return self.newer(m)
             if self.at.another(m): self.namesake(m); continue
             if m.version < self.at.version: continue  # of an older state of a log of this name

@@ -21,7 +21,7 @@ func (w *walker) refuse(seq int64, list []candidate) (bool, error) {
 		case version > 1 && w.unsure(c.m):
 			w.doubt(CodeChainBroken, seq, c.v, "a manifest that continues the log", err.Error(), "a manifest does not continue what is before it, of a version that said neither whose log it is nor how long it is locked: that may have expired, and another trail's lie in its place")
 			return true, errEnough
-		case w.first > 0 && (w.expired(w.at, c.m) || w.at.seq == w.first && w.over(c.m)):
+		case w.first > 0 && w.expired(w.at, c.m):
 			// What stands before it was put back, or is a version that did not count.
 			return true, w.restart(c, w.at.key)
 		case errors.Is(err, ErrNewerVersion):

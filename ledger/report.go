@@ -92,6 +92,7 @@ type LogReport struct {
 	Timestamp *Timestamp `json:"timestamp,omitempty"`
 
 	loose bool // what followed the newest manifest may have expired
+	blind bool // what follows it could not be read, behind the time that was asked for
 	asked bool // for a quorum of witnesses
 }
 

@@ -86,6 +86,8 @@ func (l *LogReport) scope(since, until *time.Time) string {
 	}
 	end := "the newest"
 	switch {
+	case l.blind:
+		end = "the newest that could be read: what follows, behind that time, is not known"
 	case l.loose:
 		end = "the newest that is there: what followed may have expired"
 	case l.Retired:

@@ -110,8 +110,8 @@ func (w *walker) beside(list []candidate, next []*tip) (again *candidate) {
 				continue
 			}
 			w.namesake(c, w.at.key)
-		case older && due && c.m.version() > 1 && w.over(c.m) && w.at.seq > 0:
-			return &list[i]
+		case older && due && c.m.version() > 1 && w.at.version > 1 && w.expired(w.at, c.m) && w.at.seq > 0:
+			return &list[i] // version 1 did not sign how long it is locked: the word of another is no proof
 		case older && due && c.m.version() > 1:
 			w.doubt(CodeChainBroken, c.m.Predicate.Seq, c.v, "a manifest that continues the log", "one that does not", "an older manifest of the log stands beside the one that continues it: what was between has expired, or was removed")
 		case due && !w.another(c.m):

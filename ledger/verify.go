@@ -368,7 +368,7 @@ func (l *LogReport) take(w *walker) {
 	for _, e := range w.epochs {
 		l.Keys = append(l.Keys, KeySpan{KeyID: e.key, From: e.from})
 	}
-	l.loose = !w.at.until.IsZero() && !w.locked()
+	l.loose, l.blind = !w.at.until.IsZero() && !w.locked(), w.stuck
 }
 
 // expected adds the logs that the auditor knows of: one that he named a key for, or holds

@@ -173,4 +173,15 @@ var mutants = []mutant{
 		"a line that says another session (R8)", "../internal/evidence/presence.go",
 		`if pr.itself(cl) {`, `if true {`, `^TestBundles$/maker_of_copies$`, nil,
 	},
+	{
+		"an older manifest's word ends what is locked still (R4)", "strangers.go",
+		`w.at.version > 1 && w.expired(w.at, c.m) && w.at.seq > 0:`, `w.over(c.m) && w.at.seq > 0:`,
+		`^TestAdversary$/holder_of_the_current_key$`, nil,
+	},
+	{
+		"a manifest's word ends the one before it (R4)", "gaps.go",
+		`case w.first > 0 && w.expired(w.at, c.m):`,
+		`case w.first > 0 && (w.expired(w.at, c.m) || w.at.seq == w.first && w.over(c.m)):`,
+		`^TestAdversary$/holder_of_the_current_key$`, nil,
+	},
 }

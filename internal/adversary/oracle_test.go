@@ -202,7 +202,7 @@ func (w *world) forged(f *fact) bool {
 // excused judges a sealed manifest that is not in the report's chain: "" where the role
 // can do that unseen, and nothing is left that knew of it.
 func (s *scope) excused(what string, seq int) string {
-	if at := times(s.path); what == cut && s.a.r.denies && !s.q.o.Until.IsZero() && at[len(at)-1].After(s.q.o.Until) {
+	if at := times(s.path); what == cut && s.blind() && !s.q.o.Until.IsZero() && at[len(at)-1].After(s.q.o.Until) {
 		return "" // behind the window nothing is said
 	}
 	if what == cut && s.trailing() && s.witness(seq) == "" {
@@ -217,6 +217,16 @@ func (s *scope) excused(what string, seq int) string {
 		return fmt.Sprintf("CONFIRMED without the sealed manifest %d, of which %s knows", seq, by)
 	}
 	return ""
+}
+
+// blind reports whether something that follows the newest manifest of the report cannot be read.
+func (s *scope) blind() bool {
+	for seq := int(s.l.Last) + 1; seq <= len(s.chain)+2; seq++ {
+		if slices.ContainsFunc(s.a.b.objs[manifestKey(s.l.Log, seq)], func(v *version) bool { return v.denied }) {
+			return true
+		}
+	}
+	return false
 }
 
 // trailing reports whether what followed the newest manifest of the report has expired, and

@@ -1158,6 +1158,15 @@ func TestIndependentVerifierAgreesOnVersionOne(t *testing.T) {
 			require.NoError(w.t, err)
 			named(w)
 		}},
+		{"another trail's from the beginning on, over what is left", none, func(w *scene) {
+			key := ledger.ManifestKey("gw-0", 2)
+			fits, left := w.body(key), w.changed("gw-0", 2, set("previous", strings.Repeat("0", 64)))
+			w.s.Purge(key)
+			w.s.Overwrite(key, w.sign(w.key, left))
+			w.s.Overwrite(key, fits)
+			w.s.Unlock(key, ledger.Retention{Mode: ledger.Compliance, Until: time.Date(2101, 1, 1, 0, 0, 0, 0, time.UTC)})
+			named(w)
+		}},
 		{"behind version 1, one that says all before it has expired, under one that fits", none, func(w *scene) {
 			over(w)
 			key := ledger.ManifestKey("gw-0", 3)

@@ -409,11 +409,12 @@ class Log:
         fits = [(v, m) for v, m in found if self.due(m) and not self.misfit(m)]
         if not fits: return self.refuse(found)
         for v, m in found[:[v for v, _ in found].index(fits[0][0])]:  # older than what continues the log
-            if not self.due(m) or m.version < 2: continue
+            if not self.due(m): continue
             if self.at.another(m):
                 if modified(v) <= self.stored: self.namesake(m)
             elif self.at.version == 2 and self.expired(m) and self.at.seq > 0: return self.restart(v, m, self.at.key)
-            else: self.doubt(f"an older manifest {seq} stands beside the one that continues the log")
+            else: self.doubt(f"an older manifest {seq} stands beside the one that continues the log", enough=self.at.version == 1)
+        if self.stuck: return True
         return self.take([(v, m, self.at, self.at.then(m, self.at.key), self.at.key) for v, m in fits])
 
     def begin(self, seq, found):

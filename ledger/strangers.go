@@ -95,8 +95,9 @@ func (w *walker) keyNotValid(c candidate) {
 
 // beside notes the candidates at a place where others continue the log. One that is older
 // than what continues it, and that the same key signed, may be the log itself, whose
-// beginning has expired and made room for another: the walk then begins with it again.
-func (w *walker) beside(list []candidate, next []*tip) (again *candidate) {
+// beginning has expired and made room for another: the walk then begins with it again, or is
+// at its end where that cannot be told.
+func (w *walker) beside(list []candidate, next []*tip) (again *candidate, enough bool) {
 	older := true
 	for i, c := range list {
 		if c.v == next[0].v {
@@ -111,8 +112,10 @@ func (w *walker) beside(list []candidate, next []*tip) (again *candidate) {
 			}
 			w.namesake(c, w.at.key)
 		case older && due && c.m.version() > 1 && w.at.version > 1 && w.expired(w.at, c.m) && w.at.seq > 0:
-			return &list[i] // version 1 did not sign how long it is locked: the word of another is no proof
-		case older && due && c.m.version() > 1:
+			return &list[i], false // version 1 did not sign how long it is locked: the word of another is no proof
+		case older && due:
+			// Nor does version 1 say whose log it is: where one of it is there, nothing more is said.
+			enough = enough || w.at.version == 1
 			w.doubt(CodeChainBroken, c.m.Predicate.Seq, c.v, "a manifest that continues the log", "one that does not", "an older manifest of the log stands beside the one that continues it: what was between has expired, or was removed")
 		case due && !w.another(c.m):
 			w.warn(CodeOtherWriter, c.m.Predicate.Seq, c.v, "", "", "another signed manifest stands at the same place and does not continue the log")
@@ -120,7 +123,7 @@ func (w *walker) beside(list []candidate, next []*tip) (again *candidate) {
 			w.keyNotValid(c)
 		}
 	}
-	return nil
+	return nil, enough
 }
 
 // another reports whether a manifest says that it is of another log of this name.

@@ -206,8 +206,11 @@ func (w *walker) judge(seq int64, list []candidate) (bool, error) {
 	if len(next) == 0 {
 		return w.refuse(seq, list)
 	}
-	if again := w.beside(list, next); again != nil {
+	switch again, enough := w.beside(list, next); {
+	case again != nil:
 		return true, w.restart(*again, w.at.key)
+	case enough && !w.writer:
+		return true, errEnough
 	}
 	return true, w.take(next)
 }

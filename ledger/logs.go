@@ -27,17 +27,6 @@ func Logs(ctx context.Context, r Reader) ([]string, error) {
 	}
 }
 
-// LogsBehind are the up to n logs that follow another in the order of the store.
-func LogsBehind(ctx context.Context, r Reader, log string, n int) (logs []string, err error) {
-	for len(logs) < n {
-		if log, err = nextLog(ctx, r, log); err != nil || log == "" {
-			return logs, err
-		}
-		logs = append(logs, log)
-	}
-	return logs, nil
-}
-
 // nextLog is the first log behind another, "" for none.
 func nextLog(ctx context.Context, r Reader, last string) (string, error) {
 	after := ""

@@ -189,13 +189,3 @@ func (p *placesReader) places(held []*Checkpoint) (*Places, error) {
 	}
 	return out, nil
 }
-
-// At is the manifest of a place, nil where it is not among them.
-func (p *Places) At(seq int64) *Manifest {
-	for _, m := range p.Manifests {
-		if m.Predicate.Seq == seq {
-			return m
-		}
-	}
-	return nil
-}

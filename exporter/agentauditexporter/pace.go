@@ -9,9 +9,9 @@ import (
 )
 
 // pace says when an object may be closed before it is full or old: as soon as none of its kind
-// is on its way to the bucket. A sender then waits for one commit and the rest of another, whatever the
-// bucket takes for one, and under load objects grow while they wait. The bucket's price
-// bounds how often.
+// is on its way to the bucket. A sender then waits for one commit and the rest of another,
+// whatever the bucket takes for one, and under load objects grow while they wait. The bucket's
+// price bounds how often.
 type pace struct {
 	puts *rate.Limiter // nil: never
 
@@ -39,8 +39,8 @@ func (p *pace) lane(k kind) *lane {
 const (
 	// putsEach is what an object costs: itself, and the manifest that names it.
 	putsEach = 2
-	// gathering is how long an object takes events at the least: a request has company then, and
-	// with a fast bucket a third of the objects are made (63 PUTs a second for 148).
+	// gathering is how long an object takes events at the least, so that requests of one moment
+	// share one however fast the bucket is.
 	gathering = 5 * time.Millisecond
 )
 

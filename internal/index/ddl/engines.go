@@ -117,18 +117,23 @@ func rawName(r Relation, class string) string {
 	return "raw_" + r.Name + "_" + strings.ReplaceAll(class, "-", "_")
 }
 
+// undated declares the columns of a table but its date, which is that of the folder.
+func undated(r Relation, quote func(string) string, types map[table.Type]string) (columns []string) {
+	for i := range r.Table.Columns {
+		if c := &r.Table.Columns[i]; c.Name != "date" {
+			columns = append(columns, "  "+quote(c.Name)+" "+types[c.Type])
+		}
+	}
+	return columns
+}
+
 // athena has external tables over folders; whoever asks for a day reads that day's folder.
 var athena = dialect{
 	quote: double, types: athenaTypes,
 	relation: func(r Relation, files []string, o *Options) string {
 		var b strings.Builder
 		for _, class := range classes(files) {
-			var columns []string
-			for i := range r.Table.Columns {
-				if c := &r.Table.Columns[i]; c.Name != "date" {
-					columns = append(columns, "  "+backtick(c.Name)+" "+athenaTypes[c.Type])
-				}
-			}
+			columns := undated(r, backtick, athenaTypes)
 			at := o.Location + "/" + folder(r.Table, class)
 			fmt.Fprintf(&b, "CREATE EXTERNAL TABLE IF NOT EXISTS %s (\n%s\n)\nPARTITIONED BY (`date` date)\nSTORED AS PARQUET\nLOCATION %s\n"+
 				"TBLPROPERTIES ('projection.enabled' = 'true', 'projection.date.type' = 'date', 'projection.date.format' = 'yyyy-MM-dd',\n"+
@@ -150,13 +155,7 @@ var trino = dialect{
 	relation: func(r Relation, files []string, o *Options) string {
 		var b strings.Builder
 		for _, class := range classes(files) {
-			var columns []string
-			for i := range r.Table.Columns {
-				if c := &r.Table.Columns[i]; c.Name != "date" {
-					columns = append(columns, "  "+double(c.Name)+" "+trinoTypes[c.Type])
-				}
-			}
-			columns = append(columns, `  "date" date`)
+			columns := append(undated(r, double, trinoTypes), `  "date" date`)
 			fmt.Fprintf(&b, "CREATE TABLE IF NOT EXISTS %s (\n%s\n) WITH (external_location = %s, format = 'PARQUET', partitioned_by = ARRAY['date']);\n"+
 				"CALL system.sync_partition_metadata(CURRENT_SCHEMA, %s, 'FULL');\n",
 				rawName(r, class), strings.Join(columns, ",\n"), literal(o.Location+"/"+folder(r.Table, class)), literal(rawName(r, class)))
